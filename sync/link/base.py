@@ -10,7 +10,9 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-MESSAGES_WAITING_MAX = 256  # received and not yet taken; then we stop reading the socket, and the broker waits
+MESSAGES_WAITING_MAX = (
+    256  # received and not yet taken; then we stop reading the socket, and the broker waits
+)
 PUBLISHES_UNACKED_MAX = 64  # sent and not yet acknowledged by the broker; then `publish` waits
 
 
@@ -19,7 +21,7 @@ class LinkDown(ConnectionError):
 
 
 class LinkRefused(LinkDown):
-    """The broker knows us not: wrong login, certificate or right. Dialling again helps only once that is mended."""
+    """The broker knows us not: wrong login, certificate or right. A person must mend that first."""
 
 
 class Message(NamedTuple):
@@ -40,7 +42,7 @@ class Connection(Protocol):
         ...
 
     async def receive(self) -> Message:
-        """The next message, in the order the broker sent them. Raises LinkDown when the connection is lost."""
+        """The next message, in the broker's order. Raises LinkDown when the connection is lost."""
         ...
 
     async def close(self) -> None:
