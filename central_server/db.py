@@ -1,0 +1,319 @@
+"""The database: SQLite by default, PostgreSQL past one machine, the same portable SQL on both.
+
+    async with database.transaction() as session: …     commits at the end, rolls back on an exception
+    async with database.reading() as session: …         never commits
+    await database.run(work)                            a transaction, done again when the database says so
+
+Whoever opens the session commits it; everything between only adds to it. On SQLite writers stand in one
+row (a lock in this process, BEGIN IMMEDIATE between processes), because a deferred transaction that reads
+and then writes fails at once when another has written between. No statement here or in any module may
+need LISTEN, advisory locks or the order of a sequence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from itertools import chain
+from typing import Any, ClassVar, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite.base import SQLiteTypeCompiler
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+from sync.link.base import full_jitter_s
+
+BUSY_TIMEOUT_MS = 5_000
+CACHE_KIB = 64 * 1024
+WAL_MAX_BYTES = 64 * 1024 * 1024  # what a checkpoint leaves of the log file
+TRIES_MAX = 8  # of one transaction, with jitter between 0 and 2 s: gives up after about half a minute
+_PASSING_SQLSTATES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}  # and class 08, connections
+_SQLITE_BUSY, _SQLITE_LOCKED = 5, 6
+_SQLITE_PARAMETERS_MAX = 32_766
+_BEGIN = "tillbeam_begin"
+
+T = TypeVar("T")
+
+
+class Base(DeclarativeBase):
+    """The root of every table. An `int` is 64 bits wide, as money must be; SQLite tables are STRICT."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        int: sa.BigInteger(),
+        str: sa.Text(),
+        bytes: sa.LargeBinary(),
+        dict[str, Any]: sa.JSON(),
+        list[str]: sa.JSON(),
+    }
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        table = cls.__dict__.get("__table__")
+        if table is not None:
+            table.dialect_options["sqlite"]["strict"] = True
+
+
+class Database:
+    """One database and the ways into it.
+
+    `url` is ``sqlite:///path`` or ``postgresql://user@host/name``. `async_creator` gives connections
+    instead of the driver, so that a test can run SQLite inside a simulated loop.
+    """
+
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        chance: random.Random | None = None,
+        async_creator: Callable[[], Awaitable[Any]] | None = None,
+    ) -> None:
+        self.url = with_driver(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._chance = chance or random.Random()
+        self._writing = asyncio.Lock()
+        more: dict[str, Any] = {} if async_creator is None else {"async_creator": async_creator}
+        if not self.is_sqlite:
+            more |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
+        self.engine: AsyncEngine = create_async_engine(self.url, **more)
+        self._writer = self.engine
+        if self.is_sqlite:
+            _prepare_sqlite(self.engine)
+            self._writer = self.engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session whose changes are committed at the end, or none of them if anything was raised."""
+        if not self.is_sqlite:
+            async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
+                yield session
+            return
+        async with (
+            self._writing,
+            AsyncSession(self._writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session that sees one moment of the database (SQLite) and changes nothing."""
+        async with AsyncSession(self.engine, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    async def run(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """`work(session)` in a transaction; again when the database was busy, failed over or saw a conflict.
+
+        `work` must read inside whatever it decides by: when the connection is lost during a commit, it may
+        run again after it has taken effect. Raises what the last of `TRIES_MAX` tries raised.
+        """
+        pauses_s = full_jitter_s(self._chance, first_s=0.02, most_s=8.0)
+        for _ in range(TRIES_MAX - 1):
+            try:
+                async with self.transaction() as session:
+                    return await work(session)
+            except (DBAPIError, OSError) as error:
+                if not will_pass(error):
+                    raise
+            await asyncio.sleep(next(pauses_s))
+        async with self.transaction() as session:
+            return await work(session)
+
+    async def create_all(self) -> None:
+        """Every table that has been imported, for tests; programs run the migrations instead."""
+        async with self._writer.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+
+    async def close(self) -> None:
+        """Let every connection go."""
+        await self.engine.dispose()
+
+
+def with_driver(url: str | URL) -> URL:
+    """`url` with the asyncio driver we use for it: aiosqlite or asyncpg."""
+    parsed = make_url(url)
+    drivers = {
+        "sqlite": "sqlite+aiosqlite",
+        "postgresql": "postgresql+asyncpg",
+        "postgres": "postgresql+asyncpg",
+    }
+    return parsed.set(drivername=drivers.get(parsed.drivername, parsed.drivername))
+
+
+def will_pass(error: BaseException) -> bool:
+    """Whether the same transaction may succeed if done again: conflict, deadlock, busy, connection lost."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, OSError)
+    if error.connection_invalidated:
+        return True
+    origin: Any = error.orig
+    code = getattr(origin, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in (_SQLITE_BUSY, _SQLITE_LOCKED)
+    state = getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None) or ""
+    return state in _PASSING_SQLSTATES or state.startswith("08")
+
+
+async def bulk_insert(
+    session: AsyncSession,
+    table: Any,
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    columns: Sequence[str] | None = None,
+    skip_known: bool = False,
+) -> int:
+    """Insert `rows`, tuples in the order of `columns` (all of the table's, in its order, if not given).
+
+    Gives how many were inserted: all of them, or with `skip_known` those that hurt no unique key. `table`
+    is a mapped class or a Table; its Python-side defaults are not applied. Sends few, large statements:
+    SQLite's driver hands the interpreter's lock over once per step, which costs 5 ms while the loop is busy.
+    """
+    return await _bulk(
+        session, _Bulk(session, table, columns), rows, " ON CONFLICT DO NOTHING" if skip_known else ""
+    )
+
+
+async def bulk_upsert_add(
+    session: AsyncSession,
+    table: Any,
+    key: Sequence[str],
+    add: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    """Add to rollups: `rows` are tuples of the `key` columns, which a unique key covers, then the amounts
+    to `add`. A missing row is inserted, a row given twice is added twice.
+    """
+    width = len(key)
+    sums: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for row in rows:
+        at, amounts = row[:width], row[width:]
+        known = sums.get(at)
+        sums[at] = amounts if known is None else tuple(a + b for a, b in zip(known, amounts, strict=True))
+    # Everybody takes the row locks in the same order, so that two processes do not wait for each other.
+    merged = [at + sums[at] for at in sorted(sums)]
+    bulk = _Bulk(session, table, [*key, *add])
+    name = bulk.name
+    sets = ", ".join(f"{bulk.quote(c)} = {name}.{bulk.quote(c)} + excluded.{bulk.quote(c)}" for c in add)
+    where = ", ".join(bulk.quote(c) for c in key)
+    await _bulk(session, bulk, merged, f" ON CONFLICT ({where}) DO UPDATE SET {sets}")
+
+
+class _Bulk:
+    """How a table's rows go to the driver as they are: its name, columns, types and bind functions."""
+
+    def __init__(self, session: AsyncSession, table: Any, columns: Sequence[str] | None) -> None:
+        self.dialect = session.get_bind().dialect
+        self.quote: Callable[[str], str] = self.dialect.identifier_preparer.quote
+        whole: sa.Table = table if isinstance(table, sa.Table) else table.__table__
+        chosen = list(whole.columns) if columns is None else [whole.columns[name] for name in columns]
+        self.name = self.dialect.identifier_preparer.format_table(whole)
+        self.columns = ", ".join(self.quote(column.name) for column in chosen)
+        self.width = len(chosen)
+        self.types = [column.type.compile(self.dialect) for column in chosen]
+        self.binds = [
+            column.type.dialect_impl(self.dialect).bind_processor(self.dialect) for column in chosen
+        ]
+
+    def bound(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+        if not any(self.binds):
+            return rows
+        return [
+            tuple(value if bind is None else bind(value) for bind, value in zip(self.binds, row, strict=True))
+            for row in rows
+        ]
+
+
+async def _bulk(session: AsyncSession, bulk: _Bulk, rows: Sequence[tuple[Any, ...]], conflict: str) -> int:
+    if not rows:
+        return 0
+    await session.flush()  # what the session holds came first
+    connection = await session.connection()
+    rows = bulk.bound(rows)
+    head = f"INSERT INTO {bulk.name} ({bulk.columns}) "
+    if bulk.dialect.name == "sqlite":
+        inserted = 0
+        most = _SQLITE_PARAMETERS_MAX // bulk.width
+        one = f"({', '.join('?' * bulk.width)})"
+        for at in range(0, len(rows), most):
+            part = rows[at : at + most]
+            statement = f"{head}VALUES {', '.join([one] * len(part))}{conflict}"
+            done = await connection.exec_driver_sql(statement, tuple(chain.from_iterable(part)))
+            inserted += done.rowcount
+        return inserted
+    arrays = ", ".join(f"${n}::{type_}[]" for n, type_ in enumerate(bulk.types, 1))
+    statement = f"{head}SELECT * FROM unnest({arrays}){conflict}"  # noqa: S608 (names from our own tables)
+    done = await connection.exec_driver_sql(
+        statement, tuple(list(column) for column in zip(*rows, strict=True))
+    )
+    return done.rowcount
+
+
+class _StrictTypes(SQLiteTypeCompiler):
+    """STRICT tables know INTEGER, REAL, TEXT, BLOB and ANY; every other name becomes one of them."""
+
+    def visit_big_integer(self, type_: Any, **kw: Any) -> str:
+        return "INTEGER"
+
+    def visit_BIGINT(self, type_: Any, **kw: Any) -> str:
+        return "INTEGER"
+
+    def visit_SMALLINT(self, type_: Any, **kw: Any) -> str:
+        return "INTEGER"
+
+    def visit_BOOLEAN(self, type_: Any, **kw: Any) -> str:
+        return "INTEGER"
+
+    def visit_VARCHAR(self, type_: Any, **kw: Any) -> str:
+        return "TEXT"
+
+    def visit_CHAR(self, type_: Any, **kw: Any) -> str:
+        return "TEXT"
+
+    def visit_JSON(self, type_: Any, **kw: Any) -> str:
+        return "TEXT"
+
+    def visit_DATE(self, type_: Any, **kw: Any) -> str:
+        return "TEXT"
+
+    def visit_DATETIME(self, type_: Any, **kw: Any) -> str:
+        return "TEXT"
+
+    def visit_FLOAT(self, type_: Any, **kw: Any) -> str:
+        return "REAL"
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    engine.dialect.type_compiler_instance = _StrictTypes(engine.dialect)  # type: ignore[attr-defined]
+
+    def connected(driver: Any, _record: Any) -> None:
+        driver.isolation_level = None  # we say BEGIN ourselves, below
+        cursor = driver.cursor()
+        for pragma in (
+            f"busy_timeout = {BUSY_TIMEOUT_MS}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"cache_size = -{CACHE_KIB}",
+            f"journal_size_limit = {WAL_MAX_BYTES}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+    sa.event.listen(engine.sync_engine, "connect", connected)
+    sa.event.listen(engine.sync_engine, "begin", begin)

@@ -1,0 +1,116 @@
+"""What stores are to be told, in numbered feeds: one per store, and `*` for all.
+
+    await tell(session, EVERYONE, MemberTold(…))        in the same transaction as the change itself
+
+A feed keeps the newest word per key. Telling gives the word the feed's next number; the older word of the
+same key goes, and leaves a hole in the numbers that is no loss. Numbers are given under the lock of the
+feed's row, so they rise in the order of the commits: whoever has seen number 7 will never find a 6 later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from central_server.db import Base, bulk_insert
+from sync.contract.told import Told
+
+KEYS_AT_ONCE_MAX = 500  # keys in one DELETE … IN
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Told] = msgspec.json.Decoder(Told)
+
+
+class Feed(Base):
+    """A feed and the last number it gave."""
+
+    __tablename__ = "feed"
+
+    name: Mapped[str] = mapped_column(primary_key=True)  # a store, or EVERYONE
+    last: Mapped[int] = mapped_column(default=0)
+
+
+class FeedWord(Base):
+    """The newest word of each key of a feed."""
+
+    __tablename__ = "word"
+    __table_args__ = (sa.UniqueConstraint("feed", "key"),)
+
+    feed: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    key: Mapped[str]
+    body: Mapped[bytes]  # JSON, as it travels
+
+
+class Numbered(NamedTuple):
+    """A word and its number in its feed; `body` is the word as JSON."""
+
+    number: int
+    body: bytes
+
+    @property
+    def word(self) -> Told:
+        return _decoder.decode(self.body)
+
+
+async def tell(session: AsyncSession, feed: str, word: Told) -> int:
+    """Tell the store `feed`, or EVERYONE, `word`, when the session commits. Gives the word's number."""
+    return await tell_many(session, feed, [word])
+
+
+async def tell_many(session: AsyncSession, feed: str, words: Iterable[Told]) -> int:
+    """Tell several words in order; of one key only the last. Gives the number of the last, 0 for none."""
+    newest: dict[str, Told] = {}
+    for word in words:
+        newest.pop(word.key, None)  # so that a repeated key takes the later place
+        newest[word.key] = word
+    if not newest:
+        return 0
+    last = await _take_numbers(session, feed, len(newest))
+    keys = list(newest)
+    for at in range(0, len(keys), KEYS_AT_ONCE_MAX):
+        some = keys[at : at + KEYS_AT_ONCE_MAX]
+        await session.execute(sa.delete(FeedWord).where(FeedWord.feed == feed, FeedWord.key.in_(some)))
+    first = last - len(newest) + 1
+    rows = [(feed, first + n, key, _encoder.encode(word)) for n, (key, word) in enumerate(newest.items())]
+    await bulk_insert(session, FeedWord, rows)
+    session.info.setdefault("told", set()).add(feed)
+    return last
+
+
+async def after(session: AsyncSession, feed: str, number: int, limit: int) -> list[Numbered]:
+    """The next words of `feed` after `number`, oldest first, at most `limit`."""
+    found = await session.execute(
+        sa.select(FeedWord.number, FeedWord.body)
+        .where(FeedWord.feed == feed, FeedWord.number > number)
+        .order_by(FeedWord.number)
+        .limit(limit)
+    )
+    return [Numbered(row.number, row.body) for row in found]
+
+
+async def last_numbers(session: AsyncSession, feeds: Iterable[str]) -> dict[str, int]:
+    """The last number each of `feeds` has given; a feed that was never told anything is at 0."""
+    wanted = list(feeds)
+    found = await session.execute(sa.select(Feed.name, Feed.last).where(Feed.name.in_(wanted)))
+    return dict.fromkeys(wanted, 0) | {row.name: row.last for row in found}
+
+
+async def _take_numbers(session: AsyncSession, feed: str, count: int) -> int:
+    """Lock the feed's row and take `count` numbers; gives the last of them."""
+    dialect = session.get_bind().dialect.name
+    insert: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    statement = (
+        insert(Feed)
+        .values(name=feed, last=count)
+        .on_conflict_do_update(index_elements=[Feed.name], set_={"last": Feed.last + count})
+        .returning(Feed.last)
+    )
+    last: int = (await session.execute(statement)).scalar_one()
+    return last
