@@ -1,0 +1,1 @@
+"""Measurements. Each prints one last line of JSON; limits are measured in the same run."""
