@@ -1,0 +1,40 @@
+"""The doors in the page's head: each is shown to those who may open it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from central_server.web.deps import Viewer
+from central_server.web.text import N_
+
+
+@dataclass(frozen=True)
+class Door:
+    """A place to go. `icon` is a symbol in static/icons.svg; `label` is an English msgid."""
+
+    href: str
+    right: str
+    icon: str
+    label: str
+
+
+DOORS: Final = (
+    Door("/", "overview.read", "overview", N_("Overview")),
+    Door("/members", "members.read", "members", N_("Members")),
+    Door("/sales", "sales.read", "sales", N_("Sales")),
+    Door("/traffic", "traffic.read", "traffic", N_("Traffic")),
+    Door("/fleet", "stores.read", "fleet", N_("Fleet")),
+    Door("/aside", "aside.read", "aside", N_("Set aside")),
+    Door("/staff", "staff.read", "staff", N_("Staff")),
+    Door("/audit", "audit.read", "audit", N_("Audit")),
+)
+
+
+def nav_for(viewer: Viewer | None, path: str) -> list[tuple[Door, bool]]:
+    """The doors `viewer` may open, each with whether `path` is behind it."""
+    return [(door, _behind(door, path)) for door in DOORS if viewer is not None and viewer.may(door.right)]
+
+
+def _behind(door: Door, path: str) -> bool:
+    return path == door.href or (door.href != "/" and path.startswith(f"{door.href}/"))
