@@ -1,0 +1,287 @@
+"""The settings of a store's box."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError, PydanticKnownError
+
+from config.mistakes import _, nearest, wrong
+from config.parts import (
+    BrokerUrl,
+    Certificates,
+    Currency,
+    HostName,
+    Language,
+    LocalPath,
+    LogSettings,
+    TcpPort,
+    WebUrl,
+)
+from config.port_urls import port_url
+from config.shape import Section
+from drivers.base import Options
+from drivers.errors import UnknownDriver
+from drivers.registry import driver, names
+from sync.contract.ids import STORE_PATTERN
+
+DEVICES_MAX = 64
+
+
+class CentreSettings(Certificates):
+    """Where head office is. All of it is optional: a store works without, and learns it when enrolled.
+
+    The certificates serve https:// and mqtts:// alike.
+    """
+
+    url: WebUrl | None = Field(
+        default=None,
+        description=_("Head office's web address, where the store is enrolled: https://crm.example.com."),
+    )
+    broker: BrokerUrl | None = Field(
+        default=None,
+        description=_("Use this MQTT broker instead of the one that head office named: mqtts://host:8883."),
+    )
+    keepalive_s: int = Field(
+        default=15,
+        ge=5,
+        le=300,
+        description=_("A connection silent for this long, in seconds, is asked whether it lives."),
+    )
+
+
+class EdgeWebSettings(Section):
+    """The pages on the box itself: /till for the cashier, /edge for the technician."""
+
+    host: HostName = Field(
+        default="127.0.0.1",
+        description=_("The address to listen on; 0.0.0.0 lets other machines of the store in."),
+    )
+    port: TcpPort = Field(default=8480, description=_("The TCP port to listen on."))
+    names: list[HostName] = Field(
+        default=[],
+        max_length=16,
+        description=_("Further host names under which browsers may ask for the pages."),
+    )
+
+
+class OutboxSettings(Section):
+    """What is kept until the centre has it."""
+
+    keep_days: int = Field(
+        default=7,
+        ge=0,
+        le=90,
+        description=_("Days for which confirmed events are kept, in case the centre asks again."),
+    )
+    max_mib: int = Field(
+        default=512,
+        ge=16,
+        le=65536,
+        description=_("Size of the file, in MiB, at which counts are thinned and sales refused."),
+    )
+    ballast_mib: int = Field(
+        default=6, ge=0, le=1024, description=_("Space held back, in MiB, to be freed when the disk is full.")
+    )
+    group_max: int = Field(
+        default=512, ge=1, le=10_000, description=_("Events that are written to the disk in one go, at most.")
+    )
+
+
+class UplinkSettings(Section):
+    """How events travel to the centre."""
+
+    window: int = Field(
+        default=8, ge=1, le=64, description=_("Batches on the way at once before the first is confirmed.")
+    )
+    receipt_timeout_s: float = Field(
+        default=10,
+        ge=1,
+        le=300,
+        description=_("Seconds after which a batch without a receipt is sent again."),
+    )
+    stuck_after_s: float = Field(
+        default=120,
+        ge=10,
+        le=86_400,
+        description=_("Seconds without progress on a live line after which an alarm is raised."),
+    )
+
+
+class HealthSettings(Section):
+    """How the box says how it is."""
+
+    heartbeat_s: int = Field(
+        default=60, ge=5, le=3600, description=_("Seconds from one heartbeat to the next.")
+    )
+    metrics: bool = Field(default=True, description=_("Serve /metrics for Prometheus beside the pages."))
+
+
+class DeviceSettings(Section):
+    """One thing on the counter."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$",
+        description=_("Your name for it, once in a store: receipts, reader-2, door. Events carry it."),
+    )
+    driver: str = Field(max_length=80, description=_("Its kind: one of the drivers in docs/devices.md."))
+    port: Annotated[str, AfterValidator(port_url)] = Field(
+        max_length=512,
+        description=_(
+            "Where it is plugged in: serial:///dev/serial/by-id/…?baud=9600, tcp://host:port, sim:1."
+        ),
+    )
+    till: str = Field(
+        default="1",
+        min_length=1,
+        max_length=32,
+        description=_("The till it belongs to; devices of one till are seen together."),
+    )
+    enabled: bool = Field(default=True, description=_("false leaves it alone, as if it were not listed."))
+    options: Annotated[SerializeAsAny[Options], WithJsonSchema({"type": "object"})] = Field(
+        default_factory=Options,
+        validate_default=True,
+        description=_("What its driver wants to know; see docs/devices.md."),
+    )
+
+    @classmethod
+    def model_of(cls, field: str, beside: Mapping[str, Any]) -> type[BaseModel] | None:
+        name = beside.get("driver")
+        if field != "options" or not isinstance(name, str) or name not in names():
+            return None
+        return driver(name).options
+
+    @field_validator("driver")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            driver(name)
+        except UnknownDriver as error:
+            meant = nearest(name, error.known)
+            hint = _("did you mean '{meant}'?") if meant else _("there are {known}")
+            known = ", ".join(error.known)
+            raise wrong(_("there is no driver '{name}'"), hint, name=name, meant=meant, known=known) from None
+        except ImportError as error:
+            says = _("driver '{name}' needs something that is not installed: {reason}")
+            raise wrong(says, name=name, reason=str(error)) from None
+        return name
+
+    @field_validator("options", mode="plain")
+    @classmethod
+    def _as_the_driver_wants(cls, given: Any, info: ValidationInfo) -> Options:
+        if "driver" not in info.data:
+            return Options()  # nobody can say; the driver's own mistake has been told
+        options = driver(info.data["driver"]).options
+        if isinstance(given, options):
+            return given
+        # A mistake in there keeps its own place: pydantic joins a nested ValidationError.
+        return options.model_validate(
+            given.model_dump() if isinstance(given, Options) else given, context=info.context
+        )
+
+
+class EdgeSettings(Section):
+    """Everything that a store's box is told by its settings file. All of it has a default."""
+
+    LIVE: ClassVar[frozenset[str]] = frozenset({"devices", "health", "log"})
+
+    store: str | None = Field(
+        default=None,
+        pattern=f"^{STORE_PATTERN}$",
+        description=_("The store's id at head office, such as hz-004; empty: the one it was enrolled with."),
+    )
+    state_dir: LocalPath = Field(
+        default=Path("/var/lib/tillbeam/edge"),
+        description=_("Folder for what the box keeps: the outbox, what the centre told it, its enrolment."),
+    )
+    language: Language = Field(
+        default="zh_CN", description=_("Language of the pages until somebody chooses another.")
+    )
+    currency: Currency = Field(
+        default="CNY", description=_("Currency of amounts that come without one (ISO 4217).")
+    )
+    country: str = Field(
+        default="86",
+        pattern=r"^[1-9][0-9]{0,2}$",
+        description=_("Country code of telephone numbers that come without one, in quotes."),
+    )
+    centre: CentreSettings = Field(default=CentreSettings(), description=_("Where head office is."))
+    web: EdgeWebSettings = Field(default=EdgeWebSettings(), description=_("The pages on the box."))
+    devices: list[DeviceSettings] = Field(
+        default=[], max_length=DEVICES_MAX, description=_("Tills, readers and counters.")
+    )
+    outbox: OutboxSettings = Field(
+        default=OutboxSettings(), description=_("What is kept until the centre has it.")
+    )
+    uplink: UplinkSettings = Field(
+        default=UplinkSettings(), description=_("How events travel to the centre.")
+    )
+    health: HealthSettings = Field(default=HealthSettings(), description=_("How the box says how it is."))
+    log: LogSettings = Field(default=LogSettings(), description=_("The program's own log."))
+
+    @field_validator("devices", mode="wrap")
+    @classmethod
+    def _each_name_and_port_once(
+        cls, given: Any, check: ValidatorFunctionWrapHandler
+    ) -> list[DeviceSettings]:
+        """Looks at the raw list, so that two devices of one name are told beside every other mistake."""
+        doubles = list(_doubles(given))
+        devices: list[DeviceSettings] = []
+        try:
+            devices = check(given)
+        except ValidationError as error:
+            if not doubles:
+                raise
+            doubles += [_again(details) for details in error.errors(include_url=False)]
+        if doubles:
+            raise ValidationError.from_exception_data(cls.__name__, doubles)
+        return devices
+
+
+def _doubles(devices: Any) -> Iterator[InitErrorDetails]:
+    names: dict[str, int] = {}
+    lines: dict[str, int] = {}
+    for index, device in enumerate(devices if isinstance(devices, list) else []):
+        name, port = _text(device, "name"), _text(device, "port")
+        if name and (first := names.setdefault(name, index)) != index:
+            says = _("the name '{name}' is taken by devices[{first}]")
+            yield _details(
+                wrong(says, _("give each device its own"), name=name, first=first), index, "name", name
+            )
+        line = port.partition("?")[0]
+        if line.startswith("serial:") and (first := lines.setdefault(line, index)) != index:
+            says = _("this serial line is already taken by devices[{first}]")
+            yield _details(wrong(says, _("one line serves one device"), first=first), index, "port", port)
+
+
+def _text(device: Any, field: str) -> str:
+    value = device.get(field) if isinstance(device, Mapping) else getattr(device, field, None)
+    return value if isinstance(value, str) else ""
+
+
+def _details(error: PydanticCustomError, index: int, field: str, value: str) -> InitErrorDetails:
+    return InitErrorDetails(type=error, loc=(index, field), input=value)
+
+
+def _again(found: ErrorDetails) -> InitErrorDetails:
+    """One of pydantic's findings, to be raised once more together with ours."""
+    context = found.get("ctx", {})
+    kind: str | PydanticCustomError = found["type"]
+    try:
+        PydanticKnownError(found["type"], context)  # type: ignore[arg-type]  # it says if it does not know it
+    except KeyError:
+        kind = PydanticCustomError(found["type"], found["msg"], context)  # type: ignore[arg-type]
+    return InitErrorDetails(type=kind, loc=found["loc"], input=found["input"], ctx=context)
