@@ -296,7 +296,7 @@ class _StrictTypes(SQLiteTypeCompiler):
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
-    engine.dialect.type_compiler_instance = _StrictTypes(engine.dialect)  # type: ignore[attr-defined]
+    engine.dialect.type_compiler_instance = _StrictTypes(engine.dialect)
 
     def connected(driver: Any, _record: Any) -> None:
         driver.isolation_level = None  # we say BEGIN ourselves, below

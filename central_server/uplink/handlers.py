@@ -1,0 +1,61 @@
+"""Which module takes which event: the corridor's switchboard.
+
+A handler is given all new facts of one type of one lane, in lane order, in the inbox's transaction. It
+never commits, and may be called again with the same facts after a rollback. Types are handled in the order
+of this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central_server.facts import Fact
+from central_server.keys import Keys
+from sync.contract.events import (
+    Alarm,
+    CardPresented,
+    CardRefused,
+    DeviceState,
+    Dropped,
+    Heartbeat,
+    MemberJoined,
+    Passed,
+    ReceiptUnreadable,
+    SaleCompleted,
+)
+
+
+class Handler(Protocol):
+    """A module's service function for one type of event; `now_ms` is the centre's wall clock."""
+
+    async def __call__(
+        self, session: AsyncSession, store: str, facts: Sequence[Fact[Any]], now_ms: int
+    ) -> None: ...
+
+
+Handlers = Mapping[type, Handler]
+
+
+def handlers(keys: Keys) -> Handlers:
+    """The table. Modules are imported here, so that a test of the inbox needs none of them."""
+    from central_server.membership import service as membership
+    from central_server.sales import service as sales
+    from central_server.stores import service as stores
+    from central_server.traffic import service as traffic
+
+    return {
+        MemberJoined: partial(membership.joined, keys=keys),
+        CardPresented: membership.cards_presented,
+        CardRefused: membership.cards_refused,
+        SaleCompleted: sales.record,
+        ReceiptUnreadable: sales.record_unreadable,
+        Passed: traffic.record,
+        Dropped: traffic.dropped,
+        DeviceState: stores.device_states,
+        Heartbeat: stores.heartbeats,
+        Alarm: stores.alarms,
+    }
