@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import selectors
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -14,36 +12,9 @@ from sync.contract import topics
 from sync.contract.ids import Lane
 from sync.link.base import MESSAGES_WAITING_MAX, PUBLISHES_UNACKED_MAX, LinkDown, LinkRefused
 from sync.link.memory import Faults, MemoryBroker
+from tests.corridor.simloop import run_simulated
 
 UP = topics.up("s1", Lane.TILL)
-
-
-class _NoWait(selectors.DefaultSelector):
-    """Never sleeps: tells the loop how far to turn its clock instead."""
-
-    loop: _SimLoop
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        if timeout is None:
-            raise AssertionError("the world stands still: everybody waits for nothing")
-        self.loop.now += timeout
-        return super().select(0)
-
-
-class _SimLoop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        selector = _NoWait()
-        selector.loop = self
-        self.now = 0.0
-        super().__init__(selector)
-
-    def time(self) -> float:
-        return self.now
-
-
-def simulated(world: Callable[[], Awaitable[Any]]) -> Any:
-    with asyncio.Runner(loop_factory=_SimLoop) as runner:
-        return runner.run(world())
 
 
 async def joined(broker: MemoryBroker) -> tuple[Any, Any]:
@@ -75,7 +46,7 @@ def test_messages_arrive_once_and_in_order() -> None:
         assert (await store.receive()).payload == b"word"
         assert await taken(centre) == []
 
-    simulated(world)
+    run_simulated(world)
 
 
 def test_one_seed_gives_one_history() -> None:
@@ -87,7 +58,7 @@ def test_one_seed_gives_one_history() -> None:
                 await store.publish(UP, b"%d" % number)
             return await taken(centre)
 
-        return simulated(world)  # type: ignore[no-any-return]
+        return run_simulated(world)
 
     assert history(7) == history(7)
     assert history(7) != history(8)
@@ -108,7 +79,7 @@ def test_a_cut_line_is_known_at_once_and_dialling_fails_until_it_heals() -> None
         broker.heal("s1")
         await broker.dialler("s1").dial([topics.down("s1")])
 
-    simulated(world)
+    run_simulated(world)
 
 
 def test_a_silent_line_is_noticed_only_after_the_keepalive() -> None:
@@ -127,7 +98,7 @@ def test_a_silent_line_is_noticed_only_after_the_keepalive() -> None:
         broker.heal("s1")
         assert await taken(centre) == []
 
-    simulated(world)
+    run_simulated(world)
 
 
 def test_a_silence_that_ends_in_time_held_everything_back_and_lost_nothing() -> None:
@@ -141,7 +112,7 @@ def test_a_silence_that_ends_in_time_held_everything_back_and_lost_nothing() -> 
         assert await taken(centre) == [b"later"]
         await store.publish(UP, b"and on")
 
-    simulated(world)
+    run_simulated(world)
 
 
 def test_a_crashed_broker_takes_connections_and_messages_with_it() -> None:
@@ -159,7 +130,7 @@ def test_a_crashed_broker_takes_connections_and_messages_with_it() -> None:
         centre, store = await joined(broker)
         assert await taken(centre) == []
 
-    simulated(world)
+    run_simulated(world)
 
 
 def test_what_has_arrived_can_be_taken_after_the_loss() -> None:
@@ -173,7 +144,7 @@ def test_what_has_arrived_can_be_taken_after_the_loss() -> None:
         with pytest.raises(LinkDown):
             await centre.receive()
 
-    simulated(world)
+    run_simulated(world)
 
 
 def test_the_broker_waits_for_who_does_not_take_and_drops_past_the_queue() -> None:
@@ -185,7 +156,7 @@ def test_the_broker_waits_for_who_does_not_take_and_drops_past_the_queue() -> No
             await asyncio.sleep(0.1)
         assert await taken(centre) == [b"%d" % number for number in range(MESSAGES_WAITING_MAX + 10)]
 
-    simulated(world)
+    run_simulated(world)
 
 
 def test_a_line_that_is_cut_while_sending_loses_that_message_only_for_the_sender_to_send_again() -> None:
@@ -198,7 +169,7 @@ def test_a_line_that_is_cut_while_sending_loses_that_message_only_for_the_sender
             await store.receive()
         assert await taken(centre) == []
 
-    simulated(world)
+    run_simulated(world)
 
 
 def test_rights_are_those_of_the_contract() -> None:
@@ -213,7 +184,7 @@ def test_rights_are_those_of_the_contract() -> None:
             with pytest.raises(LinkRefused):
                 await broker.dialler("s1").dial([wanted])
 
-    simulated(world)
+    run_simulated(world)
 
 
 def test_a_revoked_login_is_cut_off_and_refused_until_it_is_admitted() -> None:
@@ -228,7 +199,7 @@ def test_a_revoked_login_is_cut_off_and_refused_until_it_is_admitted() -> None:
         broker.admit("s1")
         await broker.dialler("s1").dial([])
 
-    simulated(world)
+    run_simulated(world)
 
 
 def test_a_second_connection_with_the_same_client_id_ends_the_first() -> None:
@@ -241,4 +212,4 @@ def test_a_second_connection_with_the_same_client_id_ends_the_first() -> None:
         await again.close()
         await again.close()
 
-    simulated(world)
+    run_simulated(world)
