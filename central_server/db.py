@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from itertools import chain
 from typing import Any, ClassVar, TypeVar
 
@@ -85,6 +85,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._chance = chance or random.Random()
         self._writing = asyncio.Lock()
+        self.committed: list[Callable[[Mapping[str, Any]], None]] = []  # given `session.info` after a commit
         more: dict[str, Any] = {} if async_creator is None else {"async_creator": async_creator}
         if not self.is_sqlite:
             more |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
@@ -97,16 +98,15 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session whose changes are committed at the end, or none of them if anything was raised."""
-        if not self.is_sqlite:
-            async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
-                yield session
-            return
         async with (
-            self._writing,
+            self._writing if self.is_sqlite else nullcontext(),
             AsyncSession(self._writer, expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session
+        if session.info:
+            for heed in self.committed:
+                heed(session.info)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:

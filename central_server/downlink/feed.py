@@ -102,6 +102,23 @@ async def last_numbers(session: AsyncSession, feeds: Iterable[str]) -> dict[str,
     return dict.fromkeys(wanted, 0) | {row.name: row.last for row in found}
 
 
+async def raise_above(session: AsyncSession, feed: str, number: int, most: int) -> bool:
+    """Number the words of `feed` anew, in their order, above `number`; False when that is over `most` away.
+
+    For a centre that was restored from a backup: stores leave words whose number they have.
+    """
+    last = await _take_numbers(session, feed, 0)
+    if not last < number <= last + most:
+        return False
+    step = number  # at least the last number, so that no word meets another on its way up
+    await session.execute(
+        sa.update(FeedWord).where(FeedWord.feed == feed).values(number=FeedWord.number + step)
+    )
+    await session.execute(sa.update(Feed).where(Feed.name == feed).values(last=last + step))
+    session.info.setdefault("told", set()).add(feed)
+    return True
+
+
 async def _take_numbers(session: AsyncSession, feed: str, count: int) -> int:
     """Lock the feed's row and take `count` numbers; gives the last of them."""
     dialect = session.get_bind().dialect.name

@@ -1,0 +1,68 @@
+"""The centre's line to the broker: dialled again with full jitter whenever it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from sync.contract.clock import Clock
+from sync.contract.topics import CENTRE_READS
+from sync.link.base import Connection, Dialler, LinkDown, LinkRefused, full_jitter_s
+
+STEADY_AFTER_MS = 30_000  # a connection that held so long starts the waiting times afresh
+
+log = logging.getLogger(__name__)
+
+
+class Line:
+    """One connection at a time; `publish` fails at once while there is none."""
+
+    def __init__(self, dialler: Dialler, clock: Clock, chance: random.Random) -> None:
+        self._dialler = dialler
+        self._clock = clock
+        self._chance = chance
+        self._connection: Connection | None = None
+        self.why_down = "not dialled yet"
+
+    @property
+    def up(self) -> bool:
+        """Whether there is a connection now."""
+        return self._connection is not None
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """Put a message on the wire. Raises LinkDown."""
+        if self._connection is None:
+            raise LinkDown(self.why_down)
+        await self._connection.publish(topic, payload)
+
+    async def run(self, receive: Callable[[Connection], Awaitable[None]]) -> None:
+        """Dial, `receive(connection)` until it raises LinkDown, and dial again, for ever."""
+        pauses_s = full_jitter_s(self._chance)
+        while True:
+            try:
+                connection = await self._dialler.dial([CENTRE_READS])
+            except LinkDown as error:
+                self._down(error)
+            else:
+                dialled_ms = self._clock.mono_ms()
+                log.info("the line to the broker is up")
+                self._connection = connection
+                try:
+                    await receive(connection)
+                except LinkDown as error:
+                    self._down(error)
+                finally:
+                    self._connection = None
+                    await connection.close()
+                if self._clock.mono_ms() - dialled_ms >= STEADY_AFTER_MS:
+                    pauses_s = full_jitter_s(self._chance)
+            await asyncio.sleep(next(pauses_s))
+
+    def _down(self, error: LinkDown) -> None:
+        why = str(error) or type(error).__name__
+        if why != self.why_down:  # once, not with every try
+            say = log.error if isinstance(error, LinkRefused) else log.warning
+            say("the line to the broker is down: %s", why)
+        self.why_down = why
