@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -10,6 +11,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     Field,
+    GetJsonSchemaHandler,
     SerializeAsAny,
     ValidationError,
     ValidationInfo,
@@ -17,7 +19,7 @@ from pydantic import (
     WithJsonSchema,
     field_validator,
 )
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError, PydanticKnownError
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, PydanticKnownError
 
 from config.mistakes import _, nearest, wrong
 from config.parts import (
@@ -33,7 +35,7 @@ from config.parts import (
 )
 from config.port_urls import port_url
 from config.shape import Section
-from drivers.base import Options
+from drivers.base import Driver, Options
 from drivers.errors import UnknownDriver
 from drivers.registry import driver, names
 from sync.contract.ids import STORE_PATTERN
@@ -164,6 +166,22 @@ class DeviceSettings(Section):
             return None
         return driver(name).options
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, drawn: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Each driver with its own options; one that is not installed completely is left out."""
+        device = handler.resolve_ref_schema(handler(drawn))
+        device["oneOf"] = [
+            {
+                "title": found.title.get("en", name),
+                "properties": {
+                    "driver": {"const": name},
+                    "options": handler(found.options.__pydantic_core_schema__),
+                },
+            }
+            for name, found in _installed()
+        ]
+        return device
+
     @field_validator("driver")
     @classmethod
     def _known(cls, name: str) -> str:
@@ -251,6 +269,12 @@ class EdgeSettings(Section):
         return devices
 
 
+def _installed() -> Iterator[tuple[str, Driver]]:
+    for name in names():
+        with suppress(ImportError):
+            yield name, driver(name)
+
+
 def _doubles(devices: Any) -> Iterator[InitErrorDetails]:
     names: dict[str, int] = {}
     lines: dict[str, int] = {}
@@ -281,7 +305,7 @@ def _again(found: ErrorDetails) -> InitErrorDetails:
     context = found.get("ctx", {})
     kind: str | PydanticCustomError = found["type"]
     try:
-        PydanticKnownError(found["type"], context)  # type: ignore[arg-type]  # it says if it does not know it
+        PydanticKnownError(found["type"], context)  # type: ignore[arg-type]
     except KeyError:
-        kind = PydanticCustomError(found["type"], found["msg"], context)  # type: ignore[arg-type]
+        kind = PydanticCustomError(found["type"], found["msg"], context)
     return InitErrorDetails(type=kind, loc=found["loc"], input=found["input"], ctx=context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -71,9 +72,7 @@ def _shown(value: Any, hidden: bool) -> str:
         return ""
     if hidden and value is not None:
         return MASK
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if value != 1 and value != 0 else (
-        str(value).lower()
-    )
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _leaves(values: Any, steps: Steps) -> list[tuple[Steps, Any]]:
@@ -105,6 +104,5 @@ def _commented(value: Any, loaded: Loaded[Any], steps: Steps) -> Any:
                 group.yaml_add_eol_comment(f"{place.file.name}:{place.line}", name)
         return group
     if isinstance(value, list):
-        row = CommentedSeq(_commented(inner, loaded, (*steps, index)) for index, inner in enumerate(value))
-        return row
+        return CommentedSeq(_commented(inner, loaded, (*steps, index)) for index, inner in enumerate(value))
     return value

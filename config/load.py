@@ -104,7 +104,9 @@ class _Findings:
         return Mistake(self._place(steps, finding["type"]), steps, says, hint, args)
 
     def _steps(self, finding: Mapping[str, Any]) -> Steps:
-        return follow(self.model, finding["loc"], self.values).steps
+        steps = follow(self.model, finding["loc"], self.values).steps
+        # Which member of a union is meant is said by its `kind`, and that is where to look.
+        return (*steps, "kind") if finding["type"].startswith("union_tag") else steps
 
     def _fields_beside(self, finding: Mapping[str, Any]) -> dict[str, FieldInfo]:
         return fields_of(follow(self.model, finding["loc"][:-1], self.values).models)

@@ -29,7 +29,9 @@ def schema_text(model: type[BaseModel], lang: str = "en") -> str:
 def _translated(part: Any, gettext: Any) -> Any:
     if isinstance(part, dict):
         return {
-            name: gettext(value) if name == "description" and isinstance(value, str) and value else _translated(value, gettext)
+            name: gettext(value)
+            if name == "description" and isinstance(value, str) and value
+            else _translated(value, gettext)
             for name, value in part.items()
         }
     if isinstance(part, list):

@@ -45,7 +45,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "string_not_ascii": (_("only letters A to Z, digits and signs may stand here"), ""),
     "string_too_short": (_("this text must have at least {min_length} characters"), ""),
     "string_too_long": (_("this text may have {max_length} characters at most"), ""),
-    "string_pattern_mismatch": (_("this text has not the right form"), _("{description}")),
+    "string_pattern_mismatch": (_("this text has not the right form"), "{description}"),
     "literal_error": (_("'{value}' is not among the choices"), _("there are {expected}")),
     "enum": (_("'{value}' is not among the choices"), _("there are {expected}")),
     "union_tag_invalid": (_("'{value}' is not among the choices"), _("there are {expected}")),
@@ -86,17 +86,17 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "bytes_too_short": (_("this must have at least {min_length} bytes"), ""),
     "bytes_too_long": (_("this may have {max_length} bytes at most"), ""),
     "bytes_invalid_encoding": (_("this text is not encoded as {encoding}"), ""),
-    "date_type": (_DATE, _("2026-03-31")),
-    "date_parsing": (_DATE, _("2026-03-31")),
-    "date_from_datetime_parsing": (_DATE, _("2026-03-31")),
+    "date_type": (_DATE, "2026-03-31"),
+    "date_parsing": (_DATE, "2026-03-31"),
+    "date_from_datetime_parsing": (_DATE, "2026-03-31"),
     "date_from_datetime_inexact": (_DATE, _("leave out the time of day")),
     "date_past": (_("this date must be in the past"), ""),
     "date_future": (_("this date must be in the future"), ""),
     "time_type": (_TIME, _('"21:30", in quotes')),
     "time_parsing": (_TIME, _('"21:30", in quotes')),
-    "datetime_type": (_DATE_TIME, _("2026-03-31T21:30:00+08:00")),
-    "datetime_parsing": (_DATE_TIME, _("2026-03-31T21:30:00+08:00")),
-    "datetime_from_date_parsing": (_DATE_TIME, _("2026-03-31T21:30:00+08:00")),
+    "datetime_type": (_DATE_TIME, "2026-03-31T21:30:00+08:00"),
+    "datetime_parsing": (_DATE_TIME, "2026-03-31T21:30:00+08:00"),
+    "datetime_from_date_parsing": (_DATE_TIME, "2026-03-31T21:30:00+08:00"),
     "datetime_past": (_("this time must be in the past"), ""),
     "datetime_future": (_("this time must be in the future"), ""),
     "timezone_naive": (_("this time must be without a time zone"), ""),
@@ -105,15 +105,15 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "time_delta_type": (_SPAN, _('seconds, or "00:05:00" in quotes')),
     "time_delta_parsing": (_SPAN, _('seconds, or "00:05:00" in quotes')),
     "url_type": (_ADDRESS, ""),
-    "url_parsing": (_ADDRESS, _("https://host:port/path")),
-    "url_syntax_violation": (_ADDRESS, _("https://host:port/path")),
+    "url_parsing": (_ADDRESS, "https://host:port/path"),
+    "url_syntax_violation": (_ADDRESS, "https://host:port/path"),
     "url_too_long": (_("this address may have {max_length} characters at most"), ""),
     "url_scheme": (_("this address begins with the wrong word"), _("there are {expected}")),
     "uuid_type": (_("a UUID is wanted here"), ""),
     "uuid_parsing": (_("a UUID is wanted here"), ""),
     "uuid_version": (_("a UUID of version {expected_version} is wanted here"), ""),
     "ip_any_address": (_("an IP address is wanted here"), ""),
-    "ip_any_network": (_("a network is wanted here"), _("10.0.0.0/8")),
+    "ip_any_network": (_("a network is wanted here"), "10.0.0.0/8"),
     "ip_v4_address": (_("an IPv4 address is wanted here"), ""),
     "ip_v6_address": (_("an IPv6 address is wanted here"), ""),
     "recursion_loop": (_("this contains itself"), ""),
@@ -136,17 +136,19 @@ def sentence(
         return context["says"], context["hint"], context["args"]
     if kind in ("value_error", "assertion_error"):
         return (
-            (_("{reason}") if not secret else _("this value is not right")),
+            ("{reason}" if not secret else _("this value is not right")),
             "",
             {"reason": context.get("error", "")},
         )
     if kind not in SENTENCES:
-        return _("{reason}"), "", {"reason": error["msg"]}
+        return "{reason}", "", {"reason": error["msg"]}
     says, hint = SENTENCES[kind]
     name = str(error["loc"][-1]) if error["loc"] else ""
     args: dict[str, object] = {**context, "name": name, "description": Sentence(description)}
     if not description:
-        hint = {"missing": _("add '{name}: …'"), "string_pattern_mismatch": _("it must match {pattern}")}.get(kind, hint)
+        hint = {"missing": _("add '{name}: …'"), "string_pattern_mismatch": _("it must match {pattern}")}.get(
+            kind, hint
+        )
     if kind == "union_tag_not_found":
         args["name"] = str(context.get("discriminator", "kind")).strip("'")
     if kind in _NEEDS_A_TEXT and isinstance(error["input"], list | dict):

@@ -64,6 +64,12 @@ def is_secret(info: FieldInfo | None) -> bool:
     return info is not None and any(part is SecretStr for part in _parts(info.annotation))
 
 
+def member_models(info: FieldInfo) -> list[type[BaseModel]]:
+    """The models that a field holds: itself, as members of a union, or as items of a list."""
+    parts = [part for outer in _parts(info.annotation) for part in (*get_args(outer), outer)]
+    return [part for part in parts if _is_model(part)]
+
+
 def every_path(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The path of every setting, lists left out: ("centre", "url")."""
     for name, info in fields_of([model]).items():

@@ -233,7 +233,9 @@ class Sources:
 
     def _neighbour(self, file: Path) -> str:
         try:
-            others = {other.stem: other.name for other in file.parent.iterdir() if other.suffix == file.suffix}
+            others = {
+                other.stem: other.name for other in file.parent.iterdir() if other.suffix == file.suffix
+            }
         except OSError:
             return ""
         return others.get(nearest(file.stem, others), "")
