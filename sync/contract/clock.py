@@ -10,6 +10,9 @@ from typing import Protocol
 
 import msgspec
 
+WALL_MAX_MS = 2**47  # the year 6429: what any library can still write as a date
+MONO_MAX_MS = 2**53
+
 
 class Clock(Protocol):
     """What time it is. Handed in by the door, so that a test may wind it."""

@@ -6,6 +6,7 @@ To add one: write its class, put it in `Event` and `LANES`, add a golden message
 A changed meaning is a new class (`/2`) and an upgrade in `upgrade.py`; golden messages are only added to.
 
 Amounts are minor units of `currency`; quantities are thousandths, so 1.5 kg is 1500.
+Every field has a limit, checked on arrival: an event past it is set aside, so whoever makes one keeps within.
 Card numbers and telephone numbers travel as tokens (`tokens.py`), names and new numbers sealed to the
 centre's public key; no picture, face or other image of a person has a field here, on purpose.
 """
@@ -16,89 +17,104 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from sync.contract.errors import BadEvent
 from sync.contract.ids import Lane
+from sync.contract.money import MINOR_MAX
+
+NAME_MAX = 64  # characters of what names something: a till, a receipt, a token, an article number
+TEXT_MAX = 500  # … of what a person reads: the name of an article, a detail
+SEALED_MAX = 4096  # … of a sealed joiner
+LINES_MAX = 1000  # lines of a receipt
+TENDERS_MAX = 50
+
+Name = Annotated[str, msgspec.Meta(max_length=NAME_MAX)]
+Text = Annotated[str, msgspec.Meta(max_length=TEXT_MAX)]
+Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z")]
+Minor = Annotated[int, msgspec.Meta(ge=-MINOR_MAX, le=MINOR_MAX)]  # amounts, and quantities in thousandths
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+Reading = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]  # of an instrument or clock that may be wrong
 
 
 class Fact(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True, kw_only=True):
     """What every event has: the device (its name in the store's settings) that it came from."""
 
-    device: str = ""
+    device: Name = ""
 
 
 class SaleLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of a receipt; a return has a negative quantity and amount."""
 
-    name: str
-    amount_minor: int
-    quantity_milli: int = 1000
-    unit_price_minor: int | None = None
-    sku: str = ""
+    name: Text
+    amount_minor: Minor
+    quantity_milli: Minor = 1000
+    unit_price_minor: Minor | None = None
+    sku: Name = ""
 
 
 class Tender(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a part of a sale was paid. `kind` as UnifiedPOS and tills say it: cash, card, mobile, value, other."""
+    """How a part of a sale was paid. `kind` as UnifiedPOS says it: cash, card, mobile, value, other."""
 
-    kind: str
-    amount_minor: int
+    kind: Name
+    amount_minor: Minor
 
 
 class SaleCompleted(Fact, frozen=True, tag="sale.completed/1"):
     """A receipt that a till printed: a sale, or a return when `total_minor` is below zero."""
 
-    till: str
-    receipt: str
-    currency: str
-    total_minor: int
-    lines: tuple[SaleLine, ...] = ()
-    tenders: tuple[Tender, ...] = ()
-    tax_minor: int = 0
-    change_minor: int = 0
-    cashier: str = ""
-    card: str = ""  # token of the card shown at this till before the receipt, if any
-    member: str = ""  # the member the replica knew the card by, if any
-    refers_to: str = ""  # the receipt that a return takes back, if the paper says
+    till: Name
+    receipt: Name
+    currency: Currency
+    total_minor: Minor
+    lines: Annotated[tuple[SaleLine, ...], msgspec.Meta(max_length=LINES_MAX)] = ()
+    tenders: Annotated[tuple[Tender, ...], msgspec.Meta(max_length=TENDERS_MAX)] = ()
+    tax_minor: Minor = 0
+    change_minor: Minor = 0
+    cashier: Name = ""
+    card: Name = ""  # token of the card shown at this till before the receipt, if any
+    member: Name = ""  # the member the replica knew the card by, if any
+    refers_to: Name = ""  # the receipt that a return takes back, if the paper says
 
 
 class ReceiptUnreadable(Fact, frozen=True, tag="receipt.unreadable/1"):
     """A print job that could not become a sale: pictures only, or no total."""
 
-    till: str
+    till: Name
     reason: Literal["picture", "no_total", "too_long"]
-    line_count: int = 0
+    line_count: Count = 0
 
 
 class CardPresented(Fact, frozen=True, tag="card.presented/1"):
     """A card was shown at a till."""
 
-    till: str
-    card: str  # token
-    technology: str  # magstripe, rfid125, keyboard, phone
-    member: str = ""  # as the replica knew it; empty when unknown
+    till: Name
+    card: Name  # token
+    technology: Name  # magstripe, rfid125, keyboard, phone
+    member: Name = ""  # as the replica knew it; empty when unknown
 
 
 class CardRefused(Fact, frozen=True, tag="card.refused/1"):
     """A card that we must not or cannot read. Nothing of its number is kept."""
 
-    till: str
+    till: Name
     reason: Literal["payment_card", "misread", "track_mismatch"]
 
 
 class MemberJoined(Fact, frozen=True, tag="member.joined/1"):
     """Somebody joined at the till. `member` is made here and stays; the person is sealed to the centre."""
 
-    till: str
-    member: str
-    sealed: str  # base64 of a sealed `Joiner` (sync/contract/sealed.py)
-    card: str = ""  # token
-    phone: str = ""  # token
+    till: Name
+    member: Name
+    sealed: Annotated[str, msgspec.Meta(max_length=SEALED_MAX)]  # base64 of a sealed `Joiner` (sealed.py)
+    card: Name = ""  # token
+    phone: Name = ""  # token
 
 
 class Passed(Fact, frozen=True, tag="passed/1"):
     """People went through a door or over a line."""
 
-    inward: int = 0
-    outward: int = 0
-    line: str = ""
+    inward: Count = 0
+    outward: Count = 0
+    line: Name = ""
     unsure: bool = False  # the device could not tell one hesitating person from two
 
 
@@ -106,38 +122,38 @@ class Dropped(Fact, frozen=True, tag="dropped/1"):
     """Stands for `numbers` consecutive events that a full disk took; the only event that spans several."""
 
     numbers: Annotated[int, msgspec.Meta(ge=1, le=2**40)]
-    reason: str = "disk_full"
+    reason: Name = "disk_full"
 
 
 class DeviceState(Fact, frozen=True, tag="device.state/1"):
     """A device came, went or changed its mind."""
 
     state: Literal["up", "down", "blocked", "clear"]
-    detail: str = ""
+    detail: Text = ""
 
 
 class Heartbeat(Fact, frozen=True, tag="heartbeat/1"):
     """How the box is: numbers only."""
 
-    version: str
-    uptime_s: int
-    outbox_rows: int
-    oldest_s: int
-    disk_free_mib: int
-    clock_skew_ms: int
+    version: Name
+    uptime_s: Reading
+    outbox_rows: Reading
+    oldest_s: Reading
+    disk_free_mib: Reading
+    clock_skew_ms: Reading
     clock_sure: bool
-    devices_up: int
-    devices_down: int
-    rss_mib: int = 0
-    settings: str = ""  # short hash of the settings in force
+    devices_up: Count
+    devices_down: Count
+    rss_mib: Reading = 0
+    settings: Name = ""  # short hash of the settings in force
 
 
 class Alarm(Fact, frozen=True, tag="alarm/1"):
     """Something a person should see: disk_full, lane_stuck, clock_jumped, settings_refused …"""
 
-    name: str
+    name: Name
     raised: bool
-    detail: str = ""
+    detail: Text = ""
 
 
 Event = (
@@ -193,5 +209,8 @@ def encode_event(event: Event) -> bytes:
 
 
 def decode_event(body: bytes) -> Event:
-    """The event that JSON says. Raises msgspec.ValidationError or msgspec.DecodeError."""
-    return _decoder.decode(body)
+    """The event that JSON says. Raises BadEvent."""
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadEvent(f"not an event: {error}") from None

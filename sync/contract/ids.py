@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from sync.contract.errors import BadId
 
+CENTRE = "centre"  # what the centre is called where stores have their id; so no store can be called that
+NUMBER_MAX = 2**40 - 1  # of an event in its lane: one a millisecond for 34 years; more fits no key
 STORE_PATTERN = r"[a-z0-9][a-z0-9-]{0,31}"
 _STORE = re.compile(STORE_PATTERN)
 _EPOCH = re.compile(r"[0-9a-f]{16}")
@@ -53,6 +55,8 @@ class EventId(NamedTuple):
 
 def check_store(store: str) -> str:
     """`store` itself if it is written as a store is. Raises BadId."""
+    if store == CENTRE:
+        raise BadId(f"no store can be called {CENTRE!r}: that is the centre itself")
     if not _STORE.fullmatch(store):
         raise BadId(f"{store!r} is no store id: 1 to 32 of a-z, 0-9 and '-', not starting with '-'")
     return store

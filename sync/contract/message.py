@@ -12,16 +12,17 @@ Everything that inflates is inflated with a limit: 200 kB of zlib can hold 200 M
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
-from sync.contract.clock import Stamp
-from sync.contract.errors import BadMessage, ContractError, TooLarge
-from sync.contract.events import Event, numbers_of
-from sync.contract.ids import Lane, check_epoch
+from sync.contract.clock import MONO_MAX_MS, WALL_MAX_MS, Stamp
+from sync.contract.errors import BadId, BadMessage, ContractError, TooLarge
+from sync.contract.events import Event, Name, numbers_of
+from sync.contract.ids import NUMBER_MAX, Lane, check_epoch
 from sync.contract.told import Told
 from sync.contract.upgrade import upgraded
 
@@ -29,17 +30,21 @@ PAYLOAD_MAX_BYTES = 64 * 1024  # the least that every broker we know will carry
 INFLATED_MAX_BYTES = 4 * 1024 * 1024  # a full payload of counts inflates to about 1 MiB
 EVENT_MAX_BYTES = 48 * 1024  # one event must fit a payload even if zlib finds nothing to close
 BATCH_MAX_EVENTS = 20_000
-NUMBER_MAX = 2**53
+WHY_MAX = 500  # characters of why an event is spoiled
+_SPLIT_MAX_TOKENS = 200_000  # of a batch that is not even JSON; splitting it is slow
 _ZLIB_LEVEL = 1  # level 6 makes 8 % less and takes three times as long
+
+
+Number = Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)]
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True):
     """An event and when it happened, as it stands in a batch."""
 
-    wall_ms: int
+    wall_ms: Annotated[int, msgspec.Meta(ge=0, le=WALL_MAX_MS)]
     sure: bool
-    boot: str
-    mono_ms: int
+    boot: Name
+    mono_ms: Annotated[int, msgspec.Meta(ge=0, le=MONO_MAX_MS)]
     event: Event
 
     @property
@@ -50,7 +55,7 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
 class Spoiled(msgspec.Struct, frozen=True):
     """An event that cannot be read: what it was, and why not."""
 
-    body: bytes
+    body: bytes  # at most EVENT_MAX_BYTES of it
     why: str
 
 
@@ -86,9 +91,9 @@ class Here(msgspec.Struct, frozen=True, tag_field="type", tag="here/1", omit_def
     """A store says it is there: which database, what it has been told, and what it runs."""
 
     epoch: str
-    everyone: int = 0  # the last number it has of the feed for all stores
-    own: int = 0  # … and of its own feed
-    version: str = ""
+    everyone: Number = 0  # the last number it has of the feed for all stores
+    own: Number = 0  # … and of its own feed
+    version: Name = ""
     greet: bool = True  # asks for a Hello; without it, only says what it now has
 
 
@@ -97,24 +102,24 @@ class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello/1"):
 
     epoch: str
     wall_ms: int
-    marks: dict[str, int]  # by the lane's label; a lane it never heard of is at 0
+    marks: dict[str, Number]  # by the lane's label; a lane it never heard of is at 0
     known: bool = True  # False: this store may not speak (blocked); its rows stay where they are
 
 
 class Received(msgspec.Struct, frozen=True, tag_field="type", tag="received/1"):
-    """Receipt: everything of this lane up to and with `mark` has had its effect. The only thing that confirms."""
+    """Receipt: this lane has had its effect up to and with `mark`. The only thing that confirms."""
 
     epoch: str
     lane: Lane
-    mark: int
+    mark: Number
 
 
 class Words(msgspec.Struct, frozen=True, tag_field="type", tag="words/1"):
     """Words of one feed after number `after`, in order: to be taken by whoever has `after` or more."""
 
     feed: str  # a store, or EVERYONE
-    after: int
-    words: list[tuple[int, Told]]
+    after: Number
+    words: list[tuple[Number, Told]]
 
 
 Down = Hello | Received | Words
@@ -126,15 +131,20 @@ _here_decoder = msgspec.json.Decoder(Here)
 _down_decoder: msgspec.json.Decoder[Down] = msgspec.json.Decoder(Down)
 _encoder = msgspec.json.Encoder()
 T = TypeVar("T")
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
 
 
 def envelope(body: bytes, stamp: Stamp) -> bytes:
-    """One event, encoded by `encode_event`, with its stamp, as it stands in a batch."""
+    """One event, encoded by `encode_event`, with its stamp, as it stands in a batch.
+
+    A clock may say anything: what is no date becomes the nearest that is, and unsure.
+    """
+    wall_ms = min(max(stamp.wall_ms, 0), WALL_MAX_MS)
     return b'[%d,%s,"%s",%d,%s]' % (
-        stamp.wall_ms,
-        b"true" if stamp.sure else b"false",
+        wall_ms,
+        b"true" if stamp.sure and wall_ms == stamp.wall_ms else b"false",
         stamp.boot.encode(),
-        stamp.mono_ms,
+        min(max(stamp.mono_ms, 0), MONO_MAX_MS),
         body,
     )
 
@@ -144,7 +154,9 @@ def encode_batch(epoch: str, lane: Lane, first: int, envelopes: Sequence[bytes])
     head = b'["%s",%d,%d,[' % (epoch.encode(), lane, first)
     payload = zlib.compress(head + b",".join(envelopes) + b"]]", _ZLIB_LEVEL)
     if len(payload) > PAYLOAD_MAX_BYTES:
-        raise TooLarge(f"a batch of {len(envelopes)} events is {len(payload)} bytes, over {PAYLOAD_MAX_BYTES}")
+        raise TooLarge(
+            f"a batch of {len(envelopes)} events is {len(payload)} bytes, over {PAYLOAD_MAX_BYTES}"
+        )
     return payload
 
 
@@ -157,10 +169,10 @@ def decode_batch(payload: bytes) -> Batch:
     try:
         wire = _batch_decoder.decode(raw)
         batch = Batch(wire.epoch, wire.lane, wire.first, wire.events)
-    except (msgspec.DecodeError, RecursionError, OverflowError):
+    except _UNREADABLE:
         batch = _decode_one_by_one(raw)
-    check_epoch(batch.epoch)
-    if not 1 <= batch.first <= NUMBER_MAX:
+    _check(batch.epoch)
+    if not 1 <= batch.first <= NUMBER_MAX - len(batch.events):
         raise BadMessage(f"a batch cannot start at number {batch.first}")
     if not 1 <= len(batch.events) <= BATCH_MAX_EVENTS:
         raise BadMessage(f"a batch has 1 to {BATCH_MAX_EVENTS} events, this one {len(batch.events)}")
@@ -178,7 +190,7 @@ def encode(message: Here | Down) -> bytes:
 def decode_here(payload: bytes) -> Here:
     """What a store says of itself. Raises BadMessage."""
     here = _decode(_here_decoder, payload)
-    check_epoch(here.epoch)
+    _check(here.epoch)
     return here
 
 
@@ -188,7 +200,7 @@ def decode_down(payload: bytes) -> Down:
 
 
 def inflate(payload: bytes) -> bytes:
-    """`payload` without its zlib. Raises TooLarge past the limits, BadMessage when it is no whole zlib stream."""
+    """`payload` without its zlib. Raises TooLarge past the limits, BadMessage when not one whole stream."""
     if len(payload) > PAYLOAD_MAX_BYTES:
         raise TooLarge(f"a payload of {len(payload)} bytes is over {PAYLOAD_MAX_BYTES}")
     stream = zlib.decompressobj()
@@ -203,30 +215,77 @@ def inflate(payload: bytes) -> bytes:
     return raw
 
 
+def _check(epoch: str) -> None:
+    try:
+        check_epoch(epoch)
+    except BadId as error:
+        raise BadMessage(str(error)) from None
+
+
 def _decode(decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
     raw = inflate(payload)
     try:
         return decoder.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise BadMessage(f"not a message of ours: {error}") from None
 
 
 def _decode_one_by_one(raw: bytes) -> Batch:
     """The slow way, taken when some event of the batch is spoiled or of an older version."""
     try:
-        wire = _raw_decoder.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BadMessage(f"not a batch: {error}") from None
-    return Batch(wire.epoch, wire.lane, wire.first, [_decode_one(bytes(each)) for each in wire.events])
+        head = _raw_decoder.decode(raw)
+        bodies = [bytes(each) for each in head.events]
+    except _UNREADABLE:
+        head, bodies = _split(raw)
+    if len(bodies) > BATCH_MAX_EVENTS:
+        raise BadMessage(f"a batch has at most {BATCH_MAX_EVENTS} events, this one {len(bodies)}")
+    return Batch(head.epoch, head.lane, head.first, [_decode_one(each) for each in bodies])
 
 
 def _decode_one(body: bytes) -> Envelope | Spoiled:
     try:
         return _envelope_decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         why = str(error)
     try:
-        newer = upgraded(body)
-        return Spoiled(body, why) if newer is None else _envelope_decoder.decode(newer)
-    except (ContractError, msgspec.DecodeError, RecursionError) as error:
-        return Spoiled(body, f"{why}; {error}")
+        if (newer := upgraded(body)) is not None:
+            return _envelope_decoder.decode(newer)
+    except (ContractError, *_UNREADABLE) as error:
+        why = f"{why}; {error}"
+    return Spoiled(body[:EVENT_MAX_BYTES], why[:WHY_MAX])
+
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]|,', re.DOTALL)
+
+
+def _split(raw: bytes) -> tuple[_RawBatch, list[bytes]]:
+    """The events of a batch that is no JSON as a whole (NaN, half a character, 10,000 brackets in one event).
+
+    Only strings, brackets and commas are looked at, so that one event of nonsense does not block its lane.
+    """
+    bodies: list[bytes] = []
+    depth, start, end = 0, 0, 0
+    for count, token in enumerate(_TOKEN.finditer(raw)):
+        if count > _SPLIT_MAX_TOKENS:
+            break
+        mark = token.group()
+        if mark in (b"[", b"{"):
+            depth += 1
+            if depth == 2 and not start:
+                start = token.end()
+                head = raw[:start] + b"]]"
+        elif mark in (b"]", b"}"):
+            depth -= 1
+            if depth == 1:
+                bodies.append(raw[start : token.start()])
+                end = token.end()
+                break
+        elif mark == b"," and depth == 2:
+            bodies.append(raw[start : token.start()])
+            start = token.end()
+    if not end or raw[end:].strip() != b"]":
+        raise BadMessage("not a batch: it does not end as one")
+    try:
+        return _raw_decoder.decode(head), bodies
+    except _UNREADABLE as error:
+        raise BadMessage(f"not a batch: {error}") from None

@@ -12,7 +12,7 @@ from sync.contract.errors import BadId
 # Digits after the point; ISO 4217 lists the few currencies that do not have two.
 _EXPONENT = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "BHD": 3, "KWD": 3, "TND": 3}
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_AMOUNT = re.compile(r"([+-]?)(\d{1,15})(?:\.(\d{1,3}))?")
+_AMOUNT = re.compile(r"([+-]?)([0-9]{1,15})(?:\.([0-9]{1,3}))?")
 MINOR_MAX = 2**53  # stays exact in every JSON reader, and is more than any shop will ever owe
 
 
@@ -51,13 +51,16 @@ class Money(msgspec.Struct, frozen=True, order=True):
 def parse_minor(text: str, currency: str) -> int:
     """Minor units of a plain decimal: ``parse_minor("12.5", "CNY") == 1250``.
 
-    Raises BadId when it is no number or has more decimals than the currency.
+    Raises BadId when it is no number, has more decimals than the currency, or is past `MINOR_MAX`.
     """
     digits = exponent(currency)
     match = _AMOUNT.fullmatch(text.strip())
     if not match or len(match[3] or "") > digits:
         raise BadId(f"{text!r} is no amount of {currency}: digits and at most {digits} decimals")
-    minor = int(match[2]) * 10**digits + int((match[3] or "").ljust(digits, "0") or 0)
+    scale: int = 10**digits
+    minor = int(match[2]) * scale + int((match[3] or "").ljust(digits, "0") or 0)
+    if minor > MINOR_MAX:
+        raise BadId(f"{text!r} is more than any amount of {currency} can be")
     return -minor if match[1] == "-" else minor
 
 

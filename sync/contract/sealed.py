@@ -19,17 +19,17 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sync.contract.errors import BadMessage
+from sync.contract.events import SEALED_MAX, Name, Text
 
-SEALED_MAX_BYTES = 4096  # a name, a telephone number and a card; more is not a joiner
 _NONCE = bytes(12)
 
 
 class Joiner(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who joined, in clear: only ever in memory, at the till and at the centre."""
 
-    name: str
-    phone: str = ""
-    card: str = ""
+    name: Text
+    phone: Name = ""
+    card: Name = ""
     consent: bool = False
 
 
@@ -38,20 +38,24 @@ def seal(joiner: Joiner, centre_public_key: bytes) -> str:
     ephemeral = X25519PrivateKey.generate()
     public = ephemeral.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     key = _key(ephemeral.exchange(X25519PublicKey.from_public_bytes(centre_public_key)), public)
-    return base64.b64encode(public + ChaCha20Poly1305(key).encrypt(_NONCE, msgspec.json.encode(joiner), None)).decode()
+    return base64.b64encode(
+        public + ChaCha20Poly1305(key).encrypt(_NONCE, msgspec.json.encode(joiner), None)
+    ).decode()
 
 
 def unseal(sealed: str, centre_private_key: bytes) -> Joiner:
     """The joiner inside. Raises BadMessage when it was not sealed for this key, or is too long."""
-    if len(sealed) > SEALED_MAX_BYTES:
-        raise BadMessage(f"a sealed joiner of {len(sealed)} bytes is over {SEALED_MAX_BYTES}")
+    if len(sealed) > SEALED_MAX:
+        raise BadMessage(f"a sealed joiner of {len(sealed)} bytes is over {SEALED_MAX}")
     try:
         raw = base64.b64decode(sealed, validate=True)
         public, ciphertext = raw[:32], raw[32:]
-        shared = X25519PrivateKey.from_private_bytes(centre_private_key).exchange(X25519PublicKey.from_public_bytes(public))
+        shared = X25519PrivateKey.from_private_bytes(centre_private_key).exchange(
+            X25519PublicKey.from_public_bytes(public)
+        )
         plain = ChaCha20Poly1305(_key(shared, public)).decrypt(_NONCE, ciphertext, None)
         return msgspec.json.decode(plain, type=Joiner)
-    except (binascii.Error, ValueError, InvalidTag, msgspec.DecodeError) as error:
+    except (binascii.Error, ValueError, InvalidTag, msgspec.DecodeError, RecursionError) as error:
         raise BadMessage("a sealed joiner that this centre's key does not open") from error
 
 

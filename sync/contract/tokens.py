@@ -17,7 +17,8 @@ from sync.contract.errors import BadId
 
 TOKEN_HEX_DIGITS = 32
 _CARD = re.compile(r"[0-9A-Za-z]{4,64}")
-_PHONE = re.compile(r"\+?\d{5,15}")
+_PHONE = re.compile(r"\+?[0-9]{5,15}")
+_TYPED_MAX = 64  # characters somebody may type for a telephone number
 
 
 def card_token(token_key: bytes, number: str) -> str:
@@ -34,6 +35,8 @@ def phone_token(token_key: bytes, phone: str, country: str = "86") -> str:
 
 def normal_phone(phone: str, country: str = "86") -> str:
     """``normal_phone("138 0013-8000") == "+8613800138000"``. Raises BadId."""
+    if len(phone) > _TYPED_MAX:
+        raise BadId("no telephone number: too long")
     plain = re.sub(r"[\s().\-]", "", unicodedata.normalize("NFKC", phone))
     if plain.startswith("00"):
         plain = "+" + plain[2:]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from sync.contract.errors import BadMessage
-from sync.contract.ids import STORE_PATTERN, Lane, check_store, lane_named
+from sync.contract.errors import BadId, BadMessage
+from sync.contract.ids import CENTRE, STORE_PATTERN, Lane, check_store, lane_named
 
 CENTRE_READS = "tb/1/+/up/#"
-CENTRE_LOGIN = "centre"
+CENTRE_LOGIN = CENTRE
 _UP = re.compile(rf"tb/1/({STORE_PATTERN})/up/([a-z]+)")
 _DOWN = re.compile(rf"tb/1/({STORE_PATTERN})/down")
 HERE = "here"
@@ -34,7 +34,10 @@ def read_up(topic: str) -> tuple[str, Lane | None]:
     match = _UP.fullmatch(topic)
     if not match:
         raise BadMessage(f"{topic!r} is no topic of a store")
-    return match[1], None if match[2] == HERE else lane_named(match[2])
+    try:
+        return match[1], None if match[2] == HERE else lane_named(match[2])
+    except BadId as error:
+        raise BadMessage(str(error)) from None
 
 
 def may_publish(login: str, topic: str) -> bool:
@@ -46,7 +49,7 @@ def may_publish(login: str, topic: str) -> bool:
 
 
 def may_read(login: str, topic_filter: str) -> bool:
-    """Whether the broker lets `login` subscribe to that filter, taken literally: no wildcard of a store's own."""
+    """Whether the broker lets `login` subscribe to that filter, taken literally: a store has no wildcards."""
     if login == CENTRE_LOGIN:
         return topic_filter == CENTRE_READS
     match = _DOWN.fullmatch(topic_filter)

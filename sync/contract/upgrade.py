@@ -20,11 +20,14 @@ STEPS_MAX = 32
 def upgraded(envelope: bytes) -> bytes | None:
     """`envelope` (see message.py) with its event brought up to date; None when its tag is not an old one.
 
-    Raises BadEvent when an upgrade cannot be done, msgspec.DecodeError when it is no envelope.
+    Raises BadEvent when an upgrade cannot be done, or when it is no envelope.
     """
-    parts = msgspec.json.decode(envelope, type=list[Any])
+    try:
+        parts = msgspec.json.decode(envelope, type=list[Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadEvent(f"no envelope: {error}") from None
     event = parts[-1] if parts else None
-    if not isinstance(event, dict) or event.get("type") not in UPGRADES:
+    if not isinstance(event, dict) or str(event.get("type")) not in UPGRADES:
         return None
     for _ in range(STEPS_MAX):
         step = UPGRADES.get(str(event.get("type")))
