@@ -68,6 +68,10 @@ class WebOptions:
     export_rows_max: int = 200_000
     body_max_bytes: int = 1024 * 1024
     hosts: tuple[str, ...] = ()  # Host headers that are answered; empty: any
+    secure_cookies: bool = False  # the world reaches us by https, whatever the proxy speaks to us
+    language: str = "zh_CN"  # of a new user
+    page_rows: int = 50
+    sign_in_tries: int = 10  # wrong passwords before the pauses begin
 
 
 def database_of(request: Request) -> Database:
@@ -120,16 +124,17 @@ async def anyone(viewer: MaybeViewer) -> Viewer:
     return viewer
 
 
-def needs(right: str) -> Callable[..., Awaitable[Viewer]]:
-    """A dependency that gives the Viewer. Raises NotSignedIn, or Refused without that right."""
+def needs(*rights: str) -> Callable[..., Awaitable[Viewer]]:
+    """A dependency that gives the Viewer. Raises NotSignedIn, or Refused without every one of `rights`."""
 
-    async def viewer_with_right(viewer: Annotated[Viewer, Depends(anyone)]) -> Viewer:
-        if not viewer.may(right):
-            raise Refused(N_("this needs the right {right}, which you do not have"), right=right)
+    async def viewer_with_rights(viewer: Annotated[Viewer, Depends(anyone)]) -> Viewer:
+        for right in rights:
+            if not viewer.may(right):
+                raise Refused(N_("this needs the right {right}, which you do not have"), right=right)
         return viewer
 
-    viewer_with_right.right = right  # type: ignore[attr-defined]  # the rights matrix is read off the routes
-    return viewer_with_right
+    viewer_with_rights.rights = rights  # type: ignore[attr-defined]  # the rights matrix is read off the routes
+    return viewer_with_rights
 
 
 async def _transaction(request: Request, _first: MaybeViewer) -> AsyncIterator[AsyncSession]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -87,6 +88,11 @@ def span(context: Context, span_ms: int | None) -> str:
     return NOTHING if span_ms is None else _span(_gettext(context), span_ms)
 
 
+def pairs(values: Mapping[str, Any] | None) -> str:
+    """``name: old value``, one a line: a JSON object for people."""
+    return "\n".join(f"{name}: {_plain(value)}" for name, value in (values or {}).items())
+
+
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "money": money,
     "number": number,
@@ -97,7 +103,12 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "day": day,
     "ago": ago,
     "span": span,
+    "pairs": pairs,
 }
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _gettext(context: Context) -> Callable[..., Any]:

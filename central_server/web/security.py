@@ -89,20 +89,30 @@ class Shield:
     """ASGI middleware: Host, body size, cross-site requests, and the headers of every answer.
 
     `refusal(request, status)` makes the answer to what is refused: 400 host, 403 token, 413 size.
+    `secure`: browsers reach us by https, whatever reaches this process.
     """
 
     def __init__(
-        self, app: ASGIApp, *, body_max_bytes: int, refusal: Refusal, hosts: tuple[str, ...] = ()
+        self,
+        app: ASGIApp,
+        *,
+        body_max_bytes: int,
+        refusal: Refusal,
+        hosts: tuple[str, ...] = (),
+        secure: bool = False,
     ) -> None:
         self._app = app
         self._body_max_bytes = body_max_bytes
         self._refusal = refusal
         self._hosts = frozenset(host.lower() for host in hosts)
+        self._secure = secure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if self._secure:
+            scope["scheme"] = "https"  # as the browser sees it; a proxy may speak plain HTTP to us
         guarded = _with_headers(scope, send)
         status = 0 if self._host_is_ours(scope) else 400
         if not status and scope["method"] not in _SAFE:

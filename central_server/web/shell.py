@@ -27,7 +27,13 @@ def install(app: FastAPI, options: WebOptions) -> None:
     app.add_exception_handler(RequestValidationError, invalid_request)
     # The last added stands outermost: the Shield's headers are on the last handler's answers too.
     app.add_middleware(LastHandler)
-    app.add_middleware(Shield, body_max_bytes=options.body_max_bytes, refusal=refusal, hosts=options.hosts)
+    app.add_middleware(
+        Shield,
+        body_max_bytes=options.body_max_bytes,
+        refusal=refusal,
+        hosts=options.hosts,
+        secure=options.secure_cookies,
+    )
 
 
 class Static(StaticFiles):

@@ -46,7 +46,7 @@ def page_of(rows: Sequence[T], rows_max: int, cursor: str | None, total: int | N
 
 def rows_wanted(asked: int | None) -> int:
     """How many rows a page shows: what was asked for, between 1 and PAGE_ROWS_MAX."""
-    return min(max(asked or PAGE_ROWS, 1), PAGE_ROWS_MAX)
+    return PAGE_ROWS if asked is None else min(max(asked, 1), PAGE_ROWS_MAX)
 
 
 def query_with(query: QueryParams, **changes: Any) -> str:
