@@ -48,8 +48,9 @@ async def members_of(session: AsyncSession, tokens: Sequence[str], members: Sequ
 
     A token may be that of a card or of a telephone number.
     """
-    tokens = [token for token in dict.fromkeys(tokens) if token]
-    found: dict[str, str] = {member: member for member in members if member}
+    # A NUL in a text is an error for PostgreSQL; what cannot be printed is nobody's token or id.
+    tokens = [token for token in dict.fromkeys(tokens) if token and token.isprintable()]
+    found: dict[str, str] = {member: member for member in members if member and member.isprintable()}
     for at in range(0, len(tokens), AT_ONCE):
         some = tokens[at : at + AT_ONCE]
         phones = await session.execute(

@@ -1,0 +1,107 @@
+"""What was counted, and what was not: read by pages, the API and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central_server.traffic.coverage import Span
+from central_server.traffic.models import DeviceOutage, TrafficLoss, TrafficQuarter
+
+ROWS_MAX = 400_000  # quarters read at once: a year of ten lines
+
+
+class Quarter(NamedTuple):
+    """Fifteen minutes at one door (all its lines, unless asked by line)."""
+
+    store: str
+    quarter_ms: int
+    device: str
+    inward: int
+    outward: int
+    unsure: int
+    untimed: int
+
+
+class Blind(NamedTuple):
+    """What is known not to have been counted in a span of time."""
+
+    outages: dict[tuple[str, str], list[Span]]  # by (store, device)
+    losses: dict[str, list[tuple[int, int]]]  # by store: (at_ms, events lost to a full disk)
+
+
+async def quarters(
+    session: AsyncSession,
+    *,
+    stores: Collection[str],
+    from_ms: int,
+    until_ms: int,
+    device: str = "",
+    line: str | None = None,
+) -> list[Quarter]:
+    """The quarters of these stores that begin in the span, in order of time; at most `ROWS_MAX`."""
+    table = TrafficQuarter
+    statement = (
+        sa.select(
+            table.store,
+            table.quarter_ms,
+            table.device,
+            *(sa.func.sum(column) for column in (table.inward, table.outward, table.unsure, table.untimed)),
+        )
+        .where(table.store.in_(stores), table.quarter_ms >= from_ms, table.quarter_ms < until_ms)
+        .group_by(table.store, table.quarter_ms, table.device)
+        .order_by(table.store, table.quarter_ms, table.device)
+        .limit(ROWS_MAX)
+    )
+    if device:
+        statement = statement.where(table.device == device)
+    if line is not None:
+        statement = statement.where(table.line == line)
+    # PostgreSQL's sum of bigint is numeric, which arrives as Decimal.
+    return [Quarter(*row[:3], *map(int, row[3:])) for row in await session.execute(statement)]
+
+
+async def devices_of(
+    session: AsyncSession, *, stores: Collection[str], from_ms: int, until_ms: int
+) -> dict[str, list[str]]:
+    """The devices that counted in each of these stores in the span."""
+    rows = await session.execute(
+        sa.select(TrafficQuarter.store, TrafficQuarter.device)
+        .where(
+            TrafficQuarter.store.in_(stores),
+            TrafficQuarter.quarter_ms >= from_ms,
+            TrafficQuarter.quarter_ms < until_ms,
+        )
+        .distinct()
+        .order_by(TrafficQuarter.store, TrafficQuarter.device)
+    )
+    found: dict[str, list[str]] = {}
+    for store, device in rows:
+        found.setdefault(store, []).append(device)
+    return found
+
+
+async def blind_spots(
+    session: AsyncSession, *, stores: Collection[str], from_ms: int, until_ms: int, now_ms: int
+) -> Blind:
+    """Outages and losses of these stores that touch the span; one that lasts ends, for now, at `now_ms`."""
+    outages: dict[tuple[str, str], list[Span]] = {}
+    for row in await session.execute(
+        sa.select(DeviceOutage.store, DeviceOutage.device, DeviceOutage.from_ms, DeviceOutage.until_ms).where(
+            DeviceOutage.store.in_(stores),
+            DeviceOutage.from_ms < until_ms,
+            sa.or_(DeviceOutage.until_ms.is_(None), DeviceOutage.until_ms > from_ms),
+        )
+    ):
+        outages.setdefault((row.store, row.device), []).append((row.from_ms, row.until_ms or now_ms))
+    losses: dict[str, list[tuple[int, int]]] = {}
+    for store, at_ms, numbers in await session.execute(
+        sa.select(TrafficLoss.store, TrafficLoss.at_ms, TrafficLoss.numbers)
+        .where(TrafficLoss.store.in_(stores), TrafficLoss.at_ms >= from_ms, TrafficLoss.at_ms < until_ms)
+        .order_by(TrafficLoss.at_ms)
+    ):
+        losses.setdefault(store, []).append((at_ms, numbers))
+    return Blind(outages, losses)
