@@ -1,0 +1,50 @@
+"""What can go wrong in a store's agent, drawn as a tree.
+
+EdgeError
+├── StoreBroken       the database cannot be opened or written; the process ends and is started again
+│   └── StoreTooNew   the database was made by a later version of ours
+├── OutboxFull        no room on disk for a money event; the till is told so
+├── EventTooLarge     one event over the contract's limit; nothing was stored
+└── IdentityError     who this store is
+    ├── NotEnrolled   there is no identity file yet
+    ├── BadIdentity   the identity file cannot be read
+    └── EnrolFailed   the centre did not enrol us; says why
+"""
+
+from __future__ import annotations
+
+
+class EdgeError(Exception):
+    """The root of everything this package raises."""
+
+
+class StoreBroken(EdgeError):
+    """The store's database cannot be used; says which file and what SQLite said."""
+
+
+class StoreTooNew(StoreBroken):
+    """The database has a schema that this version does not know."""
+
+
+class OutboxFull(EdgeError):
+    """There is no room on disk for a money event. Nothing of it was stored; ask again later."""
+
+
+class EventTooLarge(EdgeError):
+    """One event is over `EVENT_MAX_BYTES`; nothing of the call was stored."""
+
+
+class IdentityError(EdgeError):
+    """Who this store is cannot be said."""
+
+
+class NotEnrolled(IdentityError):
+    """No identity file: the store has to be enrolled first."""
+
+
+class BadIdentity(IdentityError):
+    """The identity file is damaged or not ours."""
+
+
+class EnrolFailed(IdentityError):
+    """The centre did not enrol us."""

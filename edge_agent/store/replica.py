@@ -1,0 +1,139 @@
+"""What the store has been told: members, and who has which card or telephone.
+
+A till is answered from here alone. Tokens are keyed once more with this store's own key, so that no two
+stores' disks can be joined; names are masked before they ever leave the centre. Words are applied in one
+transaction with the number of their feed, so that a power cut never leaves half a message.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+
+import msgspec
+
+from edge_agent.store.database import Database
+from edge_agent.store.lines import Sql
+from sync.contract.message import Words
+from sync.contract.questions import Answer, MemberKnown, NobodyKnown
+from sync.contract.told import EVERYONE, MemberGone, MemberTold
+
+_DIGEST_BYTES = 16
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(MemberKnown)
+
+
+class Replica:
+    """The members as this store knows them."""
+
+    def __init__(self, db: Database, store: str, store_key: bytes, feeds: dict[str, int]) -> None:
+        self._db, self._key = db, store_key
+        self._feeds = {EVERYONE: 0, store: 0} | feeds
+        self._store = store
+
+    @classmethod
+    async def open(cls, db: Database, store: str, store_key: bytes) -> Replica:
+        """The replica as it stands on disk. Raises sqlite3.Error."""
+        rows = await db.read(lambda sql: sql.execute("SELECT feed, number FROM feed").fetchall())
+        return cls(db, store, store_key, {str(feed): int(number) for feed, number in rows})
+
+    @property
+    def everyone(self) -> int:
+        """The last number taken of the feed for all stores."""
+        return self._feeds[EVERYONE]
+
+    @property
+    def own(self) -> int:
+        """The last number taken of this store's own feed."""
+        return self._feeds[self._store]
+
+    async def look_up(self, token: str) -> Answer:
+        """Who has the card or telephone of that token, as far as this store has been told."""
+        digest = self._digest(token)
+        row = await self._db.ask(
+            lambda sql: sql.execute(
+                "SELECT reason, answer FROM token LEFT JOIN member USING (member) WHERE digest = ?",
+                (digest,),
+            ).fetchone()
+        )
+        if row is None or row[1] is None:
+            return NobodyKnown()
+        return NobodyKnown("lost") if row[0] == "lost" else _decoder.decode(row[1])
+
+    async def apply(self, words: Words) -> bool:
+        """Takes the words not yet taken, in one transaction with the feed's number; False if there is a hole.
+
+        A feed that is neither ours nor everyone's has a hole too. Raises sqlite3.Error.
+        """
+        have = self._feeds.get(words.feed)
+        if have is None or words.after > have:
+            return False
+        new = [(number, word) for number, word in words.words if number > have]
+        if not new:
+            return True
+        number = max(number for number, _ in new)
+
+        def work(sql: Sql) -> None:
+            for _, word in new:
+                if isinstance(word, MemberTold):
+                    self._put(sql, word)
+                elif isinstance(word, MemberGone):
+                    self._remove(sql, word.member)
+            sql.execute("INSERT OR REPLACE INTO feed VALUES (?, ?)", (words.feed, number))
+
+        await self._db.write(work)
+        self._feeds[words.feed] = number
+        return True
+
+    async def expect(self, member: MemberTold) -> None:
+        """A member who has just joined here, until the centre's own word takes the entry's place."""
+        await self._db.write(lambda sql: self._put(sql, member))
+
+    def _put(self, sql: Sql, told: MemberTold) -> None:
+        live = [self._digest(token) for token in (*told.cards, *told.phones)]
+        lost = [self._digest(token) for token in told.lost_cards]
+        digests = b"".join(live + lost)
+        row = sql.execute("SELECT digests FROM member WHERE member = ?", (told.member,)).fetchone()
+        if row is not None and row[0] != digests:
+            self._forget_tokens(sql, told.member, row[0])
+        sql.execute("INSERT OR REPLACE INTO member VALUES (?, ?, ?)", (told.member, _answer(told), digests))
+        if row is None or row[0] != digests:
+            sql.executemany(
+                "INSERT OR REPLACE INTO token VALUES (?, ?, ?)",
+                [(each, told.member, "") for each in live] + [(each, told.member, "lost") for each in lost],
+            )
+
+    def _remove(self, sql: Sql, member: str) -> None:
+        row = sql.execute("SELECT digests FROM member WHERE member = ?", (member,)).fetchone()
+        if row is not None:
+            self._forget_tokens(sql, member, row[0])
+            sql.execute("DELETE FROM member WHERE member = ?", (member,))
+
+    def _forget_tokens(self, sql: Sql, member: str, digests: bytes) -> None:
+        # Only those still this member's: a card may have gone to somebody else since.
+        sql.executemany(
+            "DELETE FROM token WHERE digest = ? AND member = ?", [(each, member) for each in _split(digests)]
+        )
+
+    def _digest(self, token: str) -> bytes:
+        return hmac.digest(self._key, token.encode(), "sha256")[:_DIGEST_BYTES]
+
+
+def _answer(told: MemberTold) -> bytes:
+    return _encoder.encode(
+        MemberKnown(
+            member=told.member,
+            name=told.name,
+            tier=told.tier,
+            points=told.points,
+            value_minor=told.value_minor,
+            currency=told.currency,
+            birthday=told.birthday,
+            flags=told.flags,
+            visits=told.visits,
+        )
+    )
+
+
+def _split(digests: bytes) -> Iterable[bytes]:
+    return (digests[i : i + _DIGEST_BYTES] for i in range(0, len(digests), _DIGEST_BYTES))
