@@ -57,9 +57,9 @@ def settings_app(model: type[Section], default_path: Path, *, environ: Mapping[s
         out, lang = _console(), chosen(lang)
         loaded = read(path, lang, out)
         said = filled(_("{file}: all is right"), {"file": path}, lang)
-        out.print(Text(said, style="green"))
+        out.print(Text(said, style="green"), soft_wrap=True)
         for other in loaded.files[1:]:
-            out.print(Text(filled(_("also read: {file}"), {"file": other}, lang)))
+            out.print(Text(filled(_("also read: {file}"), {"file": other}, lang)), soft_wrap=True)
 
     def show(path: Path = file, effective: bool = effectively, lang: str = language) -> None:
         out = _console()

@@ -110,13 +110,13 @@ class UplinkSettings(Section):
         default=8, ge=1, le=64, description=_("Batches on the way at once before the first is confirmed.")
     )
     receipt_timeout_s: float = Field(
-        default=10,
+        default=10.0,
         ge=1,
         le=300,
         description=_("Seconds after which a batch without a receipt is sent again."),
     )
     stuck_after_s: float = Field(
-        default=120,
+        default=120.0,
         ge=10,
         le=86_400,
         description=_("Seconds without progress on a live line after which an alarm is raised."),

@@ -122,10 +122,10 @@ class _Findings:
     def _hint_for_unknown(self, finding: Mapping[str, Any], meant: str) -> tuple[str, dict[str, object]]:
         if meant:
             return _("did you mean '{meant}'?"), {"meant": meant}
-        name = finding["loc"][-1]
-        elsewhere = [path_text(path) for path in every_path(self.model) if path[-1] == name]
-        if elsewhere:
-            return _("it belongs to {place}"), {"place": ", ".join(elsewhere)}
+        steps = self._steps(finding)
+        elsewhere = [path for path in every_path(self.model) if path[-1] == steps[-1]]
+        if elsewhere and steps not in elsewhere:  # else another kind of broker has it, and this one has not
+            return _("it belongs to {place}"), {"place": ", ".join(path_text(path) for path in elsewhere)}
         known = list(self._fields_beside(finding))
         return (_("there are {known}"), {"known": ", ".join(known)}) if known else (_("remove it"), {})
 

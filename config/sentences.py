@@ -157,8 +157,10 @@ def sentence(
         expected = (
             context.get("expected") or context.get("expected_tags") or context.get("expected_schemes") or ""
         )
-        args |= {"expected": expected, "value": "…" if secret else _short(error, context)}
-        if meant := nearest(str(args["value"]), _QUOTED.findall(str(expected))):
+        choices = _QUOTED.findall(str(expected))
+        value = "…" if secret else _short(error, context)
+        args |= {"expected": ", ".join(choices) or expected, "value": value}
+        if meant := nearest(value, choices):
             args["meant"], hint = meant, _("did you mean '{meant}'? There are {expected}")
     return says, hint, args
 

@@ -47,6 +47,8 @@ _SENTENCES: tuple[tuple[str, str, str], ...] = (
 def syntax_mistakes(error: MarkedYAMLError | None, text: str, file: Path, steps: Steps) -> Iterator[Mistake]:
     """The parser stops at the first thing it cannot read; tabs are reported wherever they indent."""
     mark = (error.problem_mark or error.context_mark) if error else None
+    if error and "unexpected end of stream" in str(error.problem):
+        mark = error.context_mark or mark  # where the quote begins; it ends with the file
     line = mark.line + 1 if mark else 1
     column = mark.column + 1 if mark else 1
     said = str(error.problem) if error else ""

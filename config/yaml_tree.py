@@ -170,7 +170,8 @@ class _Builder:
                     )
                 self._node(self._next(), steps)
                 continue
-            value = self._node(self._next(), (*steps, key.text))
+            self._steps = (*steps, key.text)
+            value = self._node(self._next(), self._steps)
             self._steps = steps
             if key.tag:
                 self._wrong(event, steps, _("{tag} cannot stand before a name"), tag=key.tag)

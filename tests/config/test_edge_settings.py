@@ -1,0 +1,114 @@
+"""The settings of a store's box."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.edge import DEVICES_MAX, EdgeSettings
+
+DOOR = "devices:\n  - name: door\n    driver: counter.gate\n    port: sim:1\n"
+
+
+def test_nothing_at_all_is_a_good_file(write, loaded):
+    settings = loaded(write("edge.yaml", ""), EdgeSettings).settings
+    assert (settings.web.port, settings.language, settings.devices) == (8480, "zh_CN", [])
+
+
+@pytest.mark.usefixtures("drivers")
+def test_a_device_has_the_options_of_its_driver(write, loaded):
+    text = DOOR + "    options: {width_mm: 300}\n"
+    [door] = loaded(write("edge.yaml", text), EdgeSettings).settings.devices
+    assert type(door.options).__name__ == "GateOptions"
+    assert door.options.width_mm == 300
+
+
+@pytest.mark.usefixtures("drivers")
+def test_a_wrong_option_is_told_in_its_place(write, mistakes):
+    text = DOOR + "    options:\n      width_mm: wide\n      widht: 1\n"
+    assert mistakes(write("edge.yaml", text), EdgeSettings) == [
+        "edge.yaml:6:17: devices[0].options.width_mm: a whole number is wanted here",
+        "edge.yaml:7:7: devices[0].options.widht: there is no setting 'widht' here; there are width_mm",
+    ]
+
+
+@pytest.mark.usefixtures("drivers")
+def test_an_option_that_must_be_given_is_missed(write, mistakes):
+    assert mistakes(write("edge.yaml", DOOR), EdgeSettings) == [
+        "edge.yaml:2:5: devices[0].options.width_mm: 'width_mm' is missing; "
+        "add 'width_mm: …' (Distance of the beams.)"
+    ]
+
+
+@pytest.mark.usefixtures("drivers")
+def test_options_in_a_file_of_their_own_are_checked_there(write, mistakes):
+    write("gate.yaml", "# the gate\nwidth_mm: 0\n")
+    file = write("edge.yaml", DOOR + "    options: !include gate.yaml\n")
+    assert mistakes(file, EdgeSettings) == [
+        "gate.yaml:2:11: devices[0].options.width_mm: this must be 1 or more"
+    ]
+
+
+@pytest.mark.usefixtures("drivers")
+def test_an_unknown_driver_is_told_with_its_neighbour_and_once(write, mistakes):
+    text = DOOR.replace("counter.gate", "counter.gaet") + "    options: {bogus: 1}\n"
+    assert mistakes(write("edge.yaml", text), EdgeSettings) == [
+        "edge.yaml:3:13: devices[0].driver: there is no driver 'counter.gaet'; did you mean 'counter.gate'?"
+    ]
+
+
+@pytest.mark.usefixtures("drivers")
+def test_names_and_serial_lines_are_given_once_beside_all_other_mistakes(write, mistakes):
+    text = """\
+devices:
+  - {name: tap, driver: pos.tap, port: "serial:///dev/ttyUSB0?baud=9600"}
+  - {name: tap, driver: pos.tap, port: "serial:///dev/ttyUSB0?baud=38400", tlil: "1"}
+"""
+    assert mistakes(write("edge.yaml", text), EdgeSettings) == [
+        "edge.yaml:3:12: devices[1].name: the name 'tap' is taken by devices[0]; give each device its own",
+        "edge.yaml:3:40: devices[1].port: this serial line is already taken by devices[0]; "
+        "one line serves one device",
+        "edge.yaml:3:76: devices[1].tlil: there is no setting 'tlil' here; did you mean 'till'?",
+    ]
+
+
+@pytest.mark.usefixtures("drivers")
+@pytest.mark.parametrize(
+    ("port", "says"),
+    [
+        ("seriel:///dev/x", "did you mean 'serial'?"),
+        ("/dev/ttyUSB0", "this is no port; for example serial:///dev/ttyUSB0"),
+        ("bluetooth://x", "there are serial, tcp"),
+    ],
+)
+def test_a_port_that_nobody_can_open_is_told(write, mistakes, port: str, says: str):
+    [line] = mistakes(
+        write("edge.yaml", DOOR.replace("sim:1", port) + "    options: {width_mm: 1}\n"), EdgeSettings
+    )
+    assert line.startswith("edge.yaml:4:11: devices[0].port: ")
+    assert says in line
+
+
+@pytest.mark.usefixtures("drivers")
+def test_there_is_a_limit_to_devices(write, mistakes):
+    rows = "".join(f"  - {{name: d{n}, driver: pos.tap, port: sim:{n}}}\n" for n in range(DEVICES_MAX + 1))
+    assert mistakes(write("edge.yaml", "devices:\n" + rows), EdgeSettings) == [
+        "edge.yaml:2:3: devices: this may have 64 items at most"
+    ]
+
+
+def test_a_certificate_needs_its_key(write, mistakes):
+    assert mistakes(write("edge.yaml", "centre:\n  certificate: a.pem\n"), EdgeSettings) == [
+        "edge.yaml:2:3: centre.key: a certificate and its key belong together; add 'key: …'"
+    ]
+
+
+def test_files_are_named_from_the_settings_folder(write, loaded, tmp_path):
+    settings = loaded(write("edge.yaml", "centre: {ca: ca.pem}\nstate_dir: /var/x\n"), EdgeSettings).settings
+    assert settings.centre.ca == tmp_path / "ca.pem"
+    assert str(settings.state_dir) == "/var/x"
+
+
+@pytest.mark.parametrize("url", ["crm.example.com", "mqtt://x", "https://", "https://me:pw@x"])
+def test_a_centre_without_a_web_address_is_told(write, mistakes, url: str):
+    [line] = mistakes(write("edge.yaml", f"centre: {{url: '{url}'}}\n"), EdgeSettings)
+    assert line.startswith("edge.yaml:1:15: centre.url: ")
