@@ -8,6 +8,10 @@ DriverError
 └── BadOptions      a driver's options are wrong; each mistake with its path
 """
 
+from __future__ import annotations
+
+import difflib
+
 
 class DriverError(Exception):
     """The root of everything this package raises."""
@@ -17,9 +21,11 @@ class UnknownDriver(DriverError):
     """No driver is called that."""
 
     def __init__(self, name: str, known: list[str]) -> None:
-        super().__init__(f"no driver called {name!r}; there are {', '.join(known)}")
         self.name = name
         self.known = known
+        self.close = difflib.get_close_matches(name, known, n=3)
+        meant = f"did you mean {' or '.join(self.close)}? " if self.close else ""
+        super().__init__(f"no driver called {name!r}; {meant}there are {', '.join(known)}")
 
 
 class BadPort(DriverError):
@@ -35,4 +41,9 @@ class PortHeld(PortGone):
 
 
 class BadOptions(DriverError):
-    """Options that the driver does not take."""
+    """Options that the driver does not take. `mistakes` has one line for each, starting with its path."""
+
+    def __init__(self, driver: str, mistakes: list[str]) -> None:
+        self.driver = driver
+        self.mistakes = mistakes
+        super().__init__(f"options of {driver}: " + "; ".join(mistakes))
