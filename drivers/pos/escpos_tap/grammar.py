@@ -1,0 +1,421 @@
+"""Lines of text and a till's profile → what the receipt says, as printed.
+
+header        shop, till, cashier, receipt number          numbers, marks
+heading       品名  单价  数量  金额                         heading
+item area     Milk 1L        2 x  1.20   2.40              items, details, discounts
+totals        SUBTOTAL, TAX, TOTAL                         labels
+tenders       CASH, CHANGE                                 labels
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from drivers.pos.escpos_tap.amounts import CURRENCY, TRAILER, minor, money_pattern, plain, printed
+from drivers.pos.escpos_tap.profiles import TENDERS, BadProfile, Profile
+
+LINE_MAX = 256  # characters the expressions get to see
+_CJK = r"\u2e80-\u9fff\uf900-\ufaff"
+_CJK_GAP = re.compile(rf"(?<=[{_CJK}])\s+(?=[{_CJK}])")
+_SPELT_OUT = re.compile(r"(?:\w ){2,}\w")  # T O T A L
+_LETTER = re.compile(r"[^\W\d_]")
+_HAS_CJK = re.compile(rf"[{_CJK}]")
+_DATE = re.compile(r"\d{2,4}[-/.年]\d{1,2}[-/.月]\d{1,4}|\d{1,2}:\d{2}(?::\d{2})?")
+_WHOLE_FIELDS = {"due", "total", "subtotal", "cash", "change", "received", "discount"}
+_MEASURES = (
+    *(
+        "kg",
+        "g",
+        "lbs?",
+        "oz",
+        "l",
+        "ml",
+        "m",
+        "pcs?",
+        r"st(?:k|ck)?\.?",
+        "ea",
+        "pk",
+        "斤",
+        "公斤",
+        "千克",
+        "克",
+        "两",
+    ),
+    *"个件瓶包袋盒份杯支条只罐箱桶张双套台本块把碗位次听盘枚",
+)
+
+
+class Item(NamedTuple):
+    """One line of goods, as printed. `qty` and `unit` are empty when the paper does not say."""
+
+    name: str
+    qty: str
+    unit: str
+    amount: str
+
+
+@dataclass
+class Reading:
+    """What a receipt says; amounts as printed, empty when it does not say."""
+
+    items: list[Item] = field(default_factory=list)
+    adjustments: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # (label, signed amount): discounts, charges
+    subtotal: str = ""
+    taxes: list[str] = field(default_factory=list)
+    total: str = ""
+    tenders: list[tuple[str, str]] = field(default_factory=list)  # (kind, amount)
+    change: str = ""
+    numbers: dict[str, str] = field(default_factory=dict)  # receipt, till, cashier, refers_to
+    is_return: bool = False
+    reprint: bool = False
+    report: bool = False
+    unbalanced: bool = False
+    tax_on_top: bool = False
+
+
+class _Row(NamedTuple):
+    """One line, judged. `kind`: label, item, bare (an item without its name), detail, text, other."""
+
+    kind: str
+    label: str = ""
+    amount: str = ""
+    item: Item = Item("", "", "", "")
+
+
+class Grammar:
+    """A profile made ready. `digits` are the decimals of the currency. Raises BadProfile."""
+
+    def __init__(self, profile: Profile, digits: int) -> None:
+        self._digits = digits
+        self._name_line = profile.name_line
+        money = money_pattern(digits)
+        self._at_end = re.compile(rf"(?<![\d.,:/-])({money}){TRAILER}$")
+        self._whole_at_end = re.compile(
+            rf"(?:(?<=[:\s])|(?={CURRENCY}))(-?(?:{CURRENCY}\s?)?-?\d{{1,7}}){TRAILER}$"
+        )
+        self._pairs = re.compile(
+            rf"([^\d\s:{CURRENCY[1:-1]}-][^\d:]{{0,30}}?)[:\s]*({money}|(?<=[:\s])\d{{1,7}}(?![\d.])){TRAILER}(?=\s|$)"
+        )
+        self._forms = [self._form(text, money) for text in profile.items]
+        loose = money_pattern(digits, whole=True)
+        self._loose_forms = [self._form(text, loose) for text in profile.items]
+        self._details = [self._form(text, money) for text in profile.details]
+        self._labels = self._label_table(profile)
+        heading = profile.heading
+        self._heading = {
+            column: re.compile("|".join(words), re.IGNORECASE)
+            for column, words in heading.model_dump().items()
+            if words
+        }
+        self._numbers = {
+            kind: [re.compile(expression, re.IGNORECASE) for expression in expressions]
+            for kind, expressions in profile.numbers.model_dump().items()
+        }
+        self._marks = {
+            kind: re.compile(rf"[\W_]*(?:{'|'.join(words)})[\W_]*", re.IGNORECASE)
+            for kind, words in profile.marks.model_dump(by_alias=True).items()
+            if words
+        }
+
+    def _form(self, text: str, money: str) -> re.Pattern[str]:
+        number = rf"-?(?:{CURRENCY}\s?)?\d{{1,7}}(?:[.,]\d{{1,3}})?"
+        per = r"(?:\s?(?:[€元]|EUR))?(?:\s?/\s?\w{1,4})?"
+        parts = {
+            "name": r"(?P<name>\S.*?)",
+            "qty": r"(?P<qty>-?\d{1,6}(?:[.,]\d{1,3})?)",
+            "unit": rf"(?P<unit>(?:{CURRENCY}\s?)?\d{{1,7}}(?:[.,]\d{{1,4}})?)" + per,
+            "amount": rf"(?P<amount>{money}){TRAILER}",
+            "a": rf"(?P<a>{number})",
+            "b": rf"(?P<b>{number})",
+            "sku": r"(?P<sku>\d{4,14})",
+            "gap": r"\s{2,}",
+            "times": r"(?:[xX*@]|[xX]\s?@)",
+            "measure": f"(?:{'|'.join(_MEASURES)})",
+        }
+        expression = text
+        for key, part in parts.items():
+            expression = expression.replace("{" + key + "}", part)
+        try:
+            return re.compile(expression, re.IGNORECASE)
+        except re.error as error:
+            raise BadProfile(f"items or details: {text!r} is no regular expression: {error}") from error
+
+    @staticmethod
+    def _label_table(profile: Profile) -> re.Pattern[str]:
+        beside = "|".join([r"[\W\d_]", *(rf"\b{q}\b" if q.isascii() else q for q in profile.qualifiers)])
+        fields = [
+            f"(?P<{name}>{'|'.join(words)})" for name, words in profile.labels.model_dump().items() if words
+        ]
+        return re.compile(rf"[\W_]*(?:{'|'.join(fields)})(?![^\W\d_{_CJK}])(?:{beside})*", re.IGNORECASE)
+
+    def label(self, text: str) -> str:
+        """The field a label names (``"total"``); empty when it is none."""
+        match = self._labels.fullmatch(squashed(text)[:80])
+        return (match.lastgroup or "") if match else ""
+
+    def read(self, lines: Sequence[str]) -> Reading:
+        """What the receipt says. Never raises; what cannot be made out is left empty."""
+        reading = Reading()
+        rows: list[_Row] = []
+        order: list[str] = []
+        for line in lines:
+            text = plain(line)[:LINE_MAX].strip()
+            shown = line.strip()[:LINE_MAX]
+            if not text or not (_LETTER.search(text) or any(char.isdigit() for char in text)):
+                continue
+            headed = self._heading_of(text)
+            if headed:
+                order, rows = headed, [row for row in rows if row.kind == "label"]
+                continue
+            rows.extend(self._rows(text, shown, order, reading))
+        self._fill(reading, rows)
+        return reading
+
+    # One line
+
+    def _rows(self, text: str, shown: str, order: list[str], reading: Reading) -> list[_Row]:
+        pairs = self._label_pairs(text)
+        if pairs:
+            self._take_numbers(text, reading)
+            return pairs
+        at_end = self._at_end.search(text) or self._whole_at_end.search(text)
+        if at_end:
+            name = self.label(text[: at_end.start()])
+            if name and (self._at_end.search(text) or self._may_be_whole(name, text)):
+                return [
+                    _Row(
+                        "label",
+                        name,
+                        printed(at_end[1]),
+                        Item(shown[: at_end.start()].strip(" :"), "", "", ""),
+                    )
+                ]
+        if self._take_marks(text, reading):
+            return [_Row("other")]
+        item = self._item(text, shown, order)
+        if item is not None:
+            return [_Row("item" if item.name else "bare", item=item)]
+        for form in self._details:
+            match = form.fullmatch(text)
+            if match:
+                return [_Row("detail", item=Item("", match["qty"], printed(match["unit"]), ""))]
+        if self._take_numbers(text, reading) or not _LETTER.search(text) or _DATE.search(text):
+            return [_Row("other")]
+        return [_Row("other" if self.label(text) else "text", item=Item(shown, "", "", ""))]
+
+    def _may_be_whole(self, name: str, text: str) -> bool:
+        """Whether "合计 20" without a point may be an amount: where the words or a sign make it sure."""
+        sure = _HAS_CJK.search(text) or re.search(CURRENCY, text) or self._digits == 0
+        return name in _WHOLE_FIELDS and bool(sure)
+
+    def _label_pairs(self, text: str) -> list[_Row]:
+        """ "应收:19.50 实收:20.00" is two labels in one line; both must be known."""
+        found = self._pairs.findall(text)
+        if len(found) < 2:
+            return []
+        rows = []
+        for label, amount in found:
+            name = self.label(label)
+            if not name:
+                return []
+            if name != "count" and (("." in amount or "," in amount) or self._may_be_whole(name, text)):
+                rows.append(_Row("label", name, printed(amount), Item(label.strip(" :"), "", "", "")))
+        return rows
+
+    def _item(self, text: str, shown: str, order: list[str]) -> Item | None:
+        for form in self._loose_forms if order else self._forms:
+            match = form.fullmatch(text)
+            if not match:
+                continue
+            groups = match.groupdict()
+            name = ""
+            if groups.get("name") is not None:
+                start, end = match.span("name")
+                name = shown[start:end].strip()
+                if not _LETTER.search(name):
+                    continue
+            qty, unit = groups.get("qty") or "", printed(groups.get("unit") or "")
+            amount = printed(groups["amount"] or "")
+            if groups.get("a") is not None:
+                sides = self._which(printed(groups["a"]), printed(groups["b"]), amount, order)
+                if sides is None:
+                    continue
+                qty, unit = sides
+            return Item(name, qty, unit, amount)
+        return None
+
+    def _which(self, a: str, b: str, amount: str, order: list[str]) -> tuple[str, str] | None:
+        """(quantity, unit price) of two numbers in front of an amount."""
+        places = [column for column in order if column in ("qty", "unit")]
+        if places == ["unit", "qty"]:
+            return b, a
+        if places == ["qty", "unit"]:
+            return a, b
+        pointed_a, pointed_b = any(c in a for c in ".,"), any(c in b for c in ".,")
+        if pointed_a and not pointed_b:
+            return b, a
+        return a, b
+
+    def _heading_of(self, text: str) -> list[str]:
+        """The columns of a heading line, from the left; empty when the line is none."""
+        words = re.split(r"\s{2,}|(?<=[" + _CJK + r"])\s+|\s*[|/]\s*", text)
+        if len(words) < 2:
+            words = text.split()
+        columns = []
+        for word in words:
+            bare = squashed(word).strip(" :*()")
+            hit = next((name for name, words_ in self._heading.items() if words_.fullmatch(bare)), "")
+            if hit:
+                columns.append(hit)
+            elif bare:
+                return []
+        return columns if len(columns) >= 2 else []
+
+    def _take_numbers(self, text: str, reading: Reading) -> bool:
+        taken = False
+        for kind, expressions in self._numbers.items():
+            if kind == "receipt" and "refers_to" in reading.numbers and reading.numbers["refers_to"] in text:
+                continue  # the number of the receipt that this one takes back
+            for expression in expressions:
+                match = expression.search(text)
+                if match:
+                    reading.numbers.setdefault(kind, match["value"])
+                    taken = True
+                    break
+        return taken
+
+    def _take_marks(self, text: str, reading: Reading) -> bool:
+        bare = squashed(text)
+        for kind, mark in self._marks.items():
+            if mark.fullmatch(bare):
+                setattr(reading, "is_return" if kind == "return" else kind, True)
+                return True
+        return False
+
+    # The whole receipt
+
+    def _fill(self, reading: Reading, rows: list[_Row]) -> None:
+        end = _end_of_items(rows)
+        reading.items = self._items_of(rows[:end])
+        labels = [row for row in rows if row.kind == "label"]
+        reading.subtotal = next((row.amount for row in labels if row.label == "subtotal"), "")
+        reading.taxes = [row.amount for row in labels if row.label == "tax"]
+        reading.change = next((row.amount for row in labels if row.label == "change"), "")
+        reading.tenders = [(row.label, row.amount) for row in labels if row.label in TENDERS]
+        received = next((row.amount for row in labels if row.label == "received"), "")
+        if not reading.tenders and received:
+            paid_more = reading.change and self._minor(reading.change)
+            reading.tenders = [("cash" if paid_more else "other", received)]
+        discounts = [(row.item.name, row.amount) for row in labels if row.label == "discount"]
+        reading.adjustments = [(name, f"-{amount.lstrip('-')}") for name, amount in discounts]
+        total_at = next((at for at, row in enumerate(rows) if row.label in ("due", "total")), end)
+        charges = [row.item for row in rows[end:total_at] if row.kind == "item"]
+        reading.adjustments += [(charge.name, charge.amount) for charge in charges]
+        self._choose_total(reading, [row for row in labels if row.label in ("due", "total")])
+        self._balance(reading)
+
+    def _items_of(self, rows: list[_Row]) -> list[Item]:
+        after = self._name_after(rows)
+        items: list[Item] = []
+        pending: Item | None = None
+        for at, row in enumerate(rows):
+            if row.kind == "detail":
+                if items and not items[-1].qty and self._multiplies(row.item, items[-1].amount):
+                    items[-1] = items[-1]._replace(qty=row.item.qty, unit=row.item.unit)
+                else:
+                    pending = row.item
+            elif row.kind == "item":
+                item = row.item
+                if pending and not item.qty and self._multiplies(pending, item.amount):
+                    item = item._replace(qty=pending.qty, unit=pending.unit)
+                pending = None
+                items.append(item)
+            elif row.kind == "bare":
+                name_at = at + 1 if after else at - 1
+                named = 0 <= name_at < len(rows) and rows[name_at].kind == "text"
+                items.append(row.item._replace(name=rows[name_at].item.name if named else ""))
+        return items
+
+    def _name_after(self, rows: list[_Row]) -> bool:
+        """Whether lines of bare numbers have their name below them."""
+        if self._name_line != "auto":
+            return self._name_line == "after"
+        kinds = [row.kind for row in rows]
+        bare = [at for at, kind in enumerate(kinds) if kind == "bare"]
+        if not bare:
+            return False
+        before = sum(1 for at in bare if at > 0 and kinds[at - 1] == "text")
+        after = sum(1 for at in bare if at + 1 < len(kinds) and kinds[at + 1] == "text")
+        left_over = bare[-1] + 1 < len(kinds) and kinds[bare[-1] + 1] == "text"
+        return after > before or (after == before and left_over)
+
+    def _multiplies(self, detail: Item, amount: str) -> bool:
+        product = self._minor(detail.unit) * float(detail.qty.replace(",", "."))
+        return abs(abs(product) - abs(self._minor(amount))) <= 1
+
+    def _choose_total(self, reading: Reading, candidates: list[_Row]) -> None:
+        """Of several totals the one that was paid, else the one that is due, else the last."""
+        if not candidates:
+            if reading.items and reading.tenders:
+                paid = sum(self._minor(amount) for _, amount in reading.tenders) - self._minor(reading.change)
+                reading.total = self._format(paid)
+            return
+        paid = sum(self._minor(amount) for _, amount in reading.tenders) - self._minor(reading.change)
+        chosen = next(
+            (row for row in candidates if reading.tenders and self._minor(row.amount) == paid), None
+        )
+        chosen = chosen or next((row for row in candidates if row.label == "due"), None) or candidates[-1]
+        reading.total = chosen.amount
+        if re.search(r"退|refund", chosen.item.name, re.IGNORECASE):
+            reading.is_return = True
+        if not reading.subtotal:
+            others = [
+                row.amount for row in candidates if self._minor(row.amount) != self._minor(chosen.amount)
+            ]
+            reading.subtotal = others[0] if others else ""
+
+    def _balance(self, reading: Reading) -> None:
+        """Which of tax and adjustments count towards the total; discounts that only boast are dropped."""
+        if not (reading.total and reading.items):
+            return
+        total = self._minor(reading.total)
+        goods = sum(self._minor(item.amount) for item in reading.items)
+        tax = sum(self._minor(amount) for amount in reading.taxes)
+        adjusted = sum(self._minor(amount) for _, amount in reading.adjustments)
+        for with_tax, with_adjustments in ((False, True), (True, True), (False, False), (True, False)):
+            if goods + tax * with_tax + adjusted * with_adjustments == total:
+                reading.tax_on_top = with_tax and bool(tax)
+                if not with_adjustments:
+                    reading.adjustments = []
+                return
+        reading.unbalanced = True
+
+    def _minor(self, text: str) -> int:
+        return minor(text, self._digits) if text else 0
+
+    def _format(self, value: int) -> str:
+        if self._digits == 0:
+            return str(value)
+        sign, whole = ("-" if value < 0 else ""), abs(value)
+        return f"{sign}{whole // 10**self._digits}.{whole % 10**self._digits:0{self._digits}d}"
+
+
+def squashed(text: str) -> str:
+    """``"合  计:"`` → ``"合计:"``, ``"T O T A L"`` → ``"TOTAL"``, other spaces to one."""
+    text = _CJK_GAP.sub("", text.strip())
+    text = re.sub(r"\s+", " ", text)
+    return _SPELT_OUT.sub(lambda match: match[0].replace(" ", ""), text)
+
+
+def _end_of_items(rows: list[_Row]) -> int:
+    """The first total, subtotal, or (without any) the first tender."""
+    for fields in (("due", "total", "subtotal"), (*TENDERS, "received", "change")):
+        for at, row in enumerate(rows):
+            if row.kind == "label" and row.label in fields:
+                return at
+    return len(rows)
