@@ -71,7 +71,8 @@ class Database:
     """One database and the ways into it.
 
     `url` is ``sqlite:///path`` or ``postgresql://user@host/name``. `async_creator` gives connections
-    instead of the driver, so that a test can run SQLite inside a simulated loop.
+    instead of the driver, so that a test can run SQLite inside a simulated loop. Only migrations turn
+    `foreign_keys` off, to rebuild a table that others point at.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Database:
         *,
         chance: random.Random | None = None,
         async_creator: Callable[[], Awaitable[Any]] | None = None,
+        foreign_keys: bool = True,
     ) -> None:
         self.url = with_driver(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
@@ -90,17 +92,17 @@ class Database:
         if not self.is_sqlite:
             more |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
         self.engine: AsyncEngine = create_async_engine(self.url, **more)
-        self._writer = self.engine
+        self.writer = self.engine
         if self.is_sqlite:
-            _prepare_sqlite(self.engine)
-            self._writer = self.engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+            _prepare_sqlite(self.engine, foreign_keys)
+            self.writer = self.engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session whose changes are committed at the end, or none of them if anything was raised."""
         async with (
             self._writing if self.is_sqlite else nullcontext(),
-            AsyncSession(self._writer, expire_on_commit=False) as session,
+            AsyncSession(self.writer, expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session
@@ -134,7 +136,7 @@ class Database:
 
     async def create_all(self) -> None:
         """Every table that has been imported, for tests; programs run the migrations instead."""
-        async with self._writer.begin() as connection:
+        async with self.writer.begin() as connection:
             await connection.run_sync(Base.metadata.create_all)
 
     async def close(self) -> None:
@@ -295,7 +297,7 @@ class _StrictTypes(SQLiteTypeCompiler):
         return "REAL"
 
 
-def _prepare_sqlite(engine: AsyncEngine) -> None:
+def _prepare_sqlite(engine: AsyncEngine, foreign_keys: bool) -> None:
     engine.dialect.type_compiler_instance = _StrictTypes(engine.dialect)
 
     def connected(driver: Any, _record: Any) -> None:
@@ -305,7 +307,7 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
             f"busy_timeout = {BUSY_TIMEOUT_MS}",
             "journal_mode = WAL",
             "synchronous = FULL",
-            "foreign_keys = ON",
+            f"foreign_keys = {foreign_keys:d}",
             f"cache_size = -{CACHE_KIB}",
             f"journal_size_limit = {WAL_MAX_BYTES}",
         ):

@@ -55,7 +55,17 @@ def handlers(keys: Keys) -> Handlers:
         ReceiptUnreadable: sales.record_unreadable,
         Passed: traffic.record,
         Dropped: traffic.dropped,
-        DeviceState: stores.device_states,
+        DeviceState: _both(stores.device_states, traffic.device_states),
         Heartbeat: stores.heartbeats,
         Alarm: stores.alarms,
     }
+
+
+def _both(first: Handler, second: Handler) -> Handler:
+    """An event that two modules care about."""
+
+    async def handle(session: AsyncSession, store: str, facts: Sequence[Fact[Any]], now_ms: int) -> None:
+        await first(session, store, facts, now_ms)
+        await second(session, store, facts, now_ms)
+
+    return handle

@@ -1,0 +1,256 @@
+"""`tillbeam-central`: run the centre, and what is done to it from a terminal.
+
+Exit status: 0 done, 1 refused or failed (one line on standard error says why), 2 the command is wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from central_server import migrations
+from central_server.db import Database
+from central_server.errors import CentreError, Misconfigured
+from central_server.keys import Keys
+from config.central import CentralSettings
+from config.cli import settings_app
+from config.load import load
+from config.mistakes import BadSettings
+from config.text import language_of
+from sync.clock import SystemClock
+
+DEFAULT_SETTINGS = Path("/etc/tillbeam/central.yaml")
+ConfigFile = Annotated[Path, typer.Option("--config", help="The settings file.")]
+T = TypeVar("T")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Head office's server.")
+admin = typer.Typer(no_args_is_help=True, help="Administrators.")
+aside_app = typer.Typer(no_args_is_help=True, help="Events that could not be applied.")
+store = typer.Typer(no_args_is_help=True, help="Stores and their enrolment.")
+keys_app = typer.Typer(no_args_is_help=True, help="The keys of personal fields.")
+app.add_typer(admin, name="admin")
+app.add_typer(aside_app, name="aside")
+app.add_typer(store, name="store")
+app.add_typer(keys_app, name="keys")
+app.add_typer(settings_app(CentralSettings, DEFAULT_SETTINGS, environ=os.environ), name="config")
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+@app.command()
+def serve(config: ConfigFile = DEFAULT_SETTINGS) -> None:
+    """Run the centre until it is told to stop (SIGINT, SIGTERM); SIGHUP reads the settings again."""
+    from central_server.serving import run_server
+
+    loaded = _loaded(config)
+    _run(lambda: run_server(config, loaded, os.environ))
+
+
+@app.command()
+def migrate(
+    config: ConfigFile = DEFAULT_SETTINGS,
+    revision: Annotated[str, typer.Option(help="For developers: write a new step with this message.")] = "",
+) -> None:
+    """Bring the database up to date."""
+    settings = _settings(config)
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    url = settings.database_url()
+    _run(lambda: migrations.revision(url, revision) if revision else migrations.upgrade(url))
+
+
+@app.command()
+def openapi() -> None:
+    """Print the API's OpenAPI schema."""
+    from central_server.serving import openapi_schema
+
+    typer.echo(json.dumps(openapi_schema(), ensure_ascii=False, indent=1, sort_keys=True))
+
+
+@admin.command("create")
+def admin_create(
+    login: str, config: ConfigFile = DEFAULT_SETTINGS, name: Annotated[str, typer.Option()] = ""
+) -> None:
+    """Create the first administrator. The password is asked for, or is the first line of standard input."""
+    from central_server.staff.passwords import Passwords
+    from central_server.staff.service import create_first_admin
+
+    password = _password()
+
+    async def work(database: Database) -> None:
+        now_ms = SystemClock().wall_ms()
+        await create_first_admin(database, Passwords(), login, name or login, password, now_ms=now_ms)
+
+    _with_database(config, work)
+
+
+@store.command("add")
+def store_add(
+    name: str,
+    config: ConfigFile = DEFAULT_SETTINGS,
+    store_id: Annotated[str, typer.Option("--id", help="a-z, 0-9 and '-'; default: made of the name.")] = "",
+) -> None:
+    """Add a store and print its id."""
+    from central_server.staff.service import COMMAND
+    from central_server.stores import service as stores
+
+    async def work(database: Database) -> None:
+        async with database.transaction() as session:
+            made = await stores.add_store(
+                session, COMMAND, name=name, store_id=store_id, now_ms=SystemClock().wall_ms()
+            )
+        typer.echo(made)
+
+    _with_database(config, work)
+
+
+@store.command("code")
+def store_code(store_id: str, config: ConfigFile = DEFAULT_SETTINGS) -> None:
+    """Print a one-time code with which an edge enrols for the store."""
+    from central_server.staff.service import COMMAND
+    from central_server.stores import service as stores
+
+    async def work(database: Database) -> None:
+        async with database.transaction() as session:
+            code = await stores.enrolment_code(session, COMMAND, store_id, now_ms=SystemClock().wall_ms())
+        typer.echo(code)
+
+    _with_database(config, work)
+
+
+@aside_app.command("list")
+def aside_list(config: ConfigFile = DEFAULT_SETTINGS) -> None:
+    """What waits, one event a line: number, place, kind, why."""
+    from central_server.uplink import aside
+
+    async def work(database: Database) -> None:
+        async with database.reading() as session:
+            for each in await aside.waiting(session):
+                typer.echo(f"{each.id}\t{each.event}\t{each.type or '?'}\t{each.why}")
+
+    _with_database(config, work)
+
+
+@aside_app.command("show")
+def aside_show(number: int, config: ConfigFile = DEFAULT_SETTINGS) -> None:
+    """One event, with all that is known of it, as JSON."""
+    from central_server.uplink import aside
+
+    async def work(database: Database) -> None:
+        async with database.reading() as session:
+            each = await aside.one(session, number)
+        said = each._asdict() | {"event": str(each.event)}
+        typer.echo(json.dumps(said, ensure_ascii=False, indent=1))
+
+    _with_database(config, work)
+
+
+@aside_app.command("replay")
+def aside_replay(
+    number: Annotated[int, typer.Argument(help="0: all.")] = 0, config: ConfigFile = DEFAULT_SETTINGS
+) -> None:
+    """Hand an event, or all that wait, to their modules again."""
+    from central_server.staff.service import COMMAND
+    from central_server.uplink import aside
+    from central_server.uplink.handlers import handlers
+
+    table = handlers(Keys.open(_settings(config).state_dir))
+
+    async def work(database: Database) -> None:
+        now_ms = SystemClock().wall_ms()
+        if number:
+            async with database.transaction() as session:
+                done = int(await aside.replay(session, table, number, by=COMMAND, now_ms=now_ms))
+                failed = 1 - done
+        else:
+            done, failed = await aside.replay_all(database, table, by=COMMAND, now_ms=now_ms)
+        typer.echo(f"replayed {done}, failed again {failed}")
+        if failed:
+            raise typer.Exit(1)
+
+    _with_database(config, work)
+
+
+@aside_app.command("discard")
+def aside_discard(
+    number: int,
+    reason: Annotated[str, typer.Option(help="Why it may be discarded; kept in the audit trail.")],
+    config: ConfigFile = DEFAULT_SETTINGS,
+) -> None:
+    """Decide that an event shall have no effect."""
+    from central_server.staff.service import COMMAND
+    from central_server.uplink import aside
+
+    async def work(database: Database) -> None:
+        async with database.transaction() as session:
+            now_ms = SystemClock().wall_ms()
+            await aside.discard(session, number, reason=reason, by=COMMAND, now_ms=now_ms)
+
+    _with_database(config, work)
+
+
+@keys_app.command("rotate")
+def keys_rotate(config: ConfigFile = DEFAULT_SETTINGS) -> None:
+    """Add a key. After a restart the server closes with it, and by and by what older keys have closed."""
+    state_dir = _settings(config).state_dir
+
+    async def work() -> None:
+        Keys.open(state_dir).rotated(state_dir)
+        typer.echo("A key was added. Restart every centre process now, and back up the keys file.")
+
+    _run(work)
+
+
+def _loaded(config: Path) -> Any:
+    try:
+        return load(config, CentralSettings, language_of(os.environ), environ=os.environ)
+    except BadSettings as bad:
+        typer.echo(str(bad), err=True)
+        raise typer.Exit(1) from None
+
+
+def _settings(config: Path) -> CentralSettings:
+    settings: CentralSettings = _loaded(config).settings
+    return settings
+
+
+def _with_database(config: Path, work: Callable[[Database], Awaitable[None]]) -> None:
+    url = _settings(config).database_url()
+
+    async def within() -> None:
+        if not await migrations.is_current(url):
+            raise Misconfigured("the database is not up to date: tillbeam-central migrate")
+        database = Database(url)
+        try:
+            await work(database)
+        finally:
+            await database.close()
+
+    _run(within)
+
+
+def _run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    try:
+        return asyncio.run(work())
+    except CentreError as error:
+        typer.echo(f"tillbeam-central: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return password
+    return sys.stdin.readline().rstrip("\n")

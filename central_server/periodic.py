@@ -1,0 +1,48 @@
+"""The centre's jobs: what each module wants done from time to time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from central_server.db import Database
+from central_server.jobs import Job
+from central_server.keys import Keys
+from config.central import CentralSettings
+
+HOUR_S = 3_600
+
+
+def jobs(settings: Callable[[], CentralSettings], keys: Keys) -> list[Job]:
+    """All of them; `settings()` gives those in force when a job runs."""
+
+    async def close_anew(database: Database, _now_ms: int) -> None:
+        from central_server.membership import service as membership
+
+        member: str | None = ""
+        while member is not None:
+            async with database.transaction() as session:
+                member = await membership.reclose_members(session, keys=keys, after=member)
+        change: int | None = 0
+        while change is not None:
+            async with database.transaction() as session:
+                change = await membership.reclose_history(session, keys=keys, after=change)
+
+    async def prune_uplink(database: Database, now_ms: int) -> None:
+        from central_server.uplink import aside
+
+        keep = settings().keep
+        await aside.prune(database, now_ms, batches_days=keep.batches_days, aside_days=keep.aside_days)
+
+    async def link_sales(database: Database, _now_ms: int) -> None:
+        from central_server.sales import service as sales
+
+        after: str | None = ""
+        while after is not None:
+            async with database.transaction() as session:
+                after = await sales.link_pending(session, after=after)
+
+    return [
+        Job("uplink.prune", 6 * HOUR_S, prune_uplink),
+        Job("sales.link_pending", 60, link_sales),
+        Job("keys.close_anew", 24 * HOUR_S, close_anew),
+    ]

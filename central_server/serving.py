@@ -1,0 +1,110 @@
+"""The centre as a running program: uvicorn around `app.build_app`, signals, reload."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from central_server import migrations
+from central_server.app import Centre, build_app
+from central_server.db import with_driver
+from central_server.errors import Misconfigured
+from central_server.logs import set_up_logs
+from config.central import CentralSettings
+from config.load import Loaded
+from config.reload import Kept, reload
+from config.text import language_of
+
+GC_EVERY = 50_000  # objects; a batch makes thousands that live for milliseconds, and none of them in a ring
+GRACE_S = 10
+
+log = logging.getLogger(__name__)
+
+
+async def run_server(path: Path, loaded: Loaded[CentralSettings], environ: Mapping[str, str]) -> None:
+    """Serve until a signal. Raises Misconfigured, or whatever a part of the centre failed with."""
+    settings = loaded.settings
+    set_up_logs(settings.log)
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    await _migrate(settings.database_url())
+    centre = Centre(settings)
+    server = _server(build_app(settings, centre=centre), settings)
+    loop = asyncio.get_running_loop()
+
+    def read_again() -> None:
+        nonlocal loaded
+        match reload(path, CentralSettings, loaded, language_of(environ), environ=environ):
+            case Kept(why=why):
+                log.error("the settings stay as they were: %s", why)
+            case good:
+                loaded = good.loaded
+                centre.settings = loaded.settings
+                set_up_logs(loaded.settings.log)
+                log.info("new settings: %s", ", ".join(good.changed) or "nothing changed")
+                if good.needs_restart:
+                    log.warning("these need a restart: %s", ", ".join(good.needs_restart))
+
+    loop.add_signal_handler(signal.SIGHUP, read_again)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_EVERY, 20, 50)
+    serving = asyncio.create_task(server.serve())
+    watching = asyncio.create_task(_watch(centre, server))
+    try:
+        await serving
+    finally:
+        watching.cancel()
+        loop.remove_signal_handler(signal.SIGHUP)
+    (failed,) = await asyncio.gather(watching, return_exceptions=True)
+    if isinstance(failed, Exception):
+        raise failed
+    if not server.started:
+        raise Misconfigured("the server did not start; the log says why")
+
+
+async def _watch(centre: Centre, server: uvicorn.Server) -> None:
+    """A centre that lost a part ends, and whoever started it starts it again: no half-living server."""
+    while not server.started:
+        await asyncio.sleep(0.1)
+    try:
+        await centre.failed()
+    finally:
+        server.should_exit = True
+
+
+async def _migrate(url: str) -> None:
+    if with_driver(url).get_backend_name() == "sqlite":
+        await migrations.upgrade(url)  # one file, one process: nobody else can be in the middle of it
+    elif not await migrations.is_current(url):
+        raise Misconfigured("the database is not up to date: tillbeam-central migrate")
+
+
+def _server(app: FastAPI, settings: CentralSettings) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        host=settings.web.host,
+        port=settings.web.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.web.trusted_proxies),
+        forwarded_allow_ips=settings.web.trusted_proxies,
+        timeout_graceful_shutdown=GRACE_S,
+        lifespan="on",
+    )
+    return uvicorn.Server(config)
+
+
+def openapi_schema() -> dict[str, Any]:
+    """The API's schema, the same on every machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        return build_app(CentralSettings(state_dir=Path(folder))).openapi()

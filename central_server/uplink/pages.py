@@ -1,0 +1,72 @@
+"""`/aside`: the page of events that were set aside."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from central_server.errors import Invalid
+from central_server.uplink import aside
+from central_server.uplink.api import ID_MAX, AsideId, Reader, Writer, handlers_of, seen_by
+from central_server.web.deps import Db, ReadDb, database_of, now_ms
+from central_server.web.render import page
+from central_server.web.tables import PAGE_ROWS, page_of, query_with
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/aside")
+async def aside_page(
+    request: Request, viewer: Reader, db: ReadDb, after: Annotated[int, Query(ge=0, le=ID_MAX)] = 0
+) -> Response:
+    """What waits, oldest first."""
+    found = await aside.waiting(db, after_id=after, limit=PAGE_ROWS + 1)
+    seen = [each for each in found if viewer.may_see(each.event.store)]
+    cursor = str(found[PAGE_ROWS - 1].id) if len(found) > PAGE_ROWS else None
+    rows = page_of(seen[:PAGE_ROWS], PAGE_ROWS, None, await aside.waiting_count(db))
+    href = query_with(request.query_params, after=cursor) if cursor else ""
+    return page(request, viewer, "uplink/aside.html", rows=rows, next_href=href)
+
+
+@router.get("/aside/{aside_id}")
+async def aside_one(request: Request, viewer: Reader, db: ReadDb, aside_id: AsideId) -> Response:
+    """One event, with all that is known of it."""
+    return page(request, viewer, "uplink/aside_one.html", each=await seen_by(db, viewer, aside_id))
+
+
+@router.post("/aside/replay")
+async def replay_every(request: Request, viewer: Writer) -> Response:
+    """Replay what waits; for those who may see every store."""
+    if viewer.stores is None:
+        await aside.replay_all(
+            database_of(request), handlers_of(request), by=viewer, now_ms=now_ms(request), limit=PAGE_ROWS
+        )
+    return RedirectResponse("/aside", 303)
+
+
+@router.post("/aside/{aside_id}/replay")
+async def replay_one(request: Request, viewer: Writer, db: Db, aside_id: AsideId) -> Response:
+    """Replay one; the page then shows the rest, or why it failed again."""
+    await seen_by(db, viewer, aside_id)
+    done = await aside.replay(db, handlers_of(request), aside_id, by=viewer, now_ms=now_ms(request))
+    return RedirectResponse("/aside" if done else f"/aside/{aside_id}", 303)
+
+
+@router.post("/aside/{aside_id}/discard")
+async def discard_one(
+    request: Request,
+    viewer: Writer,
+    db: Db,
+    aside_id: AsideId,
+    reason: Annotated[str, Form(max_length=aside.WHY_MAX_CHARS)] = "",
+) -> Response:
+    """Discard one, with a reason."""
+    each = await seen_by(db, viewer, aside_id)
+    try:
+        await aside.discard(db, aside_id, reason=reason, by=viewer, now_ms=now_ms(request))
+    except Invalid as invalid:
+        wrong = invalid.fields["reason"]
+        return page(request, viewer, "uplink/aside_one.html", 422, each=each, wrong=wrong)
+    return RedirectResponse("/aside", 303)
