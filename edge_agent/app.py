@@ -1,0 +1,298 @@
+"""The store's agent, put together: the only place that builds things.
+
+Everything with an effect comes in as an argument, so that the whole agent also runs in a simulated loop:
+clock, chance, disk, line, ports. It boots and serves its tills with no network and with a centre that never
+answers; it ends, with an error, when a part it cannot do without has ended. Never a live zombie.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from typing import TYPE_CHECKING
+
+from drivers.base import Decoder
+from drivers.registry import driver
+from edge_agent.clocks import Calendar, kernel_boot, ntp_synced
+from edge_agent.errors import BadIdentity, NotEnrolled
+from edge_agent.health import Alarms, Health, Status, metrics_text
+from edge_agent.identity import FILE_NAME, Identity, read_identity
+from edge_agent.store.database import Database, open_database
+from edge_agent.store.lines import Connect, connect_in_thread
+from edge_agent.store.outbox import Limits, Outbox
+from edge_agent.store.replica import Replica
+from edge_agent.store.room import Disk, RealDisk
+from edge_agent.supervisor import DeviceWish, Hear, Listen, Supervisor
+from edge_agent.till import Till
+from edge_agent.uplink import Patience, Uplink
+from sync.clock import SystemClock
+from sync.contract.clock import Clock
+from sync.link.base import Dialler
+
+if TYPE_CHECKING:
+    from config.edge import EdgeSettings
+
+log = logging.getLogger(__name__)
+
+DATABASE_NAME = "edge.db"
+NOT_ENROLLED = "-"  # the store's name on pages until it is enrolled
+_MIB = 1024 * 1024
+
+
+def edge_version() -> str:
+    """The version of the installed package."""
+    try:
+        return installed_version("tillbeam")
+    except PackageNotFoundError:  # run from a source tree
+        return "0"
+
+
+@dataclass(kw_only=True)
+class World:
+    """What the agent touches. The defaults are the real ones."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    chance: random.Random = field(default_factory=random.SystemRandom)
+    random_bytes: Callable[[int], bytes] = os.urandom
+    connect: Connect = connect_in_thread
+    boot: Callable[[], str] = kernel_boot
+    synced: Callable[[], bool] = ntp_synced
+    disk: Callable[[EdgeSettings], Disk] | None = None
+    dialler: Callable[[EdgeSettings, Identity], Dialler] | None = None
+    listen: Listen | None = None
+    identity: Identity | None = None  # None: read from the state folder
+    tend_s: float = 1.0
+    look_s: float = 2.0
+
+
+class Edge:
+    """One store's agent, from `start` to `stop`."""
+
+    outbox: Outbox
+    replica: Replica | None
+    till: Till
+    calendar: Calendar
+    supervisor: Supervisor
+    health: Health
+    alarms: Alarms
+    uplink: Uplink | None
+
+    def __init__(self, settings: EdgeSettings, world: World | None = None) -> None:
+        self.settings = settings
+        self.world = world or World()
+        self.version = edge_version()
+        self._db: Database | None = None
+        self._core: dict[asyncio.Task[None], str] = {}
+        self._stopping = asyncio.Event()
+
+    async def start(self) -> None:
+        """Opens the disk, listens to the devices, begins to dial. Raises EdgeError."""
+        settings, world = self.settings, self.world
+        identity = self._identity()
+        disk = world.disk(settings) if world.disk else _real_disk(settings)
+        path = settings.state_dir / DATABASE_NAME
+        self._db = await open_database(path, world.connect, world.random_bytes, disk.size_max_mib)
+        try:
+            await self._build(self._db, identity, disk)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _build(self, db: Database, identity: Identity | None, disk: Disk) -> None:
+        settings, world = self.settings, self.world
+        clock = world.clock
+        self.calendar = await Calendar.open(db, clock, world.boot(), world.synced)
+        limits = Limits(
+            group_max=settings.outbox.group_max,
+            keep_days=settings.outbox.keep_days,
+            disk=disk,
+            tend_s=world.tend_s,
+        )
+        self.outbox = await Outbox.open(db, clock, self.calendar, limits)
+        self._begin("outbox", self.outbox.run())
+        self._begin("outbox housekeeping", self.outbox.tend())
+        self.alarms = Alarms(self.outbox, clock)
+        if db.moved_aside:
+            await self.alarms.happened("database_replaced", db.moved_aside.name)
+        self.replica = await Replica.open(db, identity.store, identity.store_key) if identity else None
+        self.till = Till(
+            identity=identity,
+            replica=self.replica,
+            outbox=self.outbox,
+            clock=clock,
+            now_ms=self.calendar.now_ms,
+            random_bytes=world.random_bytes,
+            country=settings.country,
+            payment_card=_payment_card,
+        )
+        self.supervisor = Supervisor(
+            till=self.till,
+            outbox=self.outbox,
+            clock=clock,
+            chance=world.chance,
+            make_decoder=_decoder_of,
+            listen=world.listen or _listener(clock),
+        )
+        self.uplink = None
+        if identity and self.replica:
+            self.uplink = Uplink(
+                store=identity.store,
+                dialler=(world.dialler or _mqtt)(settings, identity),
+                outbox=self.outbox,
+                replica=self.replica,
+                calendar=self.calendar,
+                clock=clock,
+                chance=world.chance,
+                alarm=self.alarms.set,
+                version=self.version,
+                patience=Patience(
+                    window=settings.uplink.window,
+                    receipt_timeout_s=settings.uplink.receipt_timeout_s,
+                    stuck_after_s=settings.uplink.stuck_after_s,
+                    publish_timeout_s=1.5 * settings.centre.keepalive_s + 5,
+                ),
+            )
+        self.health = Health(
+            store=identity.store if identity else settings.store or NOT_ENROLLED,
+            version=self.version,
+            outbox=self.outbox,
+            calendar=self.calendar,
+            clock=clock,
+            alarms=self.alarms,
+            link=self._link,
+            devices=self.supervisor.status,
+            free_bytes=disk.free_bytes,
+            heartbeat_s=settings.health.heartbeat_s,
+            look_s=world.look_s,
+        )
+        self._begin("devices", self.supervisor.watch_disk())
+        await self.supervisor.apply(settings.devices)
+        if self.uplink:
+            self._begin("uplink", self.uplink.run())
+        self._begin("health", self.health.run())
+
+    def status(self) -> Status:
+        return self.health.status()
+
+    def metrics(self) -> bytes:
+        return metrics_text(self.health.status())
+
+    async def reload(self, settings: EdgeSettings) -> None:
+        """Takes over what can be taken over while running: devices and health."""
+        self.settings = settings
+        self.health.heartbeat_s = settings.health.heartbeat_s
+        await self.supervisor.apply(settings.devices)
+
+    @property
+    def alive(self) -> bool:
+        """Whether every part that the agent cannot do without is running."""
+        return bool(self._core) and not any(task.done() for task in self._core)
+
+    def ask_to_stop(self) -> None:
+        """Makes `run` return. May be called from a signal handler of the loop."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Until asked to stop. Raises what ended a part that should never end."""
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait([stopping, *self._core], return_when=asyncio.FIRST_COMPLETED)
+            for task, name in self._core.items():
+                if task.done():
+                    log.error("the %s has ended", name)
+                    task.result()
+                    raise RuntimeError(f"the {name} has ended")
+        finally:
+            stopping.cancel()
+
+    async def stop(self) -> None:
+        """Closes ports, line and disk, in that order. What was accepted is on disk."""
+        if hasattr(self, "supervisor"):
+            await self.supervisor.stop()
+        for task in self._core:
+            task.cancel()
+        await asyncio.gather(*self._core, return_exceptions=True)
+        self._core.clear()
+        if self._db is not None:
+            await self._db.close()
+            self._db = None
+
+    def _begin(self, name: str, work: Awaitable[None]) -> None:
+        self._core[asyncio.ensure_future(work)] = name
+
+    def _link(self) -> tuple[str, str]:
+        if self.uplink is None:
+            return "offline", "not enrolled"
+        return self.uplink.state, self.uplink.last_error
+
+    def _identity(self) -> Identity | None:
+        identity = self.world.identity
+        if identity is None:
+            try:
+                identity = read_identity(self.settings.state_dir / FILE_NAME)
+            except NotEnrolled as error:
+                log.warning("%s; tills and counters are recorded, members are not known", error)
+                return None
+        if self.settings.store and identity.store != self.settings.store:
+            raise BadIdentity(
+                f"the settings are for store {self.settings.store}, but we are {identity.store}"
+            )
+        return identity
+
+
+def _real_disk(settings: EdgeSettings) -> Disk:
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    return RealDisk(settings.state_dir, settings.outbox.max_mib, settings.outbox.ballast_mib * _MIB)
+
+
+def _mqtt(settings: EdgeSettings, identity: Identity) -> Dialler:
+    from sync.link.mqtt import MqttDialler, Tls  # paho is only needed by a store that has been enrolled
+
+    tls = settings.centre
+    ca_file = tls.ca
+    if ca_file is None and identity.ca:
+        ca_file = settings.state_dir / "centre-ca.pem"
+        ca_file.write_text(identity.ca, "ascii")
+    return MqttDialler(
+        settings.centre.broker or identity.mqtt_url,
+        login=identity.login,
+        password=identity.password,
+        client_id=identity.login,  # so that a copied box and this one throw each other out
+        tls=Tls(ca_file, tls.certificate, tls.key),
+        keepalive_s=settings.centre.keepalive_s,
+    )
+
+
+def _decoder_of(wish: DeviceWish) -> Decoder:
+    return driver(wish.driver).decoder(wish.options)
+
+
+def _listener(clock: Clock) -> Listen:
+    async def listen(wish: DeviceWish, decoder: Decoder, hear: Hear) -> None:
+        from drivers.pump import pump
+
+        from drivers.ports import open_port
+
+        port = await open_port(wish.port, clock=clock)
+        try:
+            await hear([])
+            await pump(decoder, port, clock, hear)
+        finally:
+            port.close()
+
+    return listen
+
+
+def _payment_card(number: str) -> bool:
+    """Whether a typed number looks like a bank card's: issuer range and check digit of ISO/IEC 7812."""
+    digits = number.replace(" ", "").replace("-", "")
+    if not (digits.isascii() and digits.isdigit() and 13 <= len(digits) <= 19 and digits[0] in "23456"):
+        return False
+    doubled = [int(d) * (1 + odd % 2) for odd, d in enumerate(reversed(digits))]
+    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0

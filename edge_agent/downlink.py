@@ -1,0 +1,39 @@
+"""What comes down the line, one call each: words go into the replica, the rest is the uplink's."""
+
+from __future__ import annotations
+
+import logging
+
+from edge_agent.store.outbox import Outbox
+from edge_agent.store.replica import Replica
+from sync.contract.message import Down, Here, Words, decode_down
+
+log = logging.getLogger(__name__)
+
+
+class Downlink:
+    """Takes the centre's messages."""
+
+    def __init__(self, outbox: Outbox, replica: Replica, version: str) -> None:
+        self._outbox, self._replica, self._version = outbox, replica, version
+
+    def here(self, *, greet: bool) -> Here:
+        """What this store says of itself: which database, and which words it has."""
+        return Here(
+            epoch=self._outbox.epoch,
+            everyone=self._replica.everyone,
+            own=self._replica.own,
+            version=self._version,
+            greet=greet,
+        )
+
+    async def take(self, payload: bytes) -> Down:
+        """The message, whose words, if it has any, are on disk; the centre is to be told which we now have.
+
+        A hole in the numbers leaves the words untaken: what we then say we have makes the centre begin there.
+        Raises BadMessage, sqlite3.Error.
+        """
+        message = decode_down(payload)
+        if isinstance(message, Words) and not await self._replica.apply(message):
+            log.info("words of feed %s follow %d, which we do not have", message.feed, message.after)
+        return message

@@ -1,0 +1,286 @@
+"""What a till may ask, answered from the replica alone, with the line up or down.
+
+Numbers are in clear only here and in memory; what is looked up, stored and sent is their token. The page is
+shown an answer at once: it promises nothing, so it need not wait for the disk. What is recorded
+(`CardPresented`, `MemberJoined`) is on disk when `present` and `join` return.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import sqlite3
+from collections import defaultdict, deque
+from collections.abc import AsyncGenerator, Callable
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from edge_agent.errors import EdgeError, OutboxFull
+from edge_agent.identity import Identity
+from edge_agent.store.database import is_full
+from edge_agent.store.outbox import Outbox
+from edge_agent.store.replica import Replica
+from sync.contract.clock import Clock
+from sync.contract.errors import BadId
+from sync.contract.events import CardPresented, CardRefused, MemberJoined
+from sync.contract.questions import Answer, CardShown, MemberKnown, NobodyKnown, Question
+from sync.contract.sealed import Joiner, seal
+from sync.contract.tokens import card_token, phone_token
+from sync.contract.told import MemberTold
+
+RECENT_KEPT = 20  # swipes of one till, for a page that is opened later
+TILLS_MAX = 200  # named by settings and by whoever opens a page; beyond, the longest unused is forgotten
+WATCH_MAX = 16  # swipes that a slow page may be behind; then it misses the oldest
+CARD_STAYS_MS = 10 * 60 * 1000  # a card shown this long before a receipt still belongs to it
+NAME_MAX = 60
+BIRTHDAY_NEAR_DAYS = 3
+NEW = "new"  # flag of a member whom the centre has not confirmed yet
+
+Why = Literal["name", "phone", "card", "payment_card", "consent", "known", "disk_full", "not_enrolled"]
+
+
+class JoinRefused(EdgeError):
+    """Somebody could not join; `reason` says why, in one word for the page to translate."""
+
+    def __init__(self, reason: Why) -> None:
+        super().__init__(f"cannot join: {reason}")
+        self.reason = reason
+
+
+class Swipe(msgspec.Struct, frozen=True):
+    """What a till page shows: a card or telephone number, and the answer."""
+
+    till: str
+    wall_ms: int
+    technology: str = ""
+    answer: Answer | None = None
+    refused: str = ""  # payment_card, misread, track_mismatch; then there is no answer
+    birthday_near: bool = False
+
+    @property
+    def known(self) -> bool:
+        return isinstance(self.answer, MemberKnown)
+
+
+class ShownCard(NamedTuple):
+    """The last card of a till, waiting for its receipt."""
+
+    card: str  # token
+    member: str
+    mono_ms: int
+
+
+class Till:
+    """All tills of a store. Without an identity (not enrolled yet) nobody is known and nobody can join."""
+
+    def __init__(
+        self,
+        *,
+        identity: Identity | None,
+        replica: Replica | None,
+        outbox: Outbox,
+        clock: Clock,
+        now_ms: Callable[[], int],
+        random_bytes: Callable[[int], bytes],
+        country: str = "86",
+        payment_card: Callable[[str], bool] = lambda number: False,
+    ) -> None:
+        """`now_ms` is the wall time as the store knows it; `payment_card` tells a bank card's number."""
+        self._identity, self._replica, self._outbox = identity, replica, outbox
+        self._clock, self._now_ms, self._random_bytes = clock, now_ms, random_bytes
+        self._country, self._payment_card = country, payment_card
+        self._shown: dict[str, ShownCard] = {}
+        self._recent: dict[str, deque[Swipe]] = {}
+        self._watchers: defaultdict[str, set[asyncio.Queue[Swipe]]] = defaultdict(set)
+
+    # ── questions ───────────────────────────────────────────────────────────────────────────────────────
+
+    async def answer(self, question: Question) -> Answer:
+        """Who that is, as far as this store has been told. Leaves no trace."""
+        try:
+            token = self._token(question)
+        except BadId:
+            return NobodyKnown()
+        return await self._look_up(token)
+
+    async def present(self, till: str, question: Question, *, device: str = "") -> Answer:
+        """A card or number was given at `till`: shown on its pages, recorded, kept for the next receipt.
+
+        A disk without room loses the record, not the answer: the page was shown before.
+        """
+        answer, event = await self.show(till, question, device=device)
+        if event is not None:
+            with contextlib.suppress(OutboxFull):  # health says so; a card shown is no money
+                await self._outbox.accept([event])
+        return answer
+
+    async def show(
+        self, till: str, question: Question, *, device: str = ""
+    ) -> tuple[Answer, CardPresented | None]:
+        """Like `present`, but leaves it to the caller to record the event (None: nothing to record)."""
+        technology = question.technology if isinstance(question, CardShown) else "phone"
+        try:
+            token = self._token(question)
+        except BadId:
+            token = ""
+        answer = await self._look_up(token)
+        self._publish(till, technology, answer)
+        if not token:
+            return answer, None
+        member = answer.member if isinstance(answer, MemberKnown) else ""
+        self._shown[till] = ShownCard(token, member, self._clock.mono_ms())
+        return answer, CardPresented(
+            device=device, till=till, card=token, technology=technology, member=member
+        )
+
+    async def refuse(
+        self, till: str, reason: Literal["payment_card", "misread", "track_mismatch"], *, device: str = ""
+    ) -> None:
+        """A card that cannot be read or must not be: the page says so, and nothing of its number is kept."""
+        self.show_refused(till, reason)
+        with contextlib.suppress(OutboxFull):
+            await self._outbox.accept([CardRefused(device=device, till=till, reason=reason)])
+
+    def show_refused(self, till: str, reason: str) -> None:
+        """Puts a refused card on the till's pages, without recording it."""
+        self._keep(Swipe(till=till, wall_ms=self._now_ms(), refused=reason))
+
+    def claim(self, till: str) -> ShownCard | None:
+        """The card that the receipt now printed at `till` belongs to; it belongs to no other after that."""
+        shown = self._shown.pop(till, None)
+        if shown is None or self._clock.mono_ms() - shown.mono_ms > CARD_STAYS_MS:
+            return None
+        return shown
+
+    # ── joining ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def join(
+        self, till: str, *, name: str, phone: str = "", card: str = "", consent: bool = False
+    ) -> MemberKnown:
+        """Somebody joins: sealed to the centre and on disk when this returns, and known here at once.
+
+        Raises JoinRefused.
+        """
+        if self._identity is None or self._replica is None:
+            raise JoinRefused("not_enrolled")
+        name, phone, card = name.strip(), phone.strip(), card.strip()
+        if not 1 <= len(name) <= NAME_MAX or not name.isprintable():
+            raise JoinRefused("name")
+        if not consent:
+            raise JoinRefused("consent")
+        if not phone and not card:
+            raise JoinRefused("phone")
+        if card and self._payment_card(card):
+            raise JoinRefused("payment_card")
+        phone_is = self._checked("phone", lambda key: phone_token(key, phone, self._country)) if phone else ""
+        card_is = self._checked("card", lambda key: card_token(key, card)) if card else ""
+        for token in filter(None, (phone_is, card_is)):
+            if await self._look_up(token) != NobodyKnown():
+                raise JoinRefused("known")
+        member = self._random_bytes(16).hex()
+        joiner = Joiner(name=name, phone=phone, card=card, consent=consent)
+        event = MemberJoined(
+            till=till,
+            member=member,
+            sealed=seal(joiner, self._identity.centre_public_key),
+            card=card_is,
+            phone=phone_is,
+        )
+        try:
+            await self._outbox.accept([event])
+        except OutboxFull:
+            raise JoinRefused("disk_full") from None
+        told = MemberTold(
+            member=member,
+            name=masked(name),
+            cards=(card_is,) if card_is else (),
+            phones=(phone_is,) if phone_is else (),
+            flags=(NEW,),
+        )
+        try:
+            await self._replica.expect(told)
+        except sqlite3.Error as error:
+            if not is_full(error):
+                raise  # with a full disk the new member is known as soon as the centre says so
+        answer = MemberKnown(member=member, name=told.name, flags=told.flags)
+        self._shown[till] = ShownCard(card_is or phone_is, member, self._clock.mono_ms())
+        self._publish(till, "keyboard", answer)
+        return answer
+
+    # ── pages ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def recent(self, till: str) -> list[Swipe]:
+        """The last swipes of a till, newest first."""
+        return list(self._recent.get(till, ()))
+
+    async def watch(self, till: str) -> AsyncGenerator[Swipe, None]:
+        """Swipes as they happen, for as long as somebody iterates; one who is slow misses the oldest."""
+        queue: asyncio.Queue[Swipe] = asyncio.Queue(WATCH_MAX)
+        self._watchers[till].add(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._watchers[till].discard(queue)
+            if not self._watchers[till]:
+                del self._watchers[till]
+
+    def _publish(self, till: str, technology: str, answer: Answer) -> None:
+        now = self._now_ms()
+        near = isinstance(answer, MemberKnown) and birthday_near(answer.birthday, now)
+        self._keep(Swipe(till=till, wall_ms=now, technology=technology, answer=answer, birthday_near=near))
+
+    def _keep(self, swipe: Swipe) -> None:
+        recent = self._recent.pop(swipe.till, None) or deque(maxlen=RECENT_KEPT)
+        recent.appendleft(swipe)
+        self._recent[swipe.till] = recent  # last in the dict: the one most recently used
+        while len(self._recent) > TILLS_MAX:
+            forgotten = next(iter(self._recent))
+            del self._recent[forgotten]
+            self._shown.pop(forgotten, None)
+        for queue in self._watchers.get(swipe.till, ()):
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(swipe)
+
+    def _token(self, question: Question) -> str:
+        """Raises BadId; empty when the store is not enrolled."""
+        if self._identity is None:
+            return ""
+        key = self._identity.token_key
+        if isinstance(question, CardShown):
+            return card_token(key, question.number)
+        return phone_token(key, question.phone, self._country)
+
+    def _checked(self, reason: Why, token: Callable[[bytes], str]) -> str:
+        assert self._identity is not None
+        try:
+            return token(self._identity.token_key)
+        except BadId:
+            raise JoinRefused(reason) from None
+
+    async def _look_up(self, token: str) -> Answer:
+        if self._replica is None or not token:
+            return NobodyKnown()
+        return await self._replica.look_up(token)
+
+
+def masked(name: str) -> str:
+    """``masked("王小明") == "王**"``: enough to greet somebody, too little to know them by."""
+    return f"{name[0]}**" if name else ""
+
+
+def birthday_near(birthday: str, now_ms: int) -> bool:
+    """Whether the MM-DD is within three days of that moment, in the box's own time zone."""
+    try:
+        today = dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC).astimezone().date()
+        month, day = (int(part) for part in birthday.split("-"))
+        days = [
+            dt.date(year, month, min(day, 28) if month == 2 else day)
+            for year in range(today.year - 1, today.year + 2)
+        ]
+    except (ValueError, OverflowError, OSError):
+        return False
+    return any(abs((each - today).days) <= BIRTHDAY_NEAR_DAYS for each in days)
