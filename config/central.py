@@ -121,6 +121,13 @@ class EmbeddedBroker(Certificates):
     kind: Literal["embedded"] = Field(
         default="embedded", description=_("embedded: our own broker; external: another one.")
     )
+    ca: LocalPath | None = Field(
+        default=None,
+        description=_(
+            "File (PEM) of the authority that signs the stores' certificates; "
+            "with it, a store must show one that carries its login."
+        ),
+    )
     host: HostName = Field(default="0.0.0.0", description=_("The address to listen on for stores."))
     port: TcpPort = Field(
         default=1883, description=_("The TCP port to listen on for stores; 8883 is usual with TLS.")

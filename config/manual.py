@@ -33,7 +33,9 @@ def _section(model: type[BaseModel], path: str) -> Iterator[str]:
     yield "| setting | default | |"
     yield "|---|---|---|"
     below: list[tuple[str, type[BaseModel], str]] = []
-    for name, info in model.model_fields.items():
+    own = [name for name in model.__annotations__ if name in model.model_fields]
+    for name in dict.fromkeys([*own, *model.model_fields]):  # what a group inherits stands last
+        info = model.model_fields[name]
         models = member_models(info)
         listed = get_origin(info.annotation) is list
         here = f"{path}{name}" + ("[]" if listed and models else "")

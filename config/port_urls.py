@@ -1,21 +1,91 @@
-"""Where a device is plugged in, as it is written: checked without touching anything."""
+"""Where a device is plugged in, as it is written: checked without touching anything.
+
+`drivers/ports` opens them and has the last word; here the same is said with a place in the file and in both
+languages. tests/config/test_port_urls.py holds the two together.
+"""
 
 from __future__ import annotations
 
-from config.mistakes import _, nearest, wrong
+from collections.abc import Mapping
 
-SCHEMES = ("serial", "tcp", "udp", "file", "replay", "sim", "pty", "gpio")
+from config.mistakes import _, nearest, wrong
+from drivers.errors import BadPort
+from drivers.ports import KINDS
+from drivers.ports.base import PortUrl, read_url
+
 _EXAMPLE = _("for example serial:///dev/ttyUSB0?baud=9600, tcp://10.0.0.5:4001 or sim:1")
+
+Range = tuple[float, float]
+Choices = frozenset[str]
+
+_SPEED: Range = (0.01, 100_000)
+# What may stand after '?', and which values it takes.
+PARAMETERS: Mapping[str, Mapping[str, Range | Choices]] = {
+    "serial": {
+        "baud": (50, 4_000_000),
+        "bits": frozenset("5678"),
+        "parity": frozenset("NEOMS"),
+        "stop": frozenset(("1", "1.5", "2")),
+        "flow": frozenset(("none", "rtscts", "dsrdtr", "xonxoff")),
+    },
+    "replay": {"speed": _SPEED},
+    "sim": {"speed": _SPEED},
+    "gpio": {"active": frozenset(("high", "low")), "pull": frozenset(("up", "down", "none"))},
+}
 
 
 def port_url(url: str) -> str:
     """The URL itself. Raises what a validator raises."""
-    scheme, colon, rest = url.partition(":")
-    if not colon or not rest:
-        raise wrong(_("this is no port"), _EXAMPLE)
-    if scheme not in SCHEMES:
-        meant = nearest(scheme, SCHEMES)
-        hint = _("did you mean '{meant}'?") if meant else _("there are {expected}")
-        says = _("no port is opened by '{scheme}:'")
-        raise wrong(says, hint, scheme=scheme, meant=meant, expected=", ".join(SCHEMES))
+    try:
+        port = read_url(url)
+    except BadPort:
+        raise wrong(_("this is no port"), _EXAMPLE) from None
+    if port.kind not in KINDS:
+        says = _("no port is opened by '{kind}:'")
+        raise _not_among(says, port.kind, KINDS, kind=port.kind)
+    if not port.place:
+        raise wrong(_("nothing stands after '{kind}:'"), _EXAMPLE, kind=port.kind)
+    if port.kind == "serial" and not port.place.removeprefix("//").startswith("/"):
+        raise wrong(_("the whole path of the device is wanted"), "serial:///dev/serial/by-id/…")
+    if port.kind in ("tcp", "tcp-listen", "udp"):
+        _host_and_port(port)
+    for name, value in port.given.items():
+        _parameter(port.kind, name, value)
     return url
+
+
+def _host_and_port(port: PortUrl) -> None:
+    try:
+        port.host_and_port()
+    except BadPort:
+        says = _("host and port number are wanted")
+        raise wrong(says, "{example}", example=f"{port.kind}://192.0.2.7:4001") from None
+
+
+def _parameter(kind: str, name: str, value: str) -> None:
+    known = PARAMETERS.get(kind, {})
+    if name not in known:
+        says = _("'{kind}:' has no parameter '{name}'")
+        raise _not_among(says, name, known, kind=kind, name=name)
+    takes = known[name]
+    if isinstance(takes, frozenset):
+        if value not in takes:
+            says = _("'{value}' is not among the choices")
+            raise _not_among(says, value, sorted(takes), value=value)
+        return
+    least, most = takes
+    try:
+        fits = least <= float(value) <= most
+    except ValueError:
+        fits = False
+    if not fits:
+        says = _("{name}={value} is no number from {least} to {most}")
+        raise wrong(says, name=name, value=value, least=f"{least:g}", most=f"{most:g}")
+
+
+def _not_among(
+    says: str, word: str, known: Mapping[str, object] | tuple[str, ...] | list[str], **args: object
+) -> Exception:
+    meant = nearest(word, known)
+    hint = _("did you mean '{meant}'?") if meant else _("there are {expected}") if known else _("remove it")
+    return wrong(says, hint, meant=meant, expected=", ".join(known), **args)

@@ -1,0 +1,78 @@
+"""Where a device is plugged in, as it is written."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from pydantic_core import PydanticCustomError
+
+from config.port_urls import PARAMETERS, port_url
+from drivers.errors import BadPort, DriverError
+from drivers.ports import KINDS, open_port
+from drivers.ports.gpio import open_gpio
+from drivers.ports.serial_line import PARAMETERS as SERIAL_PARAMETERS
+from sync.clock import SystemClock
+
+GOOD = [
+    "serial:///dev/serial/by-id/usb-FTDI_FT232R-if00-port0?baud=9600&bits=8&parity=N&stop=1",
+    "tcp://10.0.0.5:4001",
+    "tcp://[2001:db8::1]:4001",
+    "tcp-listen://0.0.0.0:4001",
+    "udp://0.0.0.0:4001",
+    "file:receipt.bin",
+    "replay:morning.jsonl?speed=10",
+    "sim:42",
+    "pty:/run/tillbeam/reader",
+    "gpio:A=17,B=27",
+]
+
+BAD = [
+    ("/dev/ttyUSB0", "this is no port; for example serial:///dev/ttyUSB0"),
+    ("seriel:///dev/ttyUSB0", "no port is opened by 'seriel:'; did you mean 'serial'?"),
+    ("sim:", "nothing stands after 'sim:'"),
+    ("serial://ttyUSB0", "the whole path of the device is wanted; serial:///dev/"),
+    ("serial:///dev/ttyUSB0?buad=9600", "'serial:' has no parameter 'buad'; did you mean 'baud'?"),
+    ("serial:///dev/ttyUSB0?baud=fast", "baud=fast is no number from 50 to 4e+06"),
+    ("serial:///dev/ttyUSB0?parity=X", "'X' is not among the choices; there are E, M, N, O, S"),
+    ("tcp://10.0.0.5", "host and port number are wanted; tcp://192.0.2.7:4001"),
+    ("tcp://10.0.0.5:4001?x=1", "'tcp:' has no parameter 'x'; remove it"),
+]
+
+
+@pytest.mark.parametrize("url", GOOD)
+def test_a_port_of_each_kind_is_taken(url: str):
+    assert port_url(url) == url
+
+
+def test_there_is_an_example_of_every_kind():
+    assert {url.partition(":")[0] for url in GOOD} == set(KINDS)
+
+
+@pytest.mark.parametrize(("url", "says"), BAD)
+def test_what_is_wrong_with_a_port_is_told(url: str, says: str):
+    with pytest.raises(PydanticCustomError) as bad:
+        port_url(url)
+    assert bad.value.message().startswith(says)
+
+
+@pytest.mark.parametrize(("url", "_says"), BAD)
+def test_what_is_refused_here_could_not_be_opened_either(url: str, _says: str):
+    with pytest.raises(BadPort):
+        asyncio.run(open_port(url, clock=SystemClock()))
+
+
+def test_the_parameters_are_those_that_the_ports_take():
+    assert set(PARAMETERS["serial"]) == set(SERIAL_PARAMETERS)
+    assert open_gpio is not None
+    for kind, known in PARAMETERS.items():
+        for name in known:
+            url = {
+                "serial": "serial:///none",
+                "replay": "replay:none",
+                "sim": "sim:1",
+                "gpio": "gpio:A=1,B=2",
+            }[kind]
+            with pytest.raises(DriverError) as error:
+                asyncio.run(open_port(f"{url}?{name}=no-such-value", clock=SystemClock()))
+            assert "no parameter called" not in str(error.value)
