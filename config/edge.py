@@ -41,6 +41,8 @@ from drivers.registry import driver, names
 from sync.contract.ids import STORE_PATTERN
 
 DEVICES_MAX = 64
+# What a driver that lacks a library, or an outsider's that is none, raises when it is asked for.
+BROKEN = (ImportError, AttributeError, TypeError)
 
 
 class CentreSettings(Certificates):
@@ -162,9 +164,11 @@ class DeviceSettings(Section):
     @classmethod
     def model_of(cls, field: str, beside: Mapping[str, Any]) -> type[BaseModel] | None:
         name = beside.get("driver")
-        if field != "options" or not isinstance(name, str) or name not in names():
+        if field != "options" or not isinstance(name, str):
             return None
-        return driver(name).options
+        with suppress(UnknownDriver, *BROKEN):
+            return driver(name).options
+        return None
 
     @classmethod
     def __get_pydantic_json_schema__(cls, drawn: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -192,8 +196,8 @@ class DeviceSettings(Section):
             hint = _("did you mean '{meant}'?") if meant else _("there are {known}")
             known = ", ".join(error.known)
             raise wrong(_("there is no driver '{name}'"), hint, name=name, meant=meant, known=known) from None
-        except ImportError as error:
-            says = _("driver '{name}' needs something that is not installed: {reason}")
+        except BROKEN as error:
+            says = _("driver '{name}' cannot be loaded: {reason}")
             raise wrong(says, name=name, reason=str(error)) from None
         return name
 
@@ -271,7 +275,7 @@ class EdgeSettings(Section):
 
 def _installed() -> Iterator[tuple[str, Driver]]:
     for name in names():
-        with suppress(ImportError):
+        with suppress(*BROKEN):
             yield name, driver(name)
 
 

@@ -112,3 +112,13 @@ def test_files_are_named_from_the_settings_folder(write, loaded, tmp_path):
 def test_a_centre_without_a_web_address_is_told(write, mistakes, url: str):
     [line] = mistakes(write("edge.yaml", f"centre: {{url: '{url}'}}\n"), EdgeSettings)
     assert line.startswith("edge.yaml:1:15: centre.url: ")
+
+
+def test_a_driver_that_lacks_its_library_is_told(write, mistakes, monkeypatch):
+    def driver(name: str) -> None:
+        raise ImportError("No module named 'cv2'")
+
+    monkeypatch.setattr("config.edge.driver", driver)
+    assert mistakes(write("edge.yaml", DOOR), EdgeSettings) == [
+        "edge.yaml:3:13: devices[0].driver: driver 'counter.gate' cannot be loaded: No module named 'cv2'"
+    ]
