@@ -75,7 +75,6 @@ class Reading:
     reprint: bool = False
     report: bool = False
     unbalanced: bool = False
-    tax_on_top: bool = False
 
 
 class _Row(NamedTuple):
@@ -94,7 +93,7 @@ class Grammar:
         self._digits = digits
         self._name_line = profile.name_line
         money = money_pattern(digits)
-        self._at_end = re.compile(rf"(?<![\d.,:/-])({money}){TRAILER}$")
+        self._at_end = re.compile(rf"(?<![\d.,/-])({money}){TRAILER}$")
         self._whole_at_end = re.compile(
             rf"(?:(?<=[:\s])|(?={CURRENCY}))(-?(?:{CURRENCY}\s?)?-?\d{{1,7}}){TRAILER}$"
         )
@@ -132,7 +131,7 @@ class Grammar:
             "amount": rf"(?P<amount>{money}){TRAILER}",
             "a": rf"(?P<a>{number})",
             "b": rf"(?P<b>{number})",
-            "sku": r"(?P<sku>\d{4,14})",
+            "sku": r"(?P<sku>[A-Z]?\d{1,14})",
             "gap": r"\s{2,}",
             "times": r"(?:[xX*@]|[xX]\s?@)",
             "measure": f"(?:{'|'.join(_MEASURES)})",
@@ -383,17 +382,26 @@ class Grammar:
         """Which of tax and adjustments count towards the total; discounts that only boast are dropped."""
         if not (reading.total and reading.items):
             return
-        total = self._minor(reading.total)
         goods = sum(self._minor(item.amount) for item in reading.items)
+        if self._adds_up(reading, goods):
+            return
+        last = self._minor(reading.items[-1].amount)
+        if len(reading.items) > 1 and goods == 2 * last and self._adds_up(reading, last):
+            # The sum of all above it is a subtotal, whose word we do not know
+            taken = reading.items.pop().amount
+            reading.subtotal = reading.subtotal or taken
+            return
+        reading.unbalanced = True
+
+    def _adds_up(self, reading: Reading, goods: int) -> bool:
         tax = sum(self._minor(amount) for amount in reading.taxes)
         adjusted = sum(self._minor(amount) for _, amount in reading.adjustments)
-        for with_tax, with_adjustments in ((False, True), (True, True), (False, False), (True, False)):
-            if goods + tax * with_tax + adjusted * with_adjustments == total:
-                reading.tax_on_top = with_tax and bool(tax)
+        for with_tax, with_adjustments in ((0, 1), (1, 1), (0, 0), (1, 0)):
+            if goods + tax * with_tax + adjusted * with_adjustments == self._minor(reading.total):
                 if not with_adjustments:
                     reading.adjustments = []
-                return
-        reading.unbalanced = True
+                return True
+        return False
 
     def _minor(self, text: str) -> int:
         return minor(text, self._digits) if text else 0

@@ -50,6 +50,8 @@ def _holds(heard: list[Heard], vector: dict[str, Any]) -> None:
     fields = notes[-1].fields
     for text in [*expect.pop("lines_contain", []), *expect.pop("contains", [])]:
         assert any(text in line for line in fields["lines"]), (text, fields["lines"])
+    if expect.pop("no_event", False):
+        assert not [each for each in heard if isinstance(each.what, SaleCompleted)]
     sale = expect.pop("sale", None)
     if sale is not None:
         sales = [each.what for each in heard if isinstance(each.what, SaleCompleted)]
