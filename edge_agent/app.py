@@ -13,6 +13,7 @@ import os
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING
@@ -138,6 +139,7 @@ class Edge:
             chance=world.chance,
             make_decoder=_decoder_of,
             listen=world.listen or _listener(clock),
+            currency=settings.currency,
         )
         self.uplink = None
         if identity and self.replica:
@@ -275,16 +277,18 @@ def _decoder_of(wish: DeviceWish) -> Decoder:
 
 def _listener(clock: Clock) -> Listen:
     async def listen(wish: DeviceWish, decoder: Decoder, hear: Hear) -> None:
+        from drivers.ports import open_port  # brings pyserial, which a simulated store can do without
         from drivers.pump import pump
 
-        from drivers.ports import open_port
-
-        port = await open_port(wish.port, clock=clock)
+        kind = driver(wish.driver)
+        port = await open_port(
+            wish.port, clock=clock, defaults=kind.port_defaults, scenes=partial(kind.simulate, wish.options)
+        )
         try:
             await hear([])
             await pump(decoder, port, clock, hear)
         finally:
-            port.close()
+            await port.close()
 
     return listen
 

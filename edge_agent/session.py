@@ -37,8 +37,10 @@ class Session:
         outbox: Outbox,
         tally: Tally,
         answer: Callable[[Answer], None],
+        currency: str = "CNY",
     ) -> None:
-        """`answer` tells the decoder what the till says to its question."""
+        """`answer` tells the decoder what the till says; `currency` is that of amounts that come without."""
+        self._currency = currency
         self._device, self._till_name = device, till_name
         self._till, self._outbox, self._tally, self._answer = till, outbox, tally, answer
 
@@ -69,7 +71,14 @@ class Session:
             till = event.till or self._till_name
             shown = None if event.card else self._till.claim(self._till_name)
             card, member = (shown.card, shown.member) if shown else (event.card, event.member)
-            return msgspec.structs.replace(event, device=self._device, till=till, card=card, member=member)
+            return msgspec.structs.replace(
+                event,
+                device=self._device,
+                till=till,
+                card=card,
+                member=member,
+                currency=event.currency or self._currency,
+            )
         if isinstance(event, CardRefused):
             self._till.show_refused(self._till_name, event.reason)
         if hasattr(event, "till") and not event.till:

@@ -82,7 +82,9 @@ class Supervisor:
         chance: random.Random,
         make_decoder: Callable[[DeviceWish], Decoder],
         listen: Listen,
+        currency: str = "CNY",
     ) -> None:
+        self._currency = currency
         self._till, self._outbox, self._clock, self._chance = till, outbox, clock, chance
         self._make_decoder, self._listen = make_decoder, listen
         self._devices: dict[str, _Device] = {}
@@ -183,6 +185,7 @@ class _Device:
             outbox=house._outbox,
             tally=self._tally,
             answer=lambda answer: decoder.answer(answer, house._clock.mono_ms()),
+            currency=house._currency,
         )
 
         async def hear(heard: list[Heard]) -> None:

@@ -1,4 +1,4 @@
-"""The store's side of the line: dials, greets, sends the oldest batch of the most urgent lane, hears receipts.
+"""The store's side of the line: dials, greets, sends the oldest batch of the most urgent lane, hears marks.
 
 Nothing is sent before the centre has answered `Here` with its marks, and a centre that stops answering is
 greeted again, further and further apart, instead of being sent the same batches: a centre that never answers

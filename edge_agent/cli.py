@@ -1,0 +1,251 @@
+"""`tillbeam-edge`: run a store's agent, enrol it, look at its settings, drivers and state.
+
+Exit status: 0 all is well, 1 it went wrong and one line says why, 2 the command was wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from config.text import catalogue, language_of
+
+if TYPE_CHECKING:
+    from config.edge import EdgeSettings
+    from config.load import Loaded
+
+DEFAULT_CONFIG = Path("/etc/tillbeam/edge.yaml")
+STATUS_TIMEOUT_S = 5.0
+_FAILED = 1
+_CHUNK_BYTES = 64 * 1024
+
+_ = catalogue(Path(__file__).parent, language_of(os.environ)).gettext
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=_("The agent in a store: tills, card readers, people counters."),
+)
+_OPTION = typer.Option([], "--option", "-o", help=_("A driver's option, as key=value."))
+_CONFIG = typer.Option(DEFAULT_CONFIG, "--config", "-c", help=_("The settings file."))
+
+
+@app.command(help=_("Run the agent until it is told to stop."))
+def run(config: Path = _CONFIG) -> None:
+    from edge_agent.errors import EdgeError
+
+    loaded = _load(config)
+    _set_up_log(loaded.settings)
+    try:
+        asyncio.run(_run(config, loaded))
+    except (EdgeError, ValueError, OSError) as error:
+        _fail(str(error))
+
+
+@app.command(help=_("Make this box a store of the chain, with the one-time code that head office gives."))
+def enrol(
+    code: str = typer.Option(..., "--code", help=_("The one-time code.")),
+    centre: str = typer.Option("", "--centre", help=_("Head office's web address; else the settings'.")),
+    config: Path = _CONFIG,
+) -> None:
+    from edge_agent.app import edge_version
+    from edge_agent.errors import IdentityError
+    from edge_agent.identity import FILE_NAME, write_identity
+    from edge_agent.identity import enrol as ask_centre
+
+    settings = _load(config).settings
+    url = centre or settings.centre.url
+    if not url:
+        _fail(_("Where is head office? Give --centre https://…"))
+    path = settings.state_dir / FILE_NAME
+    try:
+        identity = ask_centre(str(url), code, edge_version(), ca_file=settings.centre.ca)
+        write_identity(path, identity)
+    except (IdentityError, OSError) as error:
+        _fail(_("Not enrolled: {why}").format(why=error))
+    typer.echo(_("This box is now store {store}. Restart the agent.").format(store=identity.store))
+
+
+@app.command(help=_("Drivers there are, and what they are for."))
+def drivers(as_json: bool = typer.Option(False, "--json", help=_("One JSON object a line."))) -> None:
+    from drivers.registry import driver, names
+
+    lang = language_of(os.environ)
+    for name in names():
+        title = driver(name).title
+        if as_json:
+            typer.echo(json.dumps({"name": name, "title": title}, ensure_ascii=False))
+        else:
+            typer.echo(f"{name:28} {title.get(lang) or title['en']}")
+
+
+@app.command(help=_("Turn a recorded stream into what a driver makes of it."))
+def decode(
+    name: str = typer.Argument(metavar="DRIVER", help=_("As in `tillbeam-edge drivers`.")),
+    file: str = typer.Argument(help=_("The recording; - is standard input.")),
+    option: list[str] = _OPTION,
+    as_json: bool = typer.Option(False, "--json", help=_("One JSON object a line.")),
+) -> None:
+    from drivers.decode import decode_stream
+    from drivers.errors import DriverError
+    from drivers.registry import driver
+
+    try:
+        kind = driver(name)
+        stream = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115  closed below
+        with stream:
+            for found in decode_stream(kind, _options(option), iter(lambda: stream.read(_CHUNK_BYTES), b"")):
+                typer.echo(json.dumps(found, ensure_ascii=False) if as_json else _plain(found))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough
+    except (DriverError, OSError) as error:
+        _fail(str(error))
+
+
+@app.command(help=_("Let a driver's simulator speak on a pseudo-terminal, as the device would."))
+def simulate(
+    name: str = typer.Argument(metavar="DRIVER", help=_("As in `tillbeam-edge drivers`.")),
+    port: str = typer.Option(..., "--port", help=_("pty:/run/tillbeam/reader, the link to be made.")),
+    seed: int = typer.Option(1, "--seed", help=_("The same seed says the same.")),
+    option: list[str] = _OPTION,
+) -> None:
+    from drivers.decode import options_of
+    from drivers.errors import DriverError
+    from drivers.registry import driver
+    from drivers.simulated import simulate_on_pty
+    from sync.clock import SystemClock
+
+    pty, _colon, link = port.partition(":")
+    if pty != "pty" or not link:
+        _fail(_("The simulator speaks on --port pty:/path/of/a/link"))
+    try:
+        kind = driver(name)
+        options = options_of(kind, _options(option))
+        asyncio.run(simulate_on_pty(kind, options, Path(link), seed, SystemClock()))
+    except KeyboardInterrupt:
+        return
+    except (DriverError, OSError) as error:
+        _fail(str(error))
+
+
+@app.command(help=_("How the agent on this box is, asked from the agent itself."))
+def status(config: Path = _CONFIG, as_json: bool = typer.Option(False, "--json")) -> None:
+    import urllib.error
+    import urllib.request
+
+    web = _load(config).settings.web
+    host = "127.0.0.1" if web.host in ("0.0.0.0", "::") else web.host
+    try:
+        with urllib.request.urlopen(
+            f"http://{host}:{web.port}/edge/status", timeout=STATUS_TIMEOUT_S
+        ) as answer:
+            found: dict[str, Any] = json.load(answer)
+    except (OSError, ValueError) as error:
+        _fail(
+            _("The agent does not answer on {host}:{port}: {why}").format(host=host, port=web.port, why=error)
+        )
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    typer.echo(f"{found['store']}  {found['version']}  {found['link']}  {found['link_error']}")
+    typer.echo(_("unsent {n}, oldest {s} s").format(n=found["unsent"], s=found["oldest_s"]))
+    for device in found["devices"]:
+        typer.echo(
+            f"{device['name']:20} {device['state']:9} {device['events_total']:8} {device['last_problem']}"
+        )
+    for alarm in found["alarms"]:
+        typer.echo(f"! {alarm['name']} {alarm['detail']}")
+
+
+def _options(given: list[str]) -> dict[str, str]:
+    """``["baud=9600"]`` as a mapping."""
+    options = {}
+    for each in given:
+        key, equals, value = each.partition("=")
+        if not equals:
+            _fail(_("An option is written key=value, not {given}").format(given=each))
+        options[key.strip()] = value
+    return options
+
+
+def _plain(found: dict[str, Any]) -> str:
+    rest = {key: value for key, value in found.items() if key not in ("at_byte", "type")}
+    return f"{found['at_byte']:8}  {found['type']:20} {json.dumps(rest, ensure_ascii=False)}"
+
+
+def _mount_settings() -> None:
+    from config.cli import settings_app
+    from config.edge import EdgeSettings
+
+    app.add_typer(settings_app(EdgeSettings, DEFAULT_CONFIG, environ=os.environ), name="config")
+
+
+def main() -> None:
+    """The console script."""
+    if "config" in sys.argv[1:2] or "--help" in sys.argv[1:2] or len(sys.argv) == 1:
+        _mount_settings()  # brings rich, which a serving agent does without
+    app()
+
+
+def _load(path: Path) -> Loaded[EdgeSettings]:
+    from config.edge import EdgeSettings
+    from config.load import load
+    from config.mistakes import BadSettings
+
+    try:
+        return load(path, EdgeSettings, language_of(os.environ), environ=os.environ)
+    except BadSettings as error:
+        _fail(str(error))
+
+
+async def _run(path: Path, loaded: Loaded[EdgeSettings]) -> None:
+    from config.edge import EdgeSettings
+    from config.reload import Kept
+    from config.reload import reload as read_again
+    from edge_agent.app import Edge
+    from edge_agent.serving import serve
+
+    edge = Edge(loaded.settings)
+    current = loaded
+
+    async def reload() -> None:
+        nonlocal current
+        lang = language_of(os.environ)
+        found = await asyncio.to_thread(read_again, path, EdgeSettings, current, lang, environ=os.environ)
+        if isinstance(found, Kept):
+            typer.echo(str(found.why), err=True)
+            await edge.alarms.set("settings_refused", True, str(found.why))
+            return
+        await edge.alarms.set("settings_refused", False)
+        if found.needs_restart:
+            typer.echo(_("needs a restart: {parts}").format(parts=", ".join(found.needs_restart)), err=True)
+        current = found.loaded
+        await edge.reload(found.loaded.settings)
+
+    await serve(edge, os.environ, reload=reload)
+
+
+def _set_up_log(settings: EdgeSettings) -> None:
+    import logging
+
+    from edge_agent.logs import set_up
+
+    set_up(settings.log.level, settings.log.format)
+    # aiosqlite writes two lines for each statement.
+    logging.getLogger("aiosqlite").setLevel(logging.WARNING)
+
+
+def _fail(why: str) -> NoReturn:
+    typer.echo(why, err=True)
+    raise typer.Exit(_FAILED)
+
+
+if __name__ == "__main__":
+    main()

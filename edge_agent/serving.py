@@ -1,0 +1,180 @@
+"""The agent as a service: its pages, its signals, and what systemd is told.
+
+SIGTERM and SIGINT end it gracefully; SIGHUP has it read its settings again. The watchdog is fed only while
+every core part is running, so a live zombie is restarted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+from drivers.base import Decoder
+from drivers.registry import driver
+from edge_agent.app import Edge
+from edge_agent.health import NotifyFailed, notify
+
+log = logging.getLogger(__name__)
+
+WEDGE_DRIVER = "cardreader.magstripe"  # a keyboard-wedge reader types what this one says on a serial line
+PAGES_STOP_S = 1  # open pages hold a stream that never ends by itself
+_BACKLOG = 64
+
+
+class Pages(Protocol):
+    """A web server at work."""
+
+    async def stop(self) -> None: ...
+
+
+class Systemd:
+    """What the service manager wants to know, from its environment ($NOTIFY_SOCKET, $WATCHDOG_USEC)."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._address = environ.get("NOTIFY_SOCKET")
+        microseconds = environ.get("WATCHDOG_USEC", "")
+        self._watchdog_s = int(microseconds) / 1e6 if microseconds.isdigit() else None
+
+    def tell(self, state: str) -> None:
+        try:
+            notify(state, self._address)
+        except NotifyFailed as error:
+            log.warning("systemd cannot be told %s: %s", state, error)
+
+    async def feed_watchdog(self, alive: Callable[[], bool]) -> None:
+        """Until cancelled, or until the agent is no longer alive."""
+        while self._watchdog_s and alive():
+            self.tell("WATCHDOG=1")
+            await asyncio.sleep(self._watchdog_s / 2)
+
+
+async def serve(
+    edge: Edge,
+    environ: Mapping[str, str],
+    *,
+    reload: Callable[[], Awaitable[None]],
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Runs the agent until a signal ends it. `reload` is what SIGHUP does.
+
+    Raises EdgeError when it cannot start, and whatever ended a core part.
+    """
+    systemd = Systemd(environ)
+    loop = asyncio.get_running_loop()
+    await edge.start()
+    reloads: set[asyncio.Task[None]] = set()
+
+    async def reread() -> None:
+        systemd.tell("RELOADING=1")
+        try:
+            await reload()
+        finally:
+            systemd.tell("READY=1")
+
+    def hang_up() -> None:
+        task = loop.create_task(reread())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    feeding: asyncio.Task[None] | None = None
+    pages: Pages | None = None
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, edge.ask_to_stop)
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
+        pages = await open_pages(edge)
+        systemd.tell("READY=1")
+        ready()
+        feeding = loop.create_task(systemd.feed_watchdog(lambda: edge.alive))
+        await edge.run()
+    finally:
+        systemd.tell("STOPPING=1")
+        if feeding:
+            feeding.cancel()
+        if pages:
+            await pages.stop()
+        await edge.stop()
+
+
+async def open_pages(edge: Edge) -> Pages | None:
+    """The pages for cashier and technician; None when the port is taken: all else goes on."""
+    settings = edge.settings.web
+    try:
+        sock = _listening(settings.host, settings.port)
+    except OSError as error:
+        log.error("no pages: %s:%s: %s", settings.host, settings.port, error.strerror or error)
+        await edge.alarms.set(
+            "pages_closed", True, f"{settings.host}:{settings.port}: {error.strerror}"[:200]
+        )
+        return None
+    # Imported only now: devices are heard and the outbox writes before the pages have been read in.
+    from edge_agent.web.app import build
+
+    hosts = ("localhost", "127.0.0.1", "::1", settings.host, *settings.names)
+    app = build(
+        till=edge.till,
+        status=edge.status,
+        metrics=edge.metrics,
+        wedge=_wedge,
+        lang=edge.settings.language,
+        token=secrets.token_urlsafe(16),
+        hosts=hosts,
+    )
+    return _start(app, sock)
+
+
+def _wedge() -> Decoder:
+    kind = driver(WEDGE_DRIVER)
+    return kind.decoder(kind.options())
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.bind((host, port))
+        sock.listen(_BACKLOG)
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _start(app: Any, sock: socket.socket) -> Pages:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield  # the signals are the agent's
+
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        http="h11",
+        ws="none",
+        loop="none",
+        timeout_graceful_shutdown=PAGES_STOP_S,
+        server_header=False,
+    )
+    server = Server(config)
+    serving = asyncio.ensure_future(server.serve(sockets=[sock]))
+
+    class Running:
+        async def stop(self) -> None:
+            server.should_exit = True
+            await asyncio.gather(serving, return_exceptions=True)
+            sock.close()
+
+    return Running()
