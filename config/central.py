@@ -209,7 +209,7 @@ class LimitSettings(Section):
 class CentralSettings(Section):
     """Everything that head office's server is told by its settings file. All of it has a default."""
 
-    LIVE: ClassVar[frozenset[str]] = frozenset({"keep", "limits", "log"})
+    LIVE: ClassVar[frozenset[str]] = frozenset({"keep", "log"})
 
     state_dir: LocalPath = Field(
         default=Path("/var/lib/tillbeam/central"),

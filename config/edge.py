@@ -218,7 +218,7 @@ class DeviceSettings(Section):
 class EdgeSettings(Section):
     """Everything that a store's box is told by its settings file. All of it has a default."""
 
-    LIVE: ClassVar[frozenset[str]] = frozenset({"devices", "health", "log"})
+    LIVE: ClassVar[frozenset[str]] = frozenset({"devices", "health"})
 
     store: str | None = Field(
         default=None,

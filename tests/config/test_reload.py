@@ -13,7 +13,7 @@ def test_a_good_file_is_taken_over_and_says_what_changed(write, loaded):
     assert isinstance(after, Reloaded)
     assert after.loaded.settings.web.port == 8481
     assert after.changed == ("web", "log")
-    assert after.needs_restart == ("web",)
+    assert after.needs_restart == ("web", "log")
 
 
 def test_a_bad_file_keeps_what_is_in_use_and_says_why(write, loaded):
