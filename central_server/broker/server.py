@@ -31,7 +31,6 @@ from sync.contract.message import PAYLOAD_MAX_BYTES
 from sync.contract.topics import CENTRE_LOGIN, CENTRE_READS, may_publish, may_read
 
 PACKET_MAX_BYTES = PAYLOAD_MAX_BYTES + 4096  # a payload and its topic; more ends the connection
-CONNECT_WAIT_S = 10.0  # who connects and says nothing is sent away
 CLOSE_WAIT_S = 2.0  # who does not read while we say goodbye is cut off
 KEEPALIVE_FACTOR = 1.5  # MQTT 3.1.1, 3.1.2.10
 KEEPALIVE_MAX_S = 120  # also for clients that want none
@@ -150,7 +149,7 @@ class TillbeamBroker(Broker):
         self, reader: Any, writer: Any, remote_address: str, remote_port: int
     ) -> tuple[BrokerProtocolHandler, Session]:
         try:
-            async with asyncio.timeout(CONNECT_WAIT_S):
+            async with asyncio.timeout(self._settings.connect_wait_s):
                 handler, session = await _Handler.init_from_connect(reader, writer, self.plugins_manager)
         except (AMQTTError, MQTTError, NoDataError, TimeoutError, OSError, ValueError) as error:
             raise AMQTTError(f"no CONNECT from {remote_address}: {error}") from error

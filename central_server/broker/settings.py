@@ -26,6 +26,7 @@ class BrokerSettings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tr
     recheck_s: float = (
         30.0  # so often who is connected is checked again; a revoked store is out within twice this
     )
+    connect_wait_s: float = 10.0  # who connects and does not say who it is is sent away
     connections_max: int = CONNECTIONS_MAX
 
 

@@ -123,6 +123,7 @@ async def embedded(folder: Path, *, tls: bool = False, client_certs: bool = Fals
             logins="tests.sync.link.file_logins:open_logins",
             database_url=str(logins_file),
             recheck_s=0.3,
+            connect_wait_s=1.0,
         )
     )
     try:
