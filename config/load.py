@@ -94,9 +94,11 @@ class _Findings:
 
     def _mistake(self, finding: Mapping[str, Any], steps: Steps, meant: str) -> Mistake:
         info = self._fields_beside(finding).get(str(steps[-1])) if steps else None
-        secret = is_secret(info) or any(steps[:n] in self.sources.secret_steps for n in range(len(steps) + 1))
         says, hint, args = sentence(
-            finding, description=(info.description or "") if info else "", secret=secret
+            finding,
+            description=(info.description or "") if info else "",
+            secret=is_secret(info),
+            fetched=any(steps[:n] in self.sources.secret_steps for n in range(len(steps) + 1)),
         )
         if finding["type"] == "extra_forbidden":
             hint, more = self._hint_for_unknown(finding, meant)

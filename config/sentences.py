@@ -124,24 +124,21 @@ _NEEDS_A_TEXT = ("string_type", "bytes_type")
 
 
 def sentence(
-    error: Mapping[str, Any], *, description: str, secret: bool
+    error: Mapping[str, Any], *, description: str, secret: bool, fetched: bool = False
 ) -> tuple[str, str, dict[str, object]]:
     """(what is wrong, what was meant, what stands in the braces) for one of pydantic's errors.
 
-    The value itself is told only where it is one of a few words, and never when it is secret.
+    The value itself is told only where it is one of a few words; never when its field is `secret` or it was
+    `fetched` by !secret.
     """
     kind = error["type"]
     context: dict[str, Any] = error.get("ctx") or {}
-    if kind == OUR_OWN:
+    if kind == OUR_OWN and not fetched:
         return context["says"], context["hint"], context["args"]
-    if kind in ("value_error", "assertion_error"):
-        return (
-            ("{reason}" if not secret else _("this value is not right")),
-            "",
-            {"reason": context.get("error", "")},
-        )
+    if kind not in SENTENCES and (secret or fetched):
+        return _("this value is not right"), "", {}
     if kind not in SENTENCES:
-        return "{reason}", "", {"reason": error["msg"]}
+        return "{reason}", "", {"reason": context.get("error", error["msg"])}
     says, hint = SENTENCES[kind]
     name = str(error["loc"][-1]) if error["loc"] else ""
     args: dict[str, object] = {**context, "name": name, "description": Sentence(description)}
@@ -158,7 +155,7 @@ def sentence(
             context.get("expected") or context.get("expected_tags") or context.get("expected_schemes") or ""
         )
         choices = _QUOTED.findall(str(expected))
-        value = "…" if secret else _short(error, context)
+        value = "…" if secret or fetched else _short(error, context)
         args |= {"expected": ", ".join(choices) or expected, "value": value}
         if meant := nearest(value, choices):
             args["meant"], hint = meant, _("did you mean '{meant}'? There are {expected}")

@@ -122,3 +122,19 @@ def test_a_driver_that_lacks_its_library_is_told(write, mistakes, monkeypatch):
     assert mistakes(write("edge.yaml", DOOR), EdgeSettings) == [
         "edge.yaml:3:13: devices[0].driver: driver 'counter.gate' cannot be loaded: No module named 'cv2'"
     ]
+
+
+@pytest.mark.usefixtures("drivers")
+def test_a_wrong_value_that_came_by_secret_is_not_told(write, mistakes):
+    write("secrets.yaml", "a: hunter2\nb: serial:///dev/x?hunter2=1\n", mode=0o600)
+    text = """\
+language: !secret a
+currency: !secret a
+centre: {url: !secret a}
+devices:
+  - {name: !secret a, driver: !secret a, port: !secret b}
+  - {name: !secret a, driver: pos.tap, port: !secret b, options: {columns: !secret a, profile: [!secret a]}}
+"""
+    told = mistakes(write("edge.yaml", text), EdgeSettings)
+    assert len(told) == 9
+    assert "hunter2" not in "\n".join(told)
