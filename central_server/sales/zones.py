@@ -5,8 +5,15 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.calendar import Calendar, calendar_of
+from central_server.errors import NotFound
+from central_server.stores import service as stores
+
+ELSEWHERE = "Asia/Shanghai"  # of a store that was deleted, or never entered: its facts are kept all the same
 
 
 async def calendar_of_store(session: AsyncSession, store: str) -> Calendar:
     """Where moments fall in that store's own days and hours."""
-    return calendar_of("Asia/Shanghai")
+    try:
+        return calendar_of(await stores.timezone_of(session, store))
+    except NotFound:
+        return calendar_of(ELSEWHERE)

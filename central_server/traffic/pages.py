@@ -1,0 +1,97 @@
+"""Visitors for people at head office: in, out and inside, against the same weekday before."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from central_server.sales.choice import chosen
+from central_server.staff import service as staff
+from central_server.traffic.view import View, grain_for, view
+from central_server.web.charts import Chart, Series, bar_line_chart
+from central_server.web.deps import ReadDb, Viewer, database_of, needs, now_ms, options_of
+from central_server.web.forms import Filled
+from central_server.web.render import page
+from central_server.web.tables import csv_response
+from central_server.web.text import N_, words
+
+router = APIRouter(include_in_schema=False)
+Reader = Annotated[Viewer, Depends(needs("traffic.read"))]
+Exporter = Annotated[Viewer, Depends(needs("traffic.read", "export"))]
+GRAIN_LABELS = {"quarter": N_("15 minutes"), "hour": N_("Hour"), "day": N_("Day")}
+Name = Annotated[str, Query(max_length=64)]
+
+
+@router.get("/traffic")
+async def traffic(
+    request: Request, viewer: Reader, db: ReadDb, grain: Name = "", device: Name = ""
+) -> Response:
+    choice = await chosen(request, db, viewer)
+    grain = grain_for(choice.days, grain)
+    seen = await view(db, choice, grain=grain, device=device, now_ms=now_ms(request))
+    return page(
+        request,
+        viewer,
+        "traffic/traffic.html",
+        choice=choice,
+        view=seen,
+        rows=list(zip(seen.labels(), seen.slots, seen.before, strict=True)),
+        chart=_chart(seen, viewer.lang),
+        form=Filled(values={"grain": grain, "device": device}),
+        grain_labels=GRAIN_LABELS,
+        doors=sorted({name for names in seen.devices.values() for name in names} | ({device} - {""})),
+        is_today=choice.last == choice.today,
+    )
+
+
+@router.get("/traffic.csv")
+async def traffic_csv(
+    request: Request, viewer: Exporter, db: ReadDb, grain: Name = "", device: Name = ""
+) -> Response:
+    say = words(viewer.lang).gettext
+    choice = await chosen(request, db, viewer)
+    seen = await view(db, choice, grain=grain_for(choice.days, grain), device=device, now_ms=now_ms(request))
+    what = {"first": choice.first.isoformat(), "last": choice.last.isoformat(), "store": choice.store}
+    async with database_of(request).transaction() as session:
+        await staff.record_change(session, viewer, "exported", "traffic", "*", None, what, now_ms(request))
+
+    async def lines() -> AsyncIterator[list[object]]:
+        for label, slot, then in zip(seen.labels(), seen.slots, seen.before, strict=True):
+            figures = [slot.inward, slot.outward, then.inward, slot.unsure, slot.untimed]
+            yield [slot.day.isoformat(), label, *figures, round(slot.coverage, 4)]
+
+    labels = (
+        N_("Day"), N_("Time"), N_("In"), N_("Out"), N_("In before"), N_("Unsure"), N_("Time unsure"), N_("Coverage"),
+    )  # fmt: skip
+    rows_max = options_of(request).export_rows_max
+    header = [say(label) for label in labels]
+    return csv_response("traffic.csv", header, lines(), rows_max=rows_max, lang=viewer.lang)
+
+
+def _chart(seen: View, lang: str) -> Chart:
+    say = words(lang).gettext
+    known = [None if slot.to_come else slot for slot in seen.slots]
+    lines = [
+        Series(
+            say(N_("In, %(n)s days before")) % {"n": seen.back_days},
+            [slot.inward for slot in seen.before],
+            dashed=True,
+        )
+    ]
+    if seen.occupancy is not None:
+        inside: list[float | None] = [*seen.occupancy.inside]
+        inside += [None] * (len(known) - len(inside))
+        lines.append(Series(say(N_("Inside")), inside, right_axis=True))
+    return bar_line_chart(
+        say(N_("Visitors")),
+        seen.labels(),
+        bars=[
+            Series(say(N_("In")), [slot and slot.inward for slot in known]),
+            Series(say(N_("Out")), [slot and slot.outward for slot in known]),
+        ],
+        lines=lines,
+        category_label=say(N_("Time")),
+    )
