@@ -26,7 +26,6 @@ from sync.contract.clock import Clock
 from sync.contract.errors import BadId
 from sync.contract.events import CardPresented, CardRefused, MemberJoined
 from sync.contract.questions import Answer, CardShown, MemberKnown, NobodyKnown, Question
-from sync.contract.sealed import Joiner, seal
 from sync.contract.tokens import card_token, phone_token
 from sync.contract.told import MemberTold
 
@@ -179,6 +178,8 @@ class Till:
         for token in filter(None, (phone_is, card_is)):
             if await self._look_up(token) != NobodyKnown():
                 raise JoinRefused("known")
+        from sync.contract.sealed import Joiner, seal  # cryptography: 7 MiB that most days nobody needs
+
         member = self._random_bytes(16).hex()
         joiner = Joiner(name=name, phone=phone, card=card, consent=consent)
         event = MemberJoined(
