@@ -15,7 +15,7 @@ from central_server.staff.tokens import TOKEN_DAYS_MAX
 from central_server.web.deps import Db, ReadDb, Viewer, anyone, database_of, needs, now_ms
 from central_server.web.tables import PAGE_ROWS, PAGE_ROWS_MAX
 
-router = APIRouter(prefix="/api", tags=["staff"])
+router = APIRouter(prefix="/api/v1", tags=["staff"])
 Anyone = Annotated[Viewer, Depends(anyone)]
 Reader = Annotated[Viewer, Depends(needs("staff.read"))]
 Writer = Annotated[Viewer, Depends(needs("staff.write"))]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from fastapi import Request
 from pydantic import BaseModel, Field
 
-from central_server.errors import Invalid
 from central_server.staff.passwords import Passwords
 from central_server.staff.service import NewUser
-from central_server.web.forms import Filled
 from central_server.web.security import session_cookie
-from central_server.web.text import words
 
 _OUR_PATH: Final = re.compile(r"/(?![/\\])[!-\[\]-~]{0,1000}")
 
@@ -74,10 +71,3 @@ def token_of(request: Request) -> str:
 def our_path(path: str) -> str:
     """`path` if it leads to a page of ours, else the start page: nobody is sent to another site."""
     return path if _OUR_PATH.fullmatch(path) else "/"
-
-
-def put_beside(form: Filled[Any], error: Invalid, lang: str) -> None:
-    """Shows what the service found wrong beside the fields of the form."""
-    say = words(lang).gettext
-    for field, why in error.fields.items():
-        form.wrong(field, say(why))

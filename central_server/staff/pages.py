@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from central_server.errors import Invalid, NotSignedIn, TooMany
-from central_server.staff import service
+from central_server.staff import audit_pages, service, user_pages
 from central_server.staff.doors import (
     LoginForm,
     PasswordForm,
@@ -17,7 +17,6 @@ from central_server.staff.doors import (
     address_of,
     our_path,
     passwords_of,
-    put_beside,
     token_of,
 )
 from central_server.staff.rights import RIGHTS, ROLES
@@ -38,6 +37,8 @@ from central_server.web.text import LANGUAGE_COOKIE, language_of, words
 from config.text import LANGUAGES
 
 router = APIRouter(include_in_schema=False)
+router.include_router(user_pages.router)
+router.include_router(audit_pages.router)
 Anyone = Annotated[Viewer, Depends(anyone)]
 _YEAR_S = 365 * 24 * 3600
 
@@ -123,7 +124,7 @@ async def change_password(request: Request, viewer: Anyone, db: ReadDb) -> Respo
             now_ms=now_ms(request),
         )
     except Invalid as error:
-        put_beside(form, error, viewer.lang)
+        form.refused(error, viewer.lang)
         return await _me(request, viewer, db, password_form=form)
     return RedirectResponse("/me?changed=1", 303)
 
@@ -139,7 +140,7 @@ async def add_token(request: Request, viewer: Anyone, db: Db) -> Response:
             db, viewer, given.name, given.rights, given.days, now_ms=now_ms(request)
         )
     except Invalid as error:
-        put_beside(form, error, viewer.lang)
+        form.refused(error, viewer.lang)
         return await _me(request, viewer, db, token_form=form)
     return await _me(request, viewer, db, told=text)
 

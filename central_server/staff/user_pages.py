@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from central_server.errors import Conflict, Invalid
 from central_server.staff import service
-from central_server.staff.doors import UserForm, passwords_of, put_beside
+from central_server.staff.doors import UserForm, passwords_of
 from central_server.staff.models import User
 from central_server.staff.rights import ROLES
 from central_server.web.deps import Db, ReadDb, Viewer, database_of, needs, now_ms, options_of
@@ -67,7 +67,7 @@ async def add_user(request: Request, viewer: Writer) -> Response:
             now_ms=now_ms(request),
         )
     except Invalid as error:
-        put_beside(form, error, viewer.lang)
+        form.refused(error, viewer.lang)
         return _form(request, viewer, form, None, 422)
     except Conflict as error:
         form.wrong("login", words(viewer.lang).gettext(error.msgid).format(**error.values))
@@ -91,7 +91,7 @@ async def change_user(request: Request, viewer: Writer, db: Db, user_id: int) ->
     try:
         await service.change_user(db, viewer, user_id, form.model.user(), now_ms=now_ms(request))
     except Invalid as error:
-        put_beside(form, error, viewer.lang)
+        form.refused(error, viewer.lang)
         return _form(request, viewer, form, user, 422)
     return RedirectResponse("/staff", 303)
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
+from central_server.errors import Invalid
 from central_server.web.security import CSRF_FIELD
 from central_server.web.text import N_, words
 
@@ -55,6 +56,11 @@ class Filled(Generic[M]):
         """Something that only the service could know is wrong with `name`; `message` is translated."""
         self.errors[name] = message
         self.model = None
+
+    def refused(self, error: Invalid, lang: str) -> None:
+        """What the service found wrong, each beside its field."""
+        for name, why in error.fields.items():
+            self.wrong(name, words(lang).gettext(why))
 
 
 async def filled(request: Request, model: type[M], lang: str) -> Filled[M]:

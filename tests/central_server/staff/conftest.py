@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from central_server.db import Database
-from central_server.staff import api, audit_pages, pages, service, user_pages
+from central_server.staff import api, pages, service
 from central_server.staff.passwords import Passwords
 from central_server.staff.sessions import viewer_of
 from central_server.web.deps import Viewer, WebOptions
@@ -50,7 +50,7 @@ async def app(database: Database, clock: Clock, passwords: Passwords) -> FastAPI
     app.state.clock = clock
     app.state.passwords = passwords
     app.state.viewer_of = partial(viewer_of, idle_ms=3_600_000)
-    for router in (pages.router, user_pages.router, audit_pages.router, api.router):
+    for router in (pages.router, api.router):
         app.include_router(router)
     install(app, WebOptions(sign_in_tries=3))
     await service.create_first_admin(database, passwords, "root", "Root", PASSWORD, now_ms=clock.now_ms)

@@ -116,20 +116,20 @@ async def test_a_key_for_a_program_may_what_it_was_given_until_it_is_revoked(cli
     page = await client.get("/me")
     csrf = {"X-CSRF-Token": page.text.split('name="csrf" content="')[1].split('"')[0]}
     given = {"name": "BI", "rights": ["staff.read"], "days": 30}
-    made = (await client.post("/api/me/tokens", json=given, headers=csrf)).json()
+    made = (await client.post("/api/v1/me/tokens", json=given, headers=csrf)).json()
     client.cookies.clear()
     bearer = {"Authorization": f"Bearer {made['token']}"}
-    assert (await client.get("/api/me", headers=bearer)).json()["rights"] == ["staff.read"]
-    assert [user["login"] for user in (await client.get("/api/staff/users", headers=bearer)).json()] == [
+    assert (await client.get("/api/v1/me", headers=bearer)).json()["rights"] == ["staff.read"]
+    assert [user["login"] for user in (await client.get("/api/v1/staff/users", headers=bearer)).json()] == [
         "root"
     ]
-    assert (await client.get("/api/audit", headers=bearer)).status_code == 403
-    more = await client.post("/api/me/tokens", json=given, headers=bearer)
+    assert (await client.get("/api/v1/audit", headers=bearer)).status_code == 403
+    more = await client.post("/api/v1/me/tokens", json=given, headers=bearer)
     assert more.status_code == 403  # a key makes no keys
-    listed = (await client.get("/api/me/tokens", headers=bearer)).json()
+    listed = (await client.get("/api/v1/me/tokens", headers=bearer)).json()
     assert "token" not in listed[0]
-    assert (await client.delete(f"/api/me/tokens/{made['id']}", headers=bearer)).status_code == 204
-    assert (await client.get("/api/me", headers=bearer)).status_code == 401
+    assert (await client.delete(f"/api/v1/me/tokens/{made['id']}", headers=bearer)).status_code == 204
+    assert (await client.get("/api/v1/me", headers=bearer)).status_code == 401
 
 
 async def test_a_key_ends_by_itself(client, sign_in, csrf, clock) -> None:
@@ -140,18 +140,18 @@ async def test_a_key_ends_by_itself(client, sign_in, csrf, clock) -> None:
     text = made.text.split('class="secret">')[1].split("<")[0]
     client.cookies.clear()
     bearer = {"Authorization": f"Bearer {text}"}
-    assert (await client.get("/api/me", headers=bearer)).status_code == 200
+    assert (await client.get("/api/v1/me", headers=bearer)).status_code == 200
     clock.now_ms += 24 * 3_600_000 + 1
-    assert (await client.get("/api/me", headers=bearer)).status_code == 401
+    assert (await client.get("/api/v1/me", headers=bearer)).status_code == 401
 
 
 async def test_users_by_api(client, sign_in) -> None:
     await sign_in()
     csrf = {"X-CSRF-Token": (await client.get("/me")).text.split('name="csrf" content="')[1].split('"')[0]}
     new = {"login": "li", "name": "Li", "roles": ["finance"], "password": PASSWORD, "stores": ["s1"]}
-    made = await client.post("/api/staff/users", json=new, headers=csrf)
+    made = await client.post("/api/v1/staff/users", json=new, headers=csrf)
     assert (made.status_code, made.json()["must_change"]) == (201, True)
-    address = f"/api/staff/users/{made.json()['id']}"
+    address = f"/api/v1/staff/users/{made.json()['id']}"
     changed = await client.put(address, json={"name": "Li 2", "roles": ["auditor"]}, headers=csrf)
     assert changed.json()["roles"] == ["auditor"]
     assert (await client.get(address)).json()["name"] == "Li 2"
@@ -159,8 +159,8 @@ async def test_users_by_api(client, sign_in) -> None:
     assert (
         await client.put(f"{address}/password", json={"password": PASSWORD}, headers=csrf)
     ).status_code == 204
-    assert (await client.get("/api/staff/users/999")).status_code == 404
-    assert {role["role"] for role in (await client.get("/api/staff/roles")).json()} == set(ROLES)
+    assert (await client.get("/api/v1/staff/users/999")).status_code == 404
+    assert {role["role"] for role in (await client.get("/api/v1/staff/roles")).json()} == set(ROLES)
 
 
 async def test_every_change_says_who_when_old_and_new_and_can_be_filtered_and_taken_home(
@@ -169,7 +169,7 @@ async def test_every_change_says_who_when_old_and_new_and_can_be_filtered_and_ta
     user_id = await add_user("alice", "analyst")
     await sign_in()
     await client.post(f"/staff/{user_id}", data=form(csrf=csrf(), name="=Alice"))
-    items = (await client.get(f"/api/audit?kind=user&which={user_id}")).json()["items"]
+    items = (await client.get(f"/api/v1/audit?kind=user&which={user_id}")).json()["items"]
     assert [item["action"] for item in items] == ["changed", "created"]
     assert items[0]["old"] == {"name": "Alice"}
     assert items[0]["new"] == {"name": "=Alice"}
@@ -187,8 +187,8 @@ async def test_every_change_says_who_when_old_and_new_and_can_be_filtered_and_ta
 async def test_the_trail_is_paged_backwards(client, sign_in) -> None:
     for _ in range(4):
         await sign_in()
-    first = (await client.get("/api/audit?rows=2")).json()
-    second = (await client.get(f"/api/audit?rows=2&after={first['next']}")).json()
+    first = (await client.get("/api/v1/audit?rows=2")).json()
+    second = (await client.get(f"/api/v1/audit?rows=2&after={first['next']}")).json()
     ids = [item["id"] for item in first["items"] + second["items"]]
     assert ids == sorted(ids, reverse=True)
     assert len(set(ids)) == 4

@@ -1,0 +1,60 @@
+"""Stores, as other modules and the doors call them."""
+
+from __future__ import annotations
+
+from central_server.stores.enrolment import Enrolled, enrol, new_code, revoke
+from central_server.stores.fleet import Row, fleet, row_of_store
+from central_server.stores.health import (
+    alarms,
+    device_states,
+    devices,
+    happenings,
+    heard,
+    heartbeats,
+    hours,
+    open_alarms,
+    prune,
+)
+from central_server.stores.hierarchy import (
+    NewStore,
+    add_org,
+    add_store,
+    change_store,
+    is_known,
+    orgs,
+    path_of,
+    store_with,
+    stores,
+    stores_below,
+    timezone_of,
+)
+
+__all__ = [
+    "Enrolled",
+    "NewStore",
+    "Row",
+    "add_org",
+    "add_store",
+    "alarms",
+    "change_store",
+    "device_states",
+    "devices",
+    "enrol",
+    "fleet",
+    "happenings",
+    "heard",
+    "heartbeats",
+    "hours",
+    "is_known",
+    "new_code",
+    "open_alarms",
+    "orgs",
+    "path_of",
+    "prune",
+    "revoke",
+    "row_of_store",
+    "store_with",
+    "stores",
+    "stores_below",
+    "timezone_of",
+]
