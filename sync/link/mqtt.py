@@ -246,16 +246,22 @@ class MqttConnection:
         want = self._lost is None and (waiting < MESSAGES_WAITING_MAX or self._publishers_waiting > 0)
         if want and not self._reading:
             self._loop.add_reader(self._fd, self._readable)
+            if self._decrypted():
+                self._loop.call_soon(self._readable)
         elif self._reading and not want:
             self._loop.remove_reader(self._fd)
         self._reading = want
 
     def _readable(self) -> None:
         with self._losing_on_error():
-            self._client.loop_read()
-            # What TLS has decrypted already, the selector does not know of.
-            while self._reading and isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
+            if self._reading:
                 self._client.loop_read()
+            while self._reading and self._decrypted():
+                self._client.loop_read()
+
+    def _decrypted(self) -> bool:
+        """Whether TLS holds bytes of which the selector does not know."""
+        return isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0
 
     def _writable(self) -> None:
         with self._losing_on_error():

@@ -165,6 +165,16 @@ async def test_a_host_that_does_not_answer_is_given_up_in_time() -> None:
             await dialler.dial([])
 
 
+async def test_dialling_can_be_given_up_at_any_moment(broker: Ground) -> None:
+    for steps in range(40):
+        dialling = asyncio.create_task(broker.dial("s1", DOWN))
+        for _ in range(steps):
+            await asyncio.sleep(0.0005)
+        dialling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await (await dialling).close()
+
+
 async def test_nonsense_from_the_broker_is_a_loss_and_no_zombie() -> None:
     async def talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(10)
@@ -200,10 +210,13 @@ async def test_tls_verifies_the_broker_by_our_own_authority(kind: str, tmp_path:
     async with BROKERS[kind](tmp_path, tls=True) as ground:
         centre = await ground.dial("centre", topics.CENTRE_READS)
         store = await ground.dial("s1")
-        for number in range(50):
-            await store.publish(UP, b"%d" % number + bytes(30_000))
+        for number in range(
+            400
+        ):  # more than may wait, so reading stops in the middle of what TLS has decrypted
+            await store.publish(UP, b"%d" % number + bytes(3_000))
+        await asyncio.sleep(0.3)
         async with asyncio.timeout(10):
-            for number in range(50):
+            for number in range(400):
                 assert (await centre.receive()).payload.startswith(b"%d\0" % number)
         await store.close()
         await centre.close()
