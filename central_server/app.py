@@ -30,7 +30,7 @@ from central_server.jobs import Jobs
 from central_server.keys import Keys
 from central_server.uplink.apply import marks_of
 from central_server.uplink.handlers import Handlers, handlers
-from central_server.uplink.inbox import Inbox, IsKnown
+from central_server.uplink.inbox import Heard, Inbox, IsKnown
 from central_server.uplink.meters import Meters
 from central_server.wire import CentreBroker, dialler_for
 from config.central import CentralSettings
@@ -55,6 +55,7 @@ class Centre:
         keys: Keys | None = None,
         event_handlers: Handlers | None = None,
         is_known: IsKnown | None = None,
+        heard: Heard | None = None,
     ) -> None:
         self.settings = settings  # exchanged on reload; read anew whenever it is used
         self.clock = clock or SystemClock()
@@ -74,6 +75,7 @@ class Centre:
             send=self.line.publish,
             is_known=is_known or _is_known,
             on_here=self.publisher.here,
+            heard=heard or _heard,
             clock=self.clock,
             chance=self.chance,
             meters=Meters(self.registry),
@@ -147,6 +149,12 @@ async def _is_known(session: AsyncSession, store: str) -> bool:
     from central_server.stores import service as stores
 
     return await stores.is_known(session, store)
+
+
+async def _heard(session: AsyncSession, store: str, at_ms: int) -> None:
+    from central_server.stores import service as stores
+
+    await stores.heard(session, store, at_ms)
 
 
 def build_app(settings: CentralSettings, *, centre: Centre | None = None) -> FastAPI:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -106,12 +107,14 @@ def store_add(
     from central_server.staff.service import COMMAND
     from central_server.stores import service as stores
 
+    settings = _settings(config)
+    id_ = store_id or re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32]
+    new = stores.NewStore(id_, name, timezone=settings.timezone, currency=settings.currency)
+
     async def work(database: Database) -> None:
         async with database.transaction() as session:
-            made = await stores.add_store(
-                session, COMMAND, name=name, store_id=store_id, now_ms=SystemClock().wall_ms()
-            )
-        typer.echo(made)
+            await stores.add_store(session, COMMAND, new, now_ms=SystemClock().wall_ms())
+        typer.echo(new.id)
 
     _with_database(config, work)
 
@@ -122,9 +125,12 @@ def store_code(store_id: str, config: ConfigFile = DEFAULT_SETTINGS) -> None:
     from central_server.staff.service import COMMAND
     from central_server.stores import service as stores
 
+    keys = Keys.open(_settings(config).state_dir)
+
     async def work(database: Database) -> None:
         async with database.transaction() as session:
-            code = await stores.enrolment_code(session, COMMAND, store_id, now_ms=SystemClock().wall_ms())
+            now_ms = SystemClock().wall_ms()
+            code = await stores.new_code(session, keys, COMMAND, store_id, now_ms=now_ms)
         typer.echo(code)
 
     _with_database(config, work)

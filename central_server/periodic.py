@@ -41,7 +41,13 @@ def jobs(settings: Callable[[], CentralSettings], keys: Keys) -> list[Job]:
             async with database.transaction() as session:
                 after = await sales.link_pending(session, after=after)
 
+    async def prune_health(database: Database, now_ms: int) -> None:
+        from central_server.stores import service as stores
+
+        await stores.prune(database, now_ms, health_days=settings().keep.health_days)
+
     return [
+        Job("stores.prune", 6 * HOUR_S, prune_health),
         Job("uplink.prune", 6 * HOUR_S, prune_uplink),
         Job("sales.link_pending", 60, link_sales),
         Job("keys.close_anew", 24 * HOUR_S, close_anew),

@@ -30,12 +30,14 @@ from sync.contract.message import Here, decode_batch, decode_here, encode
 from sync.link.base import Connection, LinkDown, Message, full_jitter_s
 
 WAITING_MAX = 64  # messages decoded and not yet applied, about 1 MiB each at most
-GROUP_EVENTS_MAX = 50_000  # in one transaction: about half a second of work, and no more memory than that
+GROUP_EVENTS_MAX = 10_000  # in one transaction: a quarter of a second of sales, and no more memory than that
 KNOWN_FOR_MS = 3_000  # how long a store is believed to be known or blocked
+HEARD_EVERY_MS = 10_000  # a store's row says at most so often that it has spoken
 STORES_REMEMBERED_MAX = 50_000
 
 IsKnown = Callable[[AsyncSession, str], Awaitable[bool]]
 OnHere = Callable[[str, Here, bool], Awaitable[None]]  # store, what it says, whether it is known
+Heard = Callable[[AsyncSession, str, int], Awaitable[None]]  # in the transaction: a store has spoken
 Send = Callable[[str, bytes], Awaitable[None]]
 
 
@@ -55,6 +57,7 @@ class Inbox:
         send: Send,
         is_known: IsKnown,
         on_here: OnHere,
+        heard: Heard,
         clock: Clock,
         chance: random.Random,
         meters: Meters,
@@ -64,6 +67,8 @@ class Inbox:
         self._send = send
         self._ask = is_known
         self._on_here = on_here
+        self._heard = heard
+        self._heard_ms: dict[str, int] = {}
         self._clock = clock
         self._chance = chance
         self._meters = meters
@@ -123,7 +128,12 @@ class Inbox:
         """The outcome of `group` once it is on disk, however long the database is away."""
 
         async def work(session: AsyncSession) -> Outcome:
-            return await apply(session, self._handlers, group, self._clock.wall_ms(), careful=careful)
+            now_ms = self._clock.wall_ms()
+            for store in silent:
+                await self._heard(session, store, now_ms)
+            return await apply(session, self._handlers, group, now_ms, careful=careful)
+
+        silent = self._silent_so_far({each.store for each in group})
 
         for pause_s in full_jitter_s(self._chance, first_s=0.5, most_s=10.0):
             try:
@@ -134,6 +144,16 @@ class Inbox:
                 self._complaints.say("the database does not take events", group[0].store, error)
             await asyncio.sleep(pause_s)
         raise AssertionError("full_jitter_s never ends")
+
+    def _silent_so_far(self, stores: set[str]) -> list[str]:
+        """Those of `stores` that have not been noted as heard for `HEARD_EVERY_MS`, in order."""
+        now_ms = self._clock.mono_ms()
+        long_ago_ms = now_ms - HEARD_EVERY_MS
+        silent = sorted(store for store in stores if self._heard_ms.get(store, long_ago_ms) <= long_ago_ms)
+        if len(self._heard_ms) >= STORES_REMEMBERED_MAX:
+            self._heard_ms.clear()
+        self._heard_ms.update(dict.fromkeys(silent, now_ms))
+        return silent
 
     async def _answer(self, outcome: Outcome) -> None:
         for what, count in outcome.outcomes.items():

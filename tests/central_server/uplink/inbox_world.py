@@ -58,6 +58,7 @@ class World:
         self.clock = FakeClock()
         self.sent: list[tuple[str, Down]] = []
         self.heard: list[tuple[str, Here, bool]] = []
+        self.noted: list[str] = []
         self.unknown: set[str] = set()
         self.poison: set[int] = set()  # numbers whose event no handler can bear
         self.errors: list[Exception] = []  # raised by the next calls of a handler
@@ -71,6 +72,7 @@ class World:
             send=self._send,
             is_known=self._is_known,
             on_here=self._on_here,
+            heard=self._heard,
             clock=self.clock,
             chance=random.Random(1),
             meters=Meters(CollectorRegistry()),
@@ -81,6 +83,9 @@ class World:
 
     async def _is_known(self, _session: AsyncSession, store: str) -> bool:
         return store not in self.unknown
+
+    async def _heard(self, _session: AsyncSession, store: str, _at_ms: int) -> None:
+        self.noted.append(store)
 
     async def _on_here(self, store: str, here: Here, known: bool) -> None:
         self.heard.append((store, here, known))

@@ -182,6 +182,15 @@ async def test_an_unknown_store_changes_nothing_and_hears_nothing(world: World) 
     assert await world.effects() == numbers(1, 2, 3)
 
 
+async def test_a_store_is_noted_as_heard_but_not_with_every_message(world: World) -> None:
+    for n in range(3):
+        await world.arrive(batch(n + 1, passes(1)))
+    assert world.noted == ["shop"]
+    world.clock.now_ms += 10_000
+    await world.arrive(batch(4, passes(1)))
+    assert world.noted == ["shop", "shop"]
+
+
 BOMB = zlib.compress(bytes(50_000_000))
 
 
