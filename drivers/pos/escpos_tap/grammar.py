@@ -17,7 +17,7 @@ from typing import NamedTuple
 from drivers.pos.escpos_tap.amounts import CURRENCY, TRAILER, minor, money_pattern, plain, printed
 from drivers.pos.escpos_tap.profiles import TENDERS, BadProfile, Profile
 
-LINE_MAX = 256  # characters the expressions get to see
+LINE_MAX = 160  # characters the expressions get to see
 _CJK = r"\u2e80-\u9fff\uf900-\ufaff"
 _CJK_GAP = re.compile(rf"(?<=[{_CJK}])\s+(?=[{_CJK}])")
 _SPELT_OUT = re.compile(r"(?:\w ){2,}\w")  # T O T A L
@@ -92,6 +92,14 @@ class Grammar:
     def __init__(self, profile: Profile, digits: int) -> None:
         self._digits = digits
         self._name_line = profile.name_line
+        try:
+            self._compile(profile, digits)
+        except re.error as error:
+            raise BadProfile(
+                f"profile {profile.name}: {error.pattern!r} is no regular expression: {error}"
+            ) from error
+
+    def _compile(self, profile: Profile, digits: int) -> None:
         money = money_pattern(digits)
         self._at_end = re.compile(rf"(?<![\d.,/-])({money}){TRAILER}$")
         self._whole_at_end = re.compile(
@@ -100,10 +108,10 @@ class Grammar:
         self._pairs = re.compile(
             rf"([^\d\s:{CURRENCY[1:-1]}-][^\d:]{{0,30}}?)[:\s]*({money}|(?<=[:\s])\d{{1,7}}(?![\d.])){TRAILER}(?=\s|$)"
         )
-        self._forms = [self._form(text, money) for text in profile.items]
+        self._forms = [self._form(text, money, ("amount",)) for text in profile.items]
         loose = money_pattern(digits, whole=True)
-        self._loose_forms = [self._form(text, loose) for text in profile.items]
-        self._details = [self._form(text, money) for text in profile.details]
+        self._loose_forms = [self._form(text, loose, ("amount",)) for text in profile.items]
+        self._details = [self._form(text, money, ("qty", "unit")) for text in profile.details]
         self._labels = self._label_table(profile)
         heading = profile.heading
         self._heading = {
@@ -121,7 +129,7 @@ class Grammar:
             if words
         }
 
-    def _form(self, text: str, money: str) -> re.Pattern[str]:
+    def _form(self, text: str, money: str, needs: tuple[str, ...]) -> re.Pattern[str]:
         number = rf"-?(?:{CURRENCY}\s?)?\d{{1,7}}(?:[.,]\d{{1,3}})?"
         per = r"(?:\s?(?:[€元]|EUR))?(?:\s?/\s?\w{1,4})?"
         parts = {
@@ -139,10 +147,14 @@ class Grammar:
         expression = text
         for key, part in parts.items():
             expression = expression.replace("{" + key + "}", part)
-        try:
-            return re.compile(expression, re.IGNORECASE)
-        except re.error as error:
-            raise BadProfile(f"items or details: {text!r} is no regular expression: {error}") from error
+        left = re.search(r"\{[a-z_]+\}?", expression)
+        if left:
+            raise BadProfile(f"{text!r}: there is no {left[0]}; there are {', '.join(parts)}")
+        form = re.compile(expression, re.IGNORECASE)
+        lacking = [key for key in needs if key not in form.groupindex]
+        if lacking or ("a" in form.groupindex) != ("b" in form.groupindex):
+            raise BadProfile(f"{text!r} lacks {', '.join(f'{{{key}}}' for key in lacking) or '{a} or {b}'}")
+        return form
 
     @staticmethod
     def _label_table(profile: Profile) -> re.Pattern[str]:

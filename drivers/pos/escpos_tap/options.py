@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from drivers.base import Options as BaseOptions
 from drivers.errors import DriverError
 from drivers.pos.escpos_tap import codepages, profiles
+from drivers.pos.escpos_tap.grammar import Grammar
 from sync.contract.errors import BadId
 from sync.contract.money import exponent
 
@@ -55,7 +56,7 @@ class Options(BaseOptions):
     @classmethod
     def _is_profile(cls, profile: str) -> str:
         try:
-            profiles.load(profile)
+            Grammar(profiles.load(profile), digits=2)
         except DriverError as error:
             raise ValueError(str(error)) from error
         return profile

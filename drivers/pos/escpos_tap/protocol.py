@@ -46,6 +46,7 @@ class Job:
         self.pulses = 0
         self.graphics = 0
         self.junk = 0
+        self.sure = 0  # runs that are surely text
 
     @property
     def blank(self) -> bool:
@@ -155,6 +156,7 @@ class EscposTapDecoder(QuietDecoder):
         if code == TEXT:
             job.paper.write(token.args, self._style)
             if is_sure(token.args):
+                job.sure += 1
                 self._junk_row = 0
                 self._sure_lines = len(job.paper.lines)
             if job.paper.full:
@@ -309,7 +311,7 @@ class EscposTapDecoder(QuietDecoder):
     @staticmethod
     def _why_unreadable(job: Job, lines: list[str]) -> Literal["", "picture", "no_total"]:
         """Why a job without a total is no sale; empty when it was no receipt at all but noise or a tail."""
-        if job.junk > max(2, len(lines)):
+        if job.junk > max(2, len(lines)) and job.sure < 2:
             return ""
         if job.graphics and len(lines) <= PICTURE_LINES_MAX:
             return "picture"
