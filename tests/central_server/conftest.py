@@ -70,6 +70,20 @@ async def database(
             await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """The address of a database without a table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'centre.db'}"
+        return
+    server, name = request.getfixturevalue("postgresql_url"), f"test_{next(_numbers)}"
+    await _execute(server, f"CREATE DATABASE {name}")
+    try:
+        yield _named(server, name)
+    finally:
+        await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 async def _sqlite_template(folder: Path, tables: frozenset[str]) -> Path:
     known = _templates.get(("sqlite", tables))
     if known is None:

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from central_server import migrations
+from central_server.db import Database
+
+
+async def test_migrations_make_what_the_models_say(empty_url: str) -> None:
+    assert not await migrations.is_current(empty_url)
+    await migrations.upgrade(empty_url)
+    assert await migrations.is_current(empty_url)
+    assert await migrations.differences(empty_url) == []
+    await migrations.upgrade(empty_url)
+
+
+async def test_tables_are_strict_on_sqlite(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'centre.db'}"
+    await migrations.upgrade(url)
+    database = Database(url)
+    try:
+        async with database.reading() as session:
+            query = (
+                "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0"
+            )
+            lax = set((await session.execute(sa.text(query))).scalars())
+    finally:
+        await database.close()
+    assert lax <= {"alembic_version", "sqlite_schema", "sqlite_sequence"}
