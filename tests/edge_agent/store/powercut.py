@@ -117,7 +117,12 @@ def _resize(data: bytearray, size: int) -> None:
         data.extend(bytes(size - len(data)))
 
 
+def _ignored(self: Any, kind: Any, error: Any, trace: Any) -> None:
+    """SQLite goes on writing while it tidies up after an error; apsw tells of each failure here."""
+
+
 class _Vfs(apsw.VFS):  # type: ignore[misc]
+    excepthook = _ignored
     _numbers = itertools.count()
 
     def __init__(self, disk: Disk) -> None:
@@ -144,6 +149,8 @@ class _Vfs(apsw.VFS):  # type: ignore[misc]
 
 
 class _File:
+    excepthook = _ignored
+
     def __init__(self, disk: Disk, name: str) -> None:
         self.disk, self.name = disk, name
 
@@ -251,6 +258,6 @@ class PowerLine:
 
     async def close(self) -> None:
         if self._sql is not None:
-            self._disk.buried = self._disk.off
+            self._disk.buried = self._disk.stop_at is not None
             self._sql.close()
             self._sql = None

@@ -33,6 +33,9 @@ assert _spec.loader is not None
 powercut = sys.modules.setdefault("powercut", importlib.util.module_from_spec(_spec))
 _spec.loader.exec_module(powercut)
 
+# SQLite goes on writing while it tidies up after an error, and apsw tells of each failure.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 STORE = "hz-004"
 PATH = Path("/edge.db")
 CUTS_OF_EACH = 4  # different fates of the pending writes
@@ -59,9 +62,13 @@ def told(number: int) -> MemberTold:
 
 async def opened(disk: Any, path: Path, clock: Any) -> tuple[Database, Outbox, Replica]:
     db = await open_database(path, powercut.PowerLine(disk), os.urandom)
-    calendar = await Calendar.open(db, clock, "0000beef", lambda: False)
-    outbox = await Outbox.open(db, clock, calendar)
-    return db, outbox, await Replica.open(db, STORE, bytes(32))
+    try:
+        calendar = await Calendar.open(db, clock, "0000beef", lambda: False)
+        outbox = await Outbox.open(db, clock, calendar)
+        return db, outbox, await Replica.open(db, STORE, bytes(32))
+    except BaseException:
+        await db.close()
+        raise
 
 
 async def a_day(disk: Any, path: Path, clock: Any, truth: Truth) -> None:
@@ -93,6 +100,7 @@ async def a_day(disk: Any, path: Path, clock: Any, truth: Truth) -> None:
         await tell(5, [(9, MemberGone(member="m2"))])
         await outbox._note_hour()
         await outbox.tidy()
+        await db.bare(lambda sql: sql.execute("PRAGMA wal_checkpoint(TRUNCATE)"))
         await sell(8)
     finally:
         running.cancel()
@@ -125,7 +133,7 @@ async def check(disk: Any, path: Path, clock: Any, truth: Truth) -> None:
 
 
 async def cut_everywhere(path: Path, clock: Any) -> int:
-    """Cuts the power of a day at every write; how many days that were. Raises AssertionError when one shows."""
+    """Cuts the power of a day at every write; how many days that were. Raises AssertionError if it shows."""
     whole = powercut.Disk()
     await a_day(whole, path, clock, truth := Truth())
     assert truth.accepted == list(range(1, 9))
@@ -137,10 +145,6 @@ async def cut_everywhere(path: Path, clock: Any) -> int:
                 await a_day(disk, path, clock, truth)
             await check(powercut.Disk(disk.after_cut(chance)), path, clock, truth)
     return int(whole.ops) * CUTS_OF_EACH
-
-
-# SQLite ignores some errors while it closes, and apsw then says so to nobody in particular.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 async def test_nothing_acknowledged_is_lost_whenever_the_power_goes(tmp_path: Path, clock: Any) -> None:
