@@ -28,7 +28,7 @@ async def serve(orders: Orders) -> int:
         async with open_logins(orders.settings.database_url) as stores:
             broker = TillbeamBroker(orders.settings, WithCentre(stores, orders.centre_secret))
             await broker.start()
-            _say(Ready(broker.port))
+            _say(Ready(*broker.ports()))
             await _end_of_input()
             await broker.shutdown()
     except (CentreError, OSError, ValueError) as error:

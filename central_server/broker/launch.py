@@ -7,6 +7,7 @@ import contextlib
 import os
 import secrets
 import sys
+import sysconfig
 from pathlib import Path
 
 import msgspec
@@ -24,11 +25,12 @@ class PortTaken(Misconfigured):
 
 
 class RunningBroker:
-    """The broker's process. `url`, `login` and `secret` are for the centre's own dialler."""
+    """The broker's process. `url`, `login`, `secret`: for the centre's own dialler; stores dial `port`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, url: str, secret: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, url: str, port: int, secret: str) -> None:
         self._process = process
         self.url = url
+        self.port = port
         self.login = CENTRE_LOGIN
         self.secret = secret
 
@@ -82,14 +84,15 @@ async def start_broker(settings: BrokerSettings) -> RunningBroker:
             process.kill()
         await process.wait()
         raise
-    host = "127.0.0.1" if settings.host in ("", "0.0.0.0", "::") else settings.host
-    scheme = "mqtts" if settings.tls else "mqtt"
-    return RunningBroker(process, f"{scheme}://{host}:{answer.port}", secret)
+    host = "127.0.0.1" if settings.tls or settings.host in ("", "0.0.0.0", "::") else settings.host
+    return RunningBroker(process, f"mqtt://{host}:{answer.inside_port}", answer.port, secret)
 
 
 def _with_our_packages(path: str) -> str:
     """`-P` keeps the working directory out of the way; the packages may still stand in a source tree."""
     ours = str(Path(__file__).resolve().parents[2])
+    if ours == sysconfig.get_path("purelib"):
+        return path  # installed: found without, and must not come before the standard library
     return os.pathsep.join([ours, path] if path else [ours])
 
 

@@ -95,31 +95,39 @@ class _Handler(BrokerProtocolHandler):
             await super().handle_publish(publish_packet)
 
 
+def _listeners(settings: BrokerSettings) -> dict[str, dict[str, Any]]:
+    outside: dict[str, Any] = {
+        "type": "tcp",
+        "bind": f"{settings.host}:{settings.port}",
+        "max_connections": settings.connections_max,
+    }
+    if settings.tls is None:
+        return {"default": outside}
+    outside |= {
+        "ssl": True,
+        "certfile": settings.tls.certificate_file,
+        "keyfile": settings.tls.key_file,
+        "cafile": settings.tls.client_ca_file or None,
+    }
+    # The certificate names the address that stores dial; the centre has a door inside, on this machine only.
+    return {"default": outside | {"bind": "127.0.0.1:0", "ssl": False}, "outside": outside}
+
+
 class TillbeamBroker(Broker):
     """The broker. Raises amqtt.errors.BrokerError from `start` when it cannot listen."""
 
     def __init__(self, settings: BrokerSettings, logins: Logins) -> None:
         self._settings, self._logins = settings, logins
-        listener: dict[str, Any] = {
-            "type": "tcp",
-            "bind": f"{settings.host}:{settings.port}",
-            "max_connections": settings.connections_max,
-        }
-        if settings.tls:
-            listener["ssl"] = True
-            listener["certfile"] = settings.tls.certificate_file
-            listener["keyfile"] = settings.tls.key_file
-            listener["cafile"] = settings.tls.client_ca_file or None
-        super().__init__({"listeners": {"default": listener}, "plugins": {}})
+        super().__init__({"listeners": _listeners(settings), "plugins": {}})
         self._broadcast_queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(ROUTING_MAX)
         self._deliveries: set[asyncio.Task[Any]] = set()
         self._recheck_task: asyncio.Task[None] | None = None
         self.dropped = 0
 
-    @property
-    def port(self) -> int:
-        """Where it listens, once started."""
-        return int(self._servers["default"].instance.sockets[0].getsockname()[1])
+    def ports(self) -> tuple[int, int]:
+        """(port for stores, port for the centre) once started; they differ with TLS."""
+        ports = [int(each.instance.sockets[0].getsockname()[1]) for each in self._servers.values()]
+        return ports[-1], ports[0]
 
     async def start(self) -> None:
         await super().start()

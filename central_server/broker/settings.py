@@ -40,7 +40,8 @@ class Orders(msgspec.Struct, frozen=True):
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """The answer on standard output once connections are taken."""
 
-    port: int
+    port: int  # for stores
+    inside_port: int  # for the centre, on 127.0.0.1; another one with TLS
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

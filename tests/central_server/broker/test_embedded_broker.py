@@ -25,6 +25,7 @@ from central_server.errors import Misconfigured
 from sync.contract import topics
 from sync.contract.ids import Lane
 from sync.link.base import LinkDown, LinkRefused
+from sync.link.mqtt import Tls
 from tests.sync.link.brokers import SECRETS, Ground, embedded
 
 UP = topics.up("s1", Lane.TILL)
@@ -112,6 +113,20 @@ async def test_it_dies_with_its_parent(tmp_path: Path) -> None:
 async def test_secrets_are_not_in_what_others_can_see_of_the_process(broker: Ground) -> None:
     for name in ("cmdline", "environ"):
         assert broker.secrets["centre"].encode() not in Path(f"/proc/{broker.pid}/{name}").read_bytes()
+
+
+async def test_with_tls_the_centre_has_a_door_of_its_own(tmp_path: Path) -> None:
+    async with embedded(tmp_path, tls=True, client_certs=True) as ground:
+        assert ground.authority is not None
+        centre = await ground.dial("centre", topics.CENTRE_READS, url=ground.inside_url)
+        store = await ground.dial("s1", tls=Tls(ground.authority.ca_file, *ground.authority.sign("s1")))
+        await store.publish(UP, b"x")
+        async with asyncio.timeout(5):
+            assert (await centre.receive()).payload == b"x"
+        with pytest.raises(LinkRefused):  # for a store there is no way around its certificate
+            await ground.dial("s1", url=ground.inside_url)
+        await store.close()
+        await centre.close()
 
 
 async def test_sigterm_ends_it(broker: Ground) -> None:

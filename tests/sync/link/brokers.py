@@ -88,6 +88,7 @@ class Ground:
     secrets: dict[str, str]
     authority: Authority | None = None
     logins_file: Path = field(default_factory=Path)
+    inside_url: str = ""  # where our own broker takes the centre
 
     def dialler(self, login: str, *, url: str = "", **more: object) -> MqttDialler:
         settings: dict[str, object] = {
@@ -128,7 +129,8 @@ async def embedded(folder: Path, *, tls: bool = False, client_certs: bool = Fals
     )
     try:
         secrets = SECRETS | {"centre": running.secret}
-        yield Ground("embedded", running.url, running.pid, secrets, authority, logins_file)
+        url = f"mqtts://127.0.0.1:{running.port}" if tls else running.url
+        yield Ground("embedded", url, running.pid, secrets, authority, logins_file, running.url)
     finally:
         await running.stop()
 
