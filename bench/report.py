@@ -15,7 +15,9 @@ def options(what: str, **defaults: tuple[Any, str]) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print only the last line, JSON")
     for name, (default, text) in defaults.items():
         kind = type(default) if default is not None else str
-        parser.add_argument(f"--{name.replace('_', '-')}", default=default, type=kind, help=f"{text} ({default})")
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", default=default, type=kind, help=f"{text} ({default})"
+        )
     return parser.parse_args()
 
 

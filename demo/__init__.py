@@ -1,1 +1,1 @@
-"""The whole of Tillbeam on one machine: centre, broker, one store, simulated devices on real pseudo-terminals."""
+"""Tillbeam on one machine: centre, broker, one store, simulated devices on real pseudo-terminals."""

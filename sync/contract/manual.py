@@ -1,4 +1,4 @@
-"""`docs/events.md`, written from the classes themselves: what an analyst or another program may meet on the wire."""
+"""`docs/events.md`, written from the classes: what an analyst or another program meets on the wire."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _INTRO = """# Events and words
 Written from `sync/contract` by `tools/manuals.py`; change the classes, not this page.
 
 A store sends batches `[epoch, lane, first, [[wall_ms, sure, boot, mono_ms, event], …]]` on
-`tb/1/<store>/up/<lane>`: JSON, closed with zlib, at most {payload} KiB, MQTT 3.1.1 at QoS 1. Numbers count 1, 2, 3 … in
-each (store, epoch, lane) without gaps. Amounts are minor units of the currency, quantities thousandths, times
-milliseconds since 1970 in UTC. Fields that have their default value are left out.
+`tb/1/<store>/up/<lane>`: JSON, closed with zlib, at most {payload} KiB, MQTT 3.1.1 at QoS 1. Numbers count
+1, 2, 3 … in each (store, epoch, lane) without gaps. Amounts are minor units of the currency, quantities
+thousandths, times milliseconds since 1970 in UTC. Fields that have their default value are left out.
 """
 
 
@@ -52,7 +52,9 @@ def _section(kind: type[msgspec.Struct], where: str) -> str:
 def _rows(kind: type[msgspec.Struct]) -> Iterable[str]:
     omits = kind.__struct_config__.omit_defaults
     for each in msgspec.structs.fields(kind):
-        default = "" if each.required or not omits or each.default is msgspec.NODEFAULT else _shown(each.default)
+        default = (
+            "" if each.required or not omits or each.default is msgspec.NODEFAULT else _shown(each.default)
+        )
         yield f"| `{each.encode_name}` | {_type(each.type)} | {default} |\n"
 
 
@@ -61,7 +63,11 @@ def _shown(value: object) -> str:
 
 
 def _type(annotation: object) -> str:
-    text = annotation.__name__ if isinstance(annotation, type) and not typing.get_args(annotation) else str(annotation)
+    text = (
+        annotation.__name__
+        if isinstance(annotation, type) and not typing.get_args(annotation)
+        else str(annotation)
+    )
     text = re.sub(r"typing\.|sync\.contract\.\w+\.|msgspec\.", "", text)
     text = re.sub(r"Annotated\[(\w+), Meta\((.*?)\)\]", r"\1 (\2)", text)
     return text.replace("|", "or")

@@ -26,7 +26,7 @@ def test_sqlite_runs_inline_with_no_thread(tmp_path):
                 (count,) = await rows.fetchone()
         clock = SimClock(asyncio.get_running_loop())
         before = clock.mono_ms()
-        clock.jump(-10**12)
+        clock.jump(-(10**12))
         await asyncio.sleep(1.5)
         return count, clock.mono_ms() - before
 

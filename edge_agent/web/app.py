@@ -1,0 +1,235 @@
+"""The store's pages as one small ASGI application: Starlette, because the box has 64 MiB to live in.
+
+Everything it shows comes from the `Till` and from a `Status`; it keeps nothing of its own, so it works the
+same with the line down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from config.text import LANGUAGES
+from drivers.base import Decoder
+from edge_agent.health import Status
+from edge_agent.till import JoinRefused, Till
+from edge_agent.web import render, words
+from edge_agent.web.events import till_events
+from edge_agent.web.security import Guard
+from edge_agent.web.typed import TYPED_MAX_CHARS, read_typed
+from sync.contract.questions import MemberKnown
+
+RECENT_SHOWN = 8
+YEAR_S = 365 * 86400
+
+
+class LookUp(msgspec.Struct, forbid_unknown_fields=True):
+    """What the page's one input box sends."""
+
+    till: str
+    text: str
+
+
+class Join(msgspec.Struct, forbid_unknown_fields=True):
+    """What the quick-join form sends."""
+
+    till: str
+    name: str
+    phone: str
+    card: str = ""
+    consent: bool = False
+
+
+class Pages:
+    """The handlers; built once by `build`."""
+
+    def __init__(
+        self,
+        *,
+        till: Till,
+        status: Callable[[], Status],
+        metrics: Callable[[], bytes],
+        wedge: Callable[[], Decoder],
+        lang: str,
+        token: str,
+    ) -> None:
+        self._till = till
+        self._status = status
+        self._metrics = metrics
+        self._wedge = wedge
+        self._lang = lang
+        self._token = token
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/", lambda _: RedirectResponse("/till")),
+            Route("/till", self.till_page),
+            Route("/till/display", self.display_page),
+            Route("/till/events", self.events),
+            Route("/till/lookup", self.look_up, methods=["POST"]),
+            Route("/till/join", self.join, methods=["POST"]),
+            Route("/edge", self.edge_page),
+            Route("/edge/state", self.edge_state),
+            Route("/edge/status", self.edge_status),
+            Route("/language", self.language),
+            Route("/metrics", self.metrics),
+            Route("/healthz", lambda _: PlainTextResponse("ok")),
+        ]
+
+    # The cashier
+
+    async def till_page(self, request: Request) -> Response:
+        till = _till_of(request)
+        recent = self._till.recent(till)[:RECENT_SHOWN]
+        return self._html(
+            request,
+            "till.html",
+            till=till,
+            status=self._status(),
+            swipe=recent[0] if recent else None,
+            recent=recent,
+        )
+
+    async def display_page(self, request: Request) -> Response:
+        return self._html(request, "display.html", till=_till_of(request), swipe=None)
+
+    async def events(self, request: Request) -> Response:
+        lang = render.language(request, self._lang)
+        stream = till_events(self._till, _till_of(request), self._status, lang, recent_shown=RECENT_SHOWN)
+        return EventStream(stream)
+
+    async def look_up(self, request: Request) -> Response:
+        _ = words.translator(render.language(request, self._lang))
+        asked = await _body(request, LookUp)
+        if asked is None or len(asked.text) > TYPED_MAX_CHARS:
+            return PlainTextResponse(_("Type a card number or a telephone number."), 422)
+        try:
+            meant = read_typed(asked.text, self._wedge)
+        except ValueError:
+            return PlainTextResponse(_("This is neither a card number nor a telephone number."), 422)
+        if isinstance(meant, str):
+            await self._till.refuse(asked.till, meant, device="page")
+            return Response(status_code=204)
+        # Asked without a trace first: only what was meant becomes an event.
+        best = meant[0]
+        for question in meant:
+            if isinstance(await self._till.answer(question), MemberKnown):
+                best = question
+                break
+        await self._till.present(asked.till, best, device="page")
+        return Response(status_code=204)
+
+    async def join(self, request: Request) -> Response:
+        lang = render.language(request, self._lang)
+        asked = await _body(request, Join)
+        if asked is None:
+            return PlainTextResponse(words.translator(lang)("Name and telephone number are needed."), 422)
+        try:
+            await self._till.join(
+                asked.till, name=asked.name, phone=asked.phone, card=asked.card, consent=asked.consent
+            )
+        except JoinRefused as refusal:
+            return PlainTextResponse(words.join_refusal(refusal, lang), 422)
+        return Response(status_code=204)
+
+    # The technician
+
+    async def edge_page(self, request: Request) -> Response:
+        return self._html(request, "edge.html", **self._state(request))
+
+    async def edge_state(self, request: Request) -> Response:
+        return self._html(request, "edge_state.html", **self._state(request))
+
+    async def edge_status(self, request: Request) -> Response:
+        return Response(msgspec.json.encode(self._status()), media_type="application/json")
+
+    async def metrics(self, request: Request) -> Response:
+        return Response(self._metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    def _state(self, request: Request) -> dict[str, Any]:
+        return {"status": self._status(), **words.for_state(render.language(request, self._lang))}
+
+    # Both
+
+    async def language(self, request: Request) -> Response:
+        wish, to = request.query_params.get("lang", ""), urlsplit(request.query_params.get("to", "/"))
+        answer = RedirectResponse(to._replace(scheme="", netloc="").geturl() or "/", 303)
+        if wish in LANGUAGES:
+            answer.set_cookie(render.LANGUAGE_COOKIE, wish, max_age=YEAR_S, samesite="strict", httponly=True)
+        return answer
+
+    def _html(self, request: Request, name: str, **context: Any) -> HTMLResponse:
+        lang = render.language(request, self._lang)
+        template = render.templates(lang).get_template(name)
+        return HTMLResponse(
+            template.render(lang=lang, token=self._token, **context), headers={"cache-control": "no-store"}
+        )
+
+
+class EventStream(Response):
+    """Server-sent events from an async iterator, one write an event (WHATWG HTML, section 9.2)."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._events = events
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+
+        async def pour() -> None:
+            async with contextlib.aclosing(self._events) as events:
+                async for event in events:
+                    await send({"type": "http.response.body", "body": event, "more_body": True})
+
+        pouring = asyncio.ensure_future(pour())
+        try:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        finally:
+            pouring.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await pouring
+
+
+def build(
+    *,
+    till: Till,
+    status: Callable[[], Status],
+    metrics: Callable[[], bytes],
+    wedge: Callable[[], Decoder],
+    lang: str,
+    token: str,
+    hosts: Iterable[str] = ("localhost", "127.0.0.1", "::1"),
+) -> Starlette:
+    """The application. `token` is random for each start; `hosts` are the names it may be called by."""
+    pages = Pages(till=till, status=status, metrics=metrics, wedge=wedge, lang=lang, token=token)
+    app = Starlette(
+        routes=[*pages.routes(), Mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))]
+    )
+    app.add_middleware(Guard, token=token, hosts=tuple(hosts))
+    return app
+
+
+def _till_of(request: Request) -> str:
+    return request.query_params.get("till", "1")[:32]
+
+
+async def _body(request: Request, shape: Any) -> Any:
+    try:
+        return msgspec.json.decode(await request.body(), type=shape)
+    except msgspec.DecodeError:
+        return None

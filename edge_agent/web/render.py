@@ -1,0 +1,52 @@
+"""Templates in the reader's language."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import lru_cache
+from pathlib import Path
+
+import jinja2
+from starlette.requests import Request
+
+from config.text import LANGUAGES, catalogue, nearest_language
+from sync.contract.money import format_minor
+
+HERE = Path(__file__).parent
+PACKAGE = HERE.parent
+LANGUAGE_COOKIE = "tillbeam_lang"
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def templates(lang: str) -> jinja2.Environment:
+    """The templates, speaking `lang`."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.install_gettext_translations(catalogue(PACKAGE, lang), newstyle=True)  # type: ignore[attr-defined]
+    environment.filters["money"] = format_minor
+    environment.filters["clock_time"] = _clock_time
+    environment.filters["day"] = _day
+    return environment
+
+
+def language(request: Request, default: str) -> str:
+    """What the reader chose, else what the store's settings say."""
+    return nearest_language(request.cookies.get(LANGUAGE_COOKIE, default))
+
+
+def _clock_time(wall_ms: int) -> str:
+    return _local(wall_ms).strftime("%H:%M:%S")
+
+
+def _day(wall_ms: int) -> str:
+    return _local(wall_ms).strftime("%Y-%m-%d %H:%M")
+
+
+def _local(wall_ms: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(wall_ms / 1000, dt.UTC).astimezone()  # the box's own timezone

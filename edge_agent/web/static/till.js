@@ -1,0 +1,79 @@
+// The cashier's page: who swiped, find by card or telephone, quick join.
+import { failed, post, show, toast } from "./page.js";
+
+const $ = (id) => document.getElementById(id);
+const till = document.querySelector("main").dataset.till;
+const sounds = Object.fromEntries(["ok", "attention", "refused"].map((name) => [name, new Audio(`/static/${name}.wav`)]));
+let loud = localStorage.getItem("sound") !== "off";
+
+function sound(name) {
+  if (loud && sounds[name]) {
+    sounds[name].currentTime = 0;
+    sounds[name].play().catch(() => {}); // a browser plays only after the first key or touch
+  }
+}
+
+const events = new EventSource(`/till/events?till=${encodeURIComponent(till)}`);
+events.addEventListener("swipe", (event) => {
+  show($("swipe"), event.data);
+  sound($("swipe").firstElementChild.dataset.sound);
+});
+events.addEventListener("recent", (event) => show($("recent"), event.data));
+events.addEventListener("badge", (event) => show($("badge"), event.data));
+events.addEventListener("error", failed);
+
+$("lookup").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const text = $("text").value;
+  $("text").value = "";
+  if (!text.trim()) return;
+  try {
+    await post("/till/lookup", { till, text });
+  } catch (error) {
+    toast(error.message);
+    sound("refused");
+  }
+});
+
+$("join").querySelector("form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const { name, phone, card } = Object.fromEntries(new FormData(form));
+  try {
+    await post("/till/join", { till, name, phone, card, consent: form.consent.checked });
+    form.reset();
+    $("join").open = false;
+    $("text").focus();
+  } catch (error) {
+    toast(error.message);
+    sound("refused");
+  }
+});
+
+function setSound(on) {
+  loud = on;
+  localStorage.setItem("sound", on ? "on" : "off");
+  $("sound").setAttribute("aria-pressed", String(on));
+}
+setSound(loud);
+$("sound").addEventListener("click", () => setSound(!loud));
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "F2" || event.key === "Escape") {
+    event.preventDefault();
+    $("text").value = "";
+    $("text").focus();
+  } else if (event.key === "F4") {
+    event.preventDefault();
+    $("join").open = true;
+    $("join").querySelector("input").focus();
+  } else if (event.key === "F9") {
+    event.preventDefault();
+    setSound(!loud);
+  } else if (event.key.length === 1 && !event.ctrlKey && !event.altKey && !event.metaKey
+             && !event.target.closest("input, textarea")) {
+    $("text").focus(); // a wedge reader types wherever the focus happens to be
+  }
+});
+
+setInterval(() => { $("clock").textContent = new Date().toLocaleTimeString(document.documentElement.lang); }, 1000);
