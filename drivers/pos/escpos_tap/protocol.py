@@ -27,6 +27,8 @@ from sync.contract.money import exponent
 
 JUNK_MAX = 48  # things in a row that no printer knows, without a word of text between: the stream is noise
 CODES_MAX = 16  # bar codes and QR codes kept of one receipt
+JUNK_PER_SURE = 12  # unknown things for each run of sure text; more is noise, which has about fifty
+SLIP_MIN_BYTES = 24  # less text than this, and no line of a decent length, is a left-over
 PICTURE_LINES_MAX = 3  # a picture with no more text than this, and no total, is a receipt drawn by the till
 
 _HARMLESS = frozenset(
@@ -311,7 +313,10 @@ class EscposTapDecoder(QuietDecoder):
     @staticmethod
     def _why_unreadable(job: Job, lines: list[str]) -> Literal["", "picture", "no_total"]:
         """Why a job without a total is no sale; empty when it was no receipt at all but noise or a tail."""
-        if job.junk > max(2, len(lines)) and job.sure < 2:
+        noisy = job.sure < 2 or job.junk > JUNK_PER_SURE * job.sure
+        if job.junk > (2 if job.graphics else 0) and noisy:
+            return ""
+        if not (job.sure or job.graphics) and job.paper.size_bytes < SLIP_MIN_BYTES:
             return ""
         if job.graphics and len(lines) <= PICTURE_LINES_MAX:
             return "picture"
