@@ -1,0 +1,68 @@
+"""A port is a pipe of bytes, opened by URL; each kind has a file here."""
+
+from __future__ import annotations
+
+import difflib
+import random
+from collections.abc import Mapping
+
+from drivers.ports.base import Port, PortUrl, read_url
+from drivers.ports.files import RecordingPort, open_file, open_replay
+from drivers.ports.gpio import open_gpio
+from drivers.ports.network import open_tcp, open_tcp_listen, open_udp
+from drivers.ports.pretend import Scenes, open_sim
+from drivers.ports.pseudo import open_pty
+from drivers.ports.serial_line import open_serial
+from sync.contract.clock import Clock
+
+__all__ = ["KINDS", "Port", "RecordingPort", "Scenes", "check_port", "open_port"]
+
+KINDS = ("serial", "tcp", "tcp-listen", "udp", "file", "replay", "sim", "pty", "gpio")
+
+
+def check_port(url: str) -> PortUrl:
+    """The URL taken apart, its kind known; touches no device. Raises BadPort."""
+    port = read_url(url)
+    if port.kind not in KINDS:
+        close = difflib.get_close_matches(port.kind, KINDS, n=1)
+        meant = f", did you mean {close[0]}?" if close else ""
+        raise port.wrong(f"no kind of port called {port.kind!r}{meant}; there are {', '.join(KINDS)}")
+    if not port.place:
+        raise port.wrong(f"nothing stands after {port.kind}:")
+    return port
+
+
+async def open_port(
+    url: str,
+    *,
+    clock: Clock,
+    chance: random.Random | None = None,
+    defaults: Mapping[str, str] | None = None,
+    scenes: Scenes | None = None,
+) -> Port:
+    """The port that `url` names, open and ours.
+
+    `defaults` are the driver's URL parameters of a serial line; `scenes` plays for ``sim:``, as in
+    ``scenes=partial(driver.simulate, options)``. `chance` seeds ``sim:any``.
+    Raises BadPort, or PortGone (PortHeld when somebody else has it).
+    """
+    port = check_port(url)
+    match port.kind:
+        case "serial":
+            return await open_serial(port, defaults or {})
+        case "tcp":
+            return await open_tcp(port)
+        case "tcp-listen":
+            return await open_tcp_listen(port)
+        case "udp":
+            return await open_udp(port)
+        case "file":
+            return open_file(port)
+        case "replay":
+            return open_replay(port, clock)
+        case "sim":
+            return open_sim(port, clock, scenes, chance)
+        case "pty":
+            return open_pty(port)
+        case _:
+            return await open_gpio(port, clock)
