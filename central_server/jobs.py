@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from central_server.db import Base, Database, bulk_insert
 from sync.contract.clock import Clock
 
-LOOK_EVERY_S = 5.0
+LOOK_EVERY_S = 20.0
 LEASE_MS = 10 * 60_000
 ERROR_MAX_CHARS = 500
 
@@ -61,6 +61,7 @@ class Jobs:
         self._clock = clock
         self._chance = chance
         self._me = me
+        self._rows_made = False
 
     async def run(self) -> None:
         """Look every few seconds, for ever."""
@@ -73,10 +74,16 @@ class Jobs:
 
     async def do_due(self) -> list[str]:
         """Do every job that is due and that nobody is at; gives their names."""
-        await self._database.run(self._make_rows)
+        if not self._rows_made:
+            await self._database.run(self._make_rows)
+            self._rows_made = True
+        now_ms = self._clock.wall_ms()
+        async with self._database.reading() as session:
+            due = sa.or_(*(_is_due(job, now_ms) for job in self._jobs))
+            names = set((await session.execute(sa.select(JobRow.name).where(due))).scalars())
         done = []
         for job in self._jobs:
-            if await self._take(job):
+            if job.name in names and await self._take(job):
                 await self._do(job)
                 done.append(job.name)
         return done
@@ -90,18 +97,11 @@ class Jobs:
 
     async def _take(self, job: Job) -> bool:
         now_ms = self._clock.wall_ms()
-        # A time far ahead was set by a clock that was wrong; it counts as past.
-        due = sa.or_(JobRow.due_ms <= now_ms, JobRow.due_ms > now_ms + job.every_s * 1000)
-        free = sa.or_(JobRow.leased_until_ms <= now_ms, JobRow.leased_until_ms > now_ms + LEASE_MS)
-        async with self._database.reading() as session:
-            query = sa.select(JobRow.name).where(JobRow.name == job.name, due, free)
-            if (await session.execute(query)).scalar_one_or_none() is None:
-                return False
 
         async def work(session: AsyncSession) -> bool:
             taken = await session.execute(
                 sa.update(JobRow)
-                .where(JobRow.name == job.name, due, free)
+                .where(_is_due(job, now_ms))
                 .values(leased_until_ms=now_ms + LEASE_MS, leased_by=self._me)
                 .returning(JobRow.name)
             )
@@ -125,3 +125,10 @@ class Jobs:
             )
 
         await self._database.run(work)
+
+
+def _is_due(job: Job, now_ms: int) -> sa.ColumnElement[bool]:
+    """Whether it is time and nobody is at it. A time far ahead was set by a wrong clock, and is past."""
+    due = sa.or_(JobRow.due_ms <= now_ms, JobRow.due_ms > now_ms + job.every_s * 1000)
+    free = sa.or_(JobRow.leased_until_ms <= now_ms, JobRow.leased_until_ms > now_ms + LEASE_MS)
+    return sa.and_(JobRow.name == job.name, due, free)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from central_server.uplink import api, pages
+from central_server.web.deps import Viewer, WebOptions
+from central_server.web.shell import install
+from tests.central_server.uplink.inbox_world import World, batch, passes
+
+BOSS = Viewer(1, "Boss", frozenset({"aside.read", "aside.write"}), csrf="c" * 43)
+
+
+@pytest.fixture
+async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that shows a program's key, whose rights are `BOSS`'s or, for "looker", fewer."""
+    viewers = {
+        "boss": BOSS,
+        "looker": Viewer(2, "Looker", frozenset({"aside.read"})),
+        "mall": Viewer(3, "Mall", BOSS.rights, stores=frozenset({"mall"})),
+    }
+
+    async def viewer_of(_database: object, token: str, *, bearer: bool, now_ms: int) -> Viewer | None:
+        return viewers.get(token)
+
+    app = FastAPI()
+    app.state.database, app.state.clock, app.state.keys = world.database, world.clock, None
+    app.state.viewer_of, app.state.handlers = viewer_of, world.handlers
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    install(app, WebOptions())
+    transport = httpx.ASGITransport(app=app)
+    headers = {"Authorization": "Bearer boss"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as made:
+        yield made
+
+
+def as_(name: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {name}"}
+
+
+async def test_the_pages_show_what_waits(world: World, client: httpx.AsyncClient) -> None:
+    assert "Nothing waits here." in (await client.get("/aside")).text
+    world.poison = {2}
+    await world.arrive(batch(1, passes(3)))
+    listed = await client.get("/aside")
+    assert listed.status_code == 200
+    assert "passed/1" in listed.text
+    (item,) = (await client.get("/api/v1/aside")).json()["items"]
+    one = await client.get(f"/aside/{item['id']}")
+    assert one.status_code == 200
+    assert "poison 2" in one.text
+    assert (await client.get("/aside/99999")).status_code == 404
+
+
+async def test_an_event_is_replayed_through_the_api(world: World, client: httpx.AsyncClient) -> None:
+    world.poison = {2}
+    await world.arrive(batch(1, passes(3)))
+    (item,) = (await client.get("/api/v1/aside")).json()["items"]
+    assert item["envelope"][4] == {"type": "passed/1", "device": "door", "inward": 1}
+    at = f"/api/v1/aside/{item['id']}"
+    assert (await client.post(f"{at}/replay")).json() == {"done": False, "why": "KeyError('poison 2')"}
+    world.poison.clear()
+    assert (await client.post(f"{at}/replay")).json() == {"done": True, "why": ""}
+    assert (await client.post(f"{at}/replay")).status_code == 409
+    assert (await client.get("/api/v1/aside")).json() == {"items": [], "next": None, "total": 0}
+
+
+async def test_an_event_is_discarded_through_the_api(world: World, client: httpx.AsyncClient) -> None:
+    world.poison = {1}
+    await world.arrive(batch(1, passes(1)))
+    (item,) = (await client.get("/api/v1/aside")).json()["items"]
+    at = f"/api/v1/aside/{item['id']}/discard"
+    assert (await client.post(at, json={"reason": ""})).status_code == 422
+    assert (await client.post(at, json={"reason": "a test"})).status_code == 204
+
+
+async def test_who_may_not_may_not(world: World, client: httpx.AsyncClient) -> None:
+    world.poison = {1}
+    await world.arrive(batch(1, passes(1)))
+    (item,) = (await client.get("/api/v1/aside")).json()["items"]
+    at = f"/api/v1/aside/{item['id']}"
+    assert (await client.get(at, headers=as_("nobody"))).status_code == 401
+    assert (await client.get(at, headers=as_("looker"))).status_code == 200
+    assert (await client.post(f"{at}/replay", headers=as_("looker"))).status_code == 403
+    assert (await client.get(at, headers=as_("mall"))).status_code == 404
+    assert (await client.post(f"{at}/replay", headers=as_("mall"))).status_code == 404
+    assert (await client.get("/api/v1/aside", headers=as_("mall"))).json()["items"] == []
