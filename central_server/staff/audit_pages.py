@@ -49,7 +49,7 @@ async def audit(
 
 @router.get("/audit.csv")
 async def audit_csv(request: Request, viewer: Exporter, db: ReadDb) -> Response:
-    say = words(viewer.lang).gettext
+    _ = words(viewer.lang).gettext
     options = options_of(request)
 
     async def rows() -> AsyncIterator[list[object]]:
@@ -58,7 +58,7 @@ async def audit_csv(request: Request, viewer: Exporter, db: ReadDb) -> Response:
             subject = [one.subject_kind, one.subject_id]
             yield [one.id, when, one.actor, one.action, *subject, _json(one.old), _json(one.new)]
 
-    header = ["id", say("When"), say("Who"), say("What"), say("Kind"), say("Which"), say("Old"), say("New")]
+    header = ["id", _("When"), _("Who"), _("What"), _("Kind"), _("Which"), _("Old"), _("New")]
     return csv_response("audit.csv", header, rows(), rows_max=options.export_rows_max, lang=viewer.lang)
 
 

@@ -34,14 +34,14 @@ async def users(request: Request, viewer: Reader, db: ReadDb) -> Response:
 
 @router.get("/staff.csv")
 async def users_csv(request: Request, viewer: Exporter, db: ReadDb) -> Response:
-    say = words(viewer.lang).gettext
+    _ = words(viewer.lang).gettext
 
     async def rows() -> AsyncIterator[list[object]]:
         for user in await service.users(db):
             stores = "*" if user.stores is None else " ".join(user.stores)
             yield [user.login, user.name, " ".join(user.roles), stores, user.lang, user.active]
 
-    header = [say("Login"), say("Name"), say("Roles"), say("Stores"), say("Language"), say("Active")]
+    header = [_("Login"), _("Name"), _("Roles"), _("Stores"), _("Language"), _("Active")]
     limit = options_of(request).export_rows_max
     return csv_response("staff.csv", header, rows(), rows_max=limit, lang=viewer.lang)
 

@@ -83,7 +83,7 @@ async def fleet(
 
 @router.get("/fleet.csv")
 async def fleet_csv(request: Request, viewer: Exporter, db: ReadDb) -> Response:
-    say = words(viewer.lang).gettext
+    _ = words(viewer.lang).gettext
 
     async def rows() -> AsyncIterator[list[object]]:
         for row in await service.fleet(db, viewer, now_ms=now_ms(request)):
@@ -102,24 +102,24 @@ async def fleet_csv(request: Request, viewer: Exporter, db: ReadDb) -> Response:
                 if health
                 else [None] * 8
             )
-            reasons = "; ".join(say(reason) for reason in row.reasons)
-            yield [store.id, store.name, store.region, say(STATES[row.state][0]), *known, row.alarms, reasons]
+            reasons = "; ".join(_(reason) for reason in row.reasons)
+            yield [store.id, store.name, store.region, _(STATES[row.state][0]), *known, row.alarms, reasons]
 
     header = [
-        say("Store"),
-        say("Name"),
-        say("Region"),
-        say("State"),
-        say("Last heard"),
-        say("Events waiting"),
-        say("Oldest, s"),
-        say("Clock skew, ms"),
-        say("Disk free, MiB"),
-        say("Devices up"),
-        say("Devices down"),
-        say("Version"),
-        say("Alarms"),
-        say("Why"),
+        _("Store"),
+        _("Name"),
+        _("Region"),
+        _("State"),
+        _("Last heard"),
+        _("Events waiting"),
+        _("Oldest, s"),
+        _("Clock skew, ms"),
+        _("Disk free, MiB"),
+        _("Devices up"),
+        _("Devices down"),
+        _("Version"),
+        _("Alarms"),
+        _("Why"),
     ]
     limit = options_of(request).export_rows_max
     return csv_response("fleet.csv", header, rows(), rows_max=limit, lang=viewer.lang)
@@ -168,7 +168,7 @@ async def add_org(request: Request, viewer: Writer, db: Db) -> Response:
 
 @router.get("/fleet/{store}.csv")
 async def store_csv(request: Request, viewer: Exporter, db: ReadDb, store: str) -> Response:
-    say = words(viewer.lang).gettext
+    _ = words(viewer.lang).gettext
     found = await service.store_with(db, store, viewer)
     limit = options_of(request).export_rows_max
 
@@ -177,7 +177,7 @@ async def store_csv(request: Request, viewer: Exporter, db: ReadDb, store: str) 
             when = in_zone(one.at_ms, found.timezone).isoformat(timespec="milliseconds")
             yield [when, one.device, one.alarm, one.state, one.detail]
 
-    header = [say("When"), say("Device"), say("Alarm"), say("State"), say("Detail")]
+    header = [_("When"), _("Device"), _("Alarm"), _("State"), _("Detail")]
     return csv_response(f"{store}.csv", header, rows(), rows_max=limit, lang=viewer.lang)
 
 

@@ -7,9 +7,11 @@ import io
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from central_server.errors import Conflict, Refused
 from central_server.staff import service
+from central_server.staff.models import Change, Session
 from central_server.staff.rights import RIGHTS, ROLES, rights_of
 from central_server.web.deps import Viewer
 
@@ -218,3 +220,18 @@ def test_roles_hold_known_rights_only_and_the_auditor_changes_nothing() -> None:
         assert rights <= set(RIGHTS)
     assert not any(right.endswith(".write") for right in ROLES["auditor"][1])
     assert rights_of(["gone"]) == frozenset()
+
+
+async def test_what_is_over_for_long_is_forgotten_and_the_trail_much_later(database, sign_in, clock) -> None:
+    await sign_in("root", "wrong wrong wrong")
+    await sign_in()
+    day_ms = 24 * 3_600_000
+    counts = []
+    for days in (29, 31, 1200):
+        await service.prune(database, clock.now_ms + days * day_ms, sessions_days=30, audit_days=1100)
+        async with database.reading() as session:
+            rows = [
+                await session.scalar(sa.select(sa.func.count()).select_from(t)) for t in (Session, Change)
+            ]
+        counts.append(rows)
+    assert counts == [[1, 2], [0, 2], [0, 0]]
