@@ -17,10 +17,11 @@ from typing import Any, Literal
 from drivers.base import Heard, Note, QuietDecoder
 from drivers.pos.escpos_tap import profiles
 from drivers.pos.escpos_tap.codepages import Reader, Style
-from drivers.pos.escpos_tap.grammar import Grammar, Reading
+from drivers.pos.escpos_tap.grammar import Grammar
 from drivers.pos.escpos_tap.lexer import FOUND, TEXT, UNKNOWN, Lexer, Token, is_sure
 from drivers.pos.escpos_tap.options import Options
 from drivers.pos.escpos_tap.paper import Paper, pieces, text_of
+from drivers.pos.escpos_tap.reading import Reading
 from drivers.pos.escpos_tap.sale import sale_of
 from sync.contract.events import ReceiptUnreadable
 from sync.contract.money import exponent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drivers.pos.escpos_tap.amounts import milli, minor
-from drivers.pos.escpos_tap.grammar import Item, Reading
+from drivers.pos.escpos_tap.reading import Item, Reading
 from sync.contract.events import SaleCompleted, SaleLine, Tender, encode_event
 from sync.contract.money import exponent
 
