@@ -22,6 +22,16 @@ router = APIRouter(include_in_schema=False)
 Reader = Annotated[Viewer, Depends(needs("traffic.read"))]
 Exporter = Annotated[Viewer, Depends(needs("traffic.read", "export"))]
 GRAIN_LABELS = {"quarter": N_("15 minutes"), "hour": N_("Hour"), "day": N_("Day")}
+CSV_LABELS = (
+    N_("Day"),
+    N_("Time"),
+    N_("In"),
+    N_("Out"),
+    N_("In before"),
+    N_("Unsure"),
+    N_("Time unsure"),
+    N_("Coverage"),
+)
 Name = Annotated[str, Query(max_length=64)]
 
 
@@ -63,17 +73,13 @@ async def traffic_csv(
             figures = [slot.inward, slot.outward, then.inward, slot.unsure, slot.untimed]
             yield [slot.day.isoformat(), label, *figures, round(slot.coverage, 4)]
 
-    labels = (
-        N_("Day"), N_("Time"), N_("In"), N_("Out"), N_("In before"), N_("Unsure"), N_("Time unsure"), N_("Coverage"),
-    )  # fmt: skip
+    header = [say(label) for label in CSV_LABELS]
     rows_max = options_of(request).export_rows_max
-    header = [say(label) for label in labels]
     return csv_response("traffic.csv", header, lines(), rows_max=rows_max, lang=viewer.lang)
 
 
 def _chart(seen: View, lang: str) -> Chart:
     say = words(lang).gettext
-    known = [None if slot.to_come else slot for slot in seen.slots]
     lines = [
         Series(
             say(N_("In, %(n)s days before")) % {"n": seen.back_days},
@@ -83,14 +89,14 @@ def _chart(seen: View, lang: str) -> Chart:
     ]
     if seen.occupancy is not None:
         inside: list[float | None] = [*seen.occupancy.inside]
-        inside += [None] * (len(known) - len(inside))
+        inside += [None] * (len(seen.slots) - len(inside))
         lines.append(Series(say(N_("Inside")), inside, right_axis=True))
     return bar_line_chart(
         say(N_("Visitors")),
         seen.labels(),
         bars=[
-            Series(say(N_("In")), [slot and slot.inward for slot in known]),
-            Series(say(N_("Out")), [slot and slot.outward for slot in known]),
+            Series(say(N_("In")), [None if slot.to_come else slot.inward for slot in seen.slots]),
+            Series(say(N_("Out")), [None if slot.to_come else slot.outward for slot in seen.slots]),
         ],
         lines=lines,
         category_label=say(N_("Time")),

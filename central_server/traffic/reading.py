@@ -8,8 +8,10 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from central_server.errors import Invalid
 from central_server.traffic.coverage import Span
 from central_server.traffic.models import DeviceOutage, TrafficLoss, TrafficQuarter
+from central_server.web.text import N_
 
 ROWS_MAX = 400_000  # quarters read at once: a year of ten lines
 
@@ -42,7 +44,7 @@ async def quarters(
     device: str = "",
     line: str | None = None,
 ) -> list[Quarter]:
-    """The quarters of these stores that begin in the span, in order of time; at most `ROWS_MAX`."""
+    """The quarters that begin in the span, by store and time. Raises Invalid past `ROWS_MAX`."""
     table = TrafficQuarter
     statement = (
         sa.select(
@@ -61,7 +63,10 @@ async def quarters(
     if line is not None:
         statement = statement.where(table.line == line)
     # PostgreSQL's sum of bigint is numeric, which arrives as Decimal.
-    return [Quarter(*row[:3], *map(int, row[3:])) for row in await session.execute(statement)]
+    rows = [Quarter(*row[:3], *map(int, row[3:])) for row in await session.execute(statement)]
+    if len(rows) == ROWS_MAX:
+        raise Invalid({"days": N_("too much to add up at once: choose fewer days or stores")})
+    return rows
 
 
 async def devices_of(

@@ -22,7 +22,7 @@ SLOTS_MAX: Final = 2_500  # of one row; more cannot be drawn
 
 @dataclass
 class Slot:
-    """One quarter, hour or day. `minute` counts from local midnight; `coverage` is the part 0..1 that was counted."""
+    """One quarter, hour or day. `minute` counts from local midnight; `coverage` is the part 0..1 counted."""
 
     day: date
     minute: int

@@ -46,7 +46,7 @@ class View:
 
     @property
     def before_so_far(self) -> int:
-        """Who came before in those slots that have begun by now, so that half a day is held against half a day."""
+        """Who came before in the slots that have begun by now: half a day is held against half a day."""
         pairs = zip(self.slots, self.before, strict=True)
         return sum(then.inward for now, then in pairs if not now.to_come)
 
