@@ -299,7 +299,7 @@ class MqttConnection:
         self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
         if not reason.is_failure:
-            self._step.set_result(None)
+            self._stepped()
         elif reason.getName() in _NOT_FOR_US:
             self._fail(LinkRefused(f"the broker refuses us: {reason.getName()}"))
         else:
@@ -311,7 +311,11 @@ class MqttConnection:
         self._client.heard()
         if any(each.is_failure for each in reasons):
             self._fail(LinkRefused("the broker does not let us read what we asked for"))
-        elif not self._step.done():
+        else:
+            self._stepped()
+
+    def _stepped(self) -> None:
+        if not self._step.done():  # a broker may say the same thing twice
             self._step.set_result(None)
 
     def _on_publish(self, *_: Any) -> None:

@@ -178,7 +178,7 @@ async def test_dialling_can_be_given_up_at_any_moment(broker: Ground) -> None:
 async def test_nonsense_from_the_broker_is_a_loss_and_no_zombie() -> None:
     async def talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(10)
-        writer.write(b"\x20\x02\x00\x00" + b"\x30\x05\x00\x03\xff\xfe\xfd" + b"\x90\x00")
+        writer.write(b"\x20\x02\x00\x00" * 2 + b"\x30\x05\x00\x03\xff\xfe\xfd" + b"\x90\x00")
         await reader.read()
 
     async with pretending(talk_nonsense) as url:

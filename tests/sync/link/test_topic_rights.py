@@ -55,13 +55,18 @@ async def test_a_store_reads_nothing_but_its_own_down(broker: Ground, wanted: st
             ears = await broker.dial(store, wanted)
             listening = asyncio.create_task(_listen(ears, heard))
             # Whoever uses the same login ends the ears on mosquitto, so only others speak here.
-            for login in sorted({"centre", *STORES} - {store}):
-                speaker = await broker.dial(login)
+            speakers = [await broker.dial(login) for login in sorted({"centre", *STORES} - {store})]
+            for speaker, login in zip(speakers, sorted({"centre", *STORES} - {store}), strict=True):
                 for topic in EVERYTHING:
                     if topics.may_publish(login, topic):
                         await speaker.publish(topic, b"x")
+            if wanted == mine:
+                async with asyncio.timeout(5):
+                    while not heard:
+                        await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)  # nothing tells that nothing comes
+            for speaker in speakers:
                 await speaker.close()
-            await asyncio.sleep(0.1)
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
             await ears.close()
