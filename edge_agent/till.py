@@ -25,6 +25,7 @@ from edge_agent.store.replica import Replica
 from sync.contract.clock import Clock
 from sync.contract.errors import BadId
 from sync.contract.events import CardPresented, CardRefused, MemberJoined
+from sync.contract.ids import MEMBER_RANDOM_BYTES, member_id
 from sync.contract.questions import Answer, CardShown, MemberKnown, NobodyKnown, Question
 from sync.contract.tokens import card_token, phone_token
 from sync.contract.told import MemberTold
@@ -180,7 +181,7 @@ class Till:
                 raise JoinRefused("known")
         from sync.contract.sealed import Joiner, seal  # cryptography: 7 MiB that most days nobody needs
 
-        member = self._random_bytes(16).hex()
+        member = member_id(self._random_bytes(MEMBER_RANDOM_BYTES))
         joiner = Joiner(name=name, phone=phone, card=card, consent=consent)
         event = MemberJoined(
             till=till,

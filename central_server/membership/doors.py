@@ -10,11 +10,11 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central_server.membership.ids import ID_RANDOM_BYTES, member_id
 from central_server.membership.person import LENGTHS_MAX
 from central_server.membership.profile import Profile
 from central_server.staff import service as staff
 from central_server.web.deps import Viewer, needs
+from sync.contract.ids import MEMBER_RANDOM_BYTES, member_id
 
 PERSONAL = "members.personal"
 Reader = Annotated[Viewer, Depends(needs("members.read"))]
@@ -60,7 +60,7 @@ def required_of(request: Request) -> frozenset[str]:
 
 def fresh_id() -> str:
     """An id for a new member."""
-    return member_id(secrets.token_bytes(ID_RANDOM_BYTES))
+    return member_id(secrets.token_bytes(MEMBER_RANDOM_BYTES))
 
 
 async def note(

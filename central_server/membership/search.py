@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.keys import Keys
-from central_server.membership.ids import is_member_id
 from central_server.membership.models import ACTIVE, MERGED, Member, MemberCard, NamePiece
 from central_server.membership.pieces import asked_pieces, fits
 from central_server.membership.profile import Profile, opened, text_of
 from central_server.membership.records import blind_piece
 from sync.contract.errors import BadId
+from sync.contract.ids import is_member_id
 from sync.contract.tokens import card_token, phone_token
 
 QUERY_MAX = 80

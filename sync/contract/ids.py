@@ -7,6 +7,7 @@ world is (store, epoch, lane, number); that is its identity, and everything it c
 
 from __future__ import annotations
 
+import base64
 import re
 from enum import IntEnum
 from typing import NamedTuple
@@ -17,6 +18,8 @@ CENTRE = "centre"  # what the centre is called where stores have their id; so no
 NUMBER_MAX = 2**40 - 1  # of an event in its lane: one a millisecond for 34 years; more fits no key
 STORE_PATTERN = r"[a-z0-9][a-z0-9-]{0,31}"
 _STORE = re.compile(STORE_PATTERN)
+_MEMBER = re.compile(r"M[0-9A-Z]{12}")
+MEMBER_RANDOM_BYTES = 8
 _EPOCH = re.compile(r"[0-9a-f]{16}")
 
 
@@ -67,3 +70,17 @@ def check_epoch(epoch: str) -> str:
     if not _EPOCH.fullmatch(epoch):
         raise BadId(f"{epoch!r} is no epoch: 16 hex digits")
     return epoch
+
+
+def member_id(random: bytes) -> str:
+    """A member's id, made of at least `MEMBER_RANDOM_BYTES`: ``M`` and twelve of A-Z and 2-7.
+
+    Short enough to say, and says nothing of the person. Sixty random bits: among ten million members the
+    chance that any two meet is one in twenty thousand, and a meeting is noticed: it is the primary key.
+    """
+    return "M" + base64.b32encode(random[:MEMBER_RANDOM_BYTES]).decode()[:12]
+
+
+def is_member_id(text: str) -> bool:
+    """Whether `text` is written as a member's id is."""
+    return _MEMBER.fullmatch(text) is not None

@@ -49,6 +49,11 @@ _SHOPS: dict[Language, _Shop] = {
 }
 
 
+def shop_of(language: Language) -> _Shop:
+    """The simulated shop that prints in that language."""
+    return _SHOPS[language]
+
+
 def simulate(options: Options, chance: random.Random) -> Iterator[Scene]:
     """Receipts, some seconds apart, for ever; the till keeps its language, style and numbering."""
     chinese = options.currency == "CNY" or options.encoding.startswith("gb")

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from central_server.errors import Invalid
-from central_server.membership.ids import id_of_joiner, is_member_id, member_id
+from central_server.membership.ids import id_of_joiner
 from central_server.membership.masks import STARS_MAX, masked, masked_email, masked_name, masked_phone
 from central_server.membership.person import age, checked, whole
 from central_server.membership.pieces import asked_pieces, fits, name_pieces
+from sync.contract.ids import is_member_id, member_id
 
 TODAY = date(2026, 11, 22)
 
