@@ -56,7 +56,7 @@ _PAIR = re.compile(rb"([\x81-\xfe])([\x40-\x7e\x80-\xfe])|([\x80-\xff])")
 _UTF8 = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|([\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})|([\x80-\xff])"
 )
-_LATIN_UTF8 = re.compile(rb"(?<![\x80-\xff])\xc3[\x80-\xbf](?![\x80-\xff])")
+_LATIN_UTF8 = re.compile(rb"(?<![\x80-\xff])(?:\xc2[\xa0-\xbf]|\xc3[\x80-\xbf])(?![\x80-\xff])")
 _RULE = re.compile(rb"([\x80-\xff])\1{3,}")  # lines drawn with C4 or CD are no Chinese
 _UNPRINTABLE = dict.fromkeys([*range(32), *range(127, 160)])
 

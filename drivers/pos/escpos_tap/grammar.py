@@ -158,7 +158,8 @@ class Grammar:
         at_end = self._at_end.search(text) or self._whole_at_end.search(text)
         if at_end:
             name = self.label(text[: at_end.start()])
-            if name and (self._at_end.search(text) or self._may_be_whole(name, text)):
+            # "Item 1  5.00" is goods: only whole numbers are counts
+            if name and name != "count" and (self._at_end.search(text) or self._may_be_whole(name, text)):
                 return [
                     Row(
                         "label",
