@@ -23,6 +23,7 @@ from central_server.membership.doors import (
 from central_server.membership.profile import Profile
 from central_server.web.deps import Db, ReadDb, Viewer, keys_of, now_ms
 from central_server.web.tables import PAGE_ROWS, PAGE_ROWS_MAX
+from central_server.web.text import N_
 
 router = APIRouter(prefix="/api/members", tags=["members"])
 MemberId = Annotated[str, Path(pattern=r"^M[0-9A-Z]{12}$", description="M and twelve letters or digits")]
@@ -134,7 +135,7 @@ async def enrol_member(request: Request, viewer: Writer, db: Db, person: PersonI
         by=viewer.name,
         at_ms=at_ms,
     )
-    await note(db, viewer, "created", made.id, at_ms)
+    await note(db, viewer, N_("created"), made.id, at_ms)
     return out(seen(made, viewer))
 
 
@@ -160,7 +161,7 @@ async def change_member(
         at_ms=at_ms,
         version=edit.version,
     )
-    await note(db, viewer, "changed", member, at_ms, fields=names_of(edit.given()))
+    await note(db, viewer, N_("changed"), member, at_ms, fields=names_of(edit.given()))
     return out(seen(changed, viewer))
 
 
@@ -181,7 +182,7 @@ async def archive_member(
     """Put them into the archive, or take them out."""
     how = _how(request, viewer)
     await service.set_archived(db, member=member, archived=wanted.archived, **how)
-    await note(db, viewer, "archived" if wanted.archived else "restored", member, how["at_ms"])
+    await note(db, viewer, N_("archived") if wanted.archived else "restored", member, how["at_ms"])
     return out(seen(await service.profile(db, keys=how["keys"], member=member), viewer))
 
 
@@ -194,7 +195,7 @@ async def merge_members(
     kept = await service.merge(
         db, keys=keys_of(request), keep=member, gone=other.gone, by=viewer.name, at_ms=at_ms
     )
-    await note(db, viewer, "merged", member, at_ms, gone=other.gone)
+    await note(db, viewer, N_("merged"), member, at_ms, gone=other.gone)
     return out(seen(kept, viewer))
 
 
@@ -203,14 +204,14 @@ async def erase_member(request: Request, viewer: Keeper, db: Db, member: MemberI
     """Forget the person for good; the id stays, so that sums still add up."""
     at_ms = now_ms(request)
     await service.erase(db, keys=keys_of(request), member=member, by=viewer.name, at_ms=at_ms)
-    await note(db, viewer, "erased", member, at_ms)
+    await note(db, viewer, N_("erased"), member, at_ms)
 
 
 @router.post("/{member}/cards", status_code=201)
 async def add_card(request: Request, viewer: Writer, db: Db, member: MemberId, card: CardIn) -> CardAdded:
     """Give them a card. 409 when it is somebody else's."""
     token = await service.add_card(db, member=member, **_how(request, viewer), **card.model_dump())
-    await note(db, viewer, "card added", member, now_ms(request), card=card.number[-4:])
+    await note(db, viewer, N_("card added"), member, now_ms(request), card=card.number[-4:])
     return CardAdded(token=token)
 
 
@@ -218,7 +219,7 @@ async def add_card(request: Request, viewer: Writer, db: Db, member: MemberId, c
 async def lose_card(request: Request, viewer: Writer, db: Db, member: MemberId, token: Token) -> None:
     """Say that a card is lost; tills will not take it."""
     await service.lose_card(db, member=member, token=token, **_how(request, viewer))
-    await note(db, viewer, "card lost", member, now_ms(request))
+    await note(db, viewer, N_("card lost"), member, now_ms(request))
 
 
 @router.post("/{member}/cards/{token}/replace", status_code=201)
@@ -229,7 +230,7 @@ async def replace_card(
     new = await service.replace_card(
         db, member=member, token=token, **_how(request, viewer), **card.model_dump()
     )
-    await note(db, viewer, "card replaced", member, now_ms(request), card=card.number[-4:])
+    await note(db, viewer, N_("card replaced"), member, now_ms(request), card=card.number[-4:])
     return CardAdded(token=new)
 
 

@@ -14,6 +14,7 @@ from central_server.membership.person import LENGTHS_MAX
 from central_server.membership.profile import Profile
 from central_server.staff import service as staff
 from central_server.web.deps import Viewer, needs
+from central_server.web.text import N_
 from sync.contract.ids import MEMBER_RANDOM_BYTES, member_id
 
 PERSONAL = "members.personal"
@@ -67,7 +68,7 @@ async def note(
     session: AsyncSession, viewer: Viewer, action: str, member: str, at_ms: int, **what: Any
 ) -> None:
     """Put it in the audit trail without personal values: those stand, closed, in the member's history."""
-    await staff.record_change(session, viewer, action, "member", member, None, what or None, at_ms)
+    await staff.record_change(session, viewer, action, N_("member"), member, None, what or None, at_ms)
 
 
 def names_of(fields: Iterable[str]) -> list[str]:

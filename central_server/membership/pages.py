@@ -113,7 +113,13 @@ async def members_csv(request: Request, viewer: Exporter, db: ReadDb, status: st
     chosen = status if status in (*STATUSES, "") else "active"
     async with database_of(request).transaction() as session:
         await note(
-            session, viewer, "exported", "*", now_ms(request), status=chosen, masked=not viewer.may(PERSONAL)
+            session,
+            viewer,
+            N_("exported"),
+            "*",
+            now_ms(request),
+            status=chosen,
+            masked=not viewer.may(PERSONAL),
         )
 
     async def lines() -> AsyncIterator[list[object]]:
@@ -163,7 +169,7 @@ async def enrol_member(request: Request, viewer: Keeper, db: Db) -> Response:
         )
     except (Invalid, Conflict) as error:
         return _refused(request, viewer, form, error, None)
-    await note(db, viewer, "created", made.id, at_ms)
+    await note(db, viewer, N_("created"), made.id, at_ms)
     return RedirectResponse(f"/members/{made.id}", 303)
 
 
@@ -224,7 +230,7 @@ async def change_member(request: Request, viewer: Keeper, db: Db, member: Member
         )
     except (Invalid, Conflict) as error:
         return _refused(request, viewer, form, error, member)
-    await note(db, viewer, "changed", member, at_ms, fields=names_of(form.model.given()))
+    await note(db, viewer, N_("changed"), member, at_ms, fields=names_of(form.model.given()))
     return RedirectResponse(f"/members/{member}", 303)
 
 
@@ -234,7 +240,7 @@ async def archive_member(
 ) -> Response:
     how = _how(request, viewer)
     await service.set_archived(db, member=member, archived=archived == "1", **how)
-    await note(db, viewer, "archived" if archived == "1" else "restored", member, how["at_ms"])
+    await note(db, viewer, N_("archived") if archived == "1" else "restored", member, how["at_ms"])
     return RedirectResponse(f"/members/{member}", 303)
 
 
@@ -244,7 +250,7 @@ async def merge_members(
 ) -> Response:
     how = _how(request, viewer)
     await service.merge(db, keep=member, gone=gone.strip().upper(), **how)
-    await note(db, viewer, "merged", member, how["at_ms"], gone=gone)
+    await note(db, viewer, N_("merged"), member, how["at_ms"], gone=gone)
     return RedirectResponse(f"/members/{member}", 303)
 
 
@@ -252,7 +258,7 @@ async def merge_members(
 async def erase_member(request: Request, viewer: Keeper, db: Db, member: MemberId) -> Response:
     how = _how(request, viewer)
     await service.erase(db, member=member, **how)
-    await note(db, viewer, "erased", member, how["at_ms"])
+    await note(db, viewer, N_("erased"), member, how["at_ms"])
     return RedirectResponse(f"/members/{member}", 303)
 
 
@@ -271,7 +277,7 @@ async def add_card(
         await service.replace_card(db, member=member, token=replaces, **how)
     else:
         await service.add_card(db, member=member, **how)
-    await note(db, viewer, "card added", member, how["at_ms"], card=number[-4:])
+    await note(db, viewer, N_("card added"), member, how["at_ms"], card=number[-4:])
     return RedirectResponse(f"/members/{member}", 303)
 
 
@@ -279,7 +285,7 @@ async def add_card(
 async def lose_card(request: Request, viewer: Writer, db: Db, member: MemberId, token: MemberId) -> Response:
     how = _how(request, viewer)
     await service.lose_card(db, member=member, token=token, **how)
-    await note(db, viewer, "card lost", member, how["at_ms"])
+    await note(db, viewer, N_("card lost"), member, how["at_ms"])
     return RedirectResponse(f"/members/{member}", 303)
 
 

@@ -10,11 +10,10 @@ from starlette.responses import Response
 
 from central_server.reports.metrics import METRICS, Metric
 from central_server.reports.overview import Overview, overview
-from central_server.sales.choice import chosen
-from central_server.staff import service as staff
+from central_server.sales.choice import chosen, note_export
 from central_server.web import formats
 from central_server.web.charts import Chart, Series, bar_line_chart, sparkline
-from central_server.web.deps import ReadDb, Viewer, database_of, needs, now_ms, options_of
+from central_server.web.deps import ReadDb, Viewer, needs, now_ms, options_of
 from central_server.web.render import page
 from central_server.web.tables import csv_response, sort_link
 from central_server.web.text import N_, words
@@ -59,9 +58,7 @@ async def overview_csv(request: Request, viewer: Exporter, db: ReadDb, sort: Sor
     say = words(viewer.lang).gettext
     choice = await chosen(request, db, viewer)
     seen = await overview(db, choice, sort=sort, now_ms=now_ms(request))
-    what = {"first": choice.first.isoformat(), "last": choice.last.isoformat(), "store": choice.store}
-    async with database_of(request).transaction() as session:
-        await staff.record_change(session, viewer, "exported", "overview", "*", None, what, now_ms(request))
+    await note_export(request, viewer, N_("overview"), choice)
 
     async def lines() -> AsyncIterator[list[object]]:
         for row in seen.league:

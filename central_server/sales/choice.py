@@ -14,10 +14,12 @@ from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.calendar import Calendar, calendar_of
+from central_server.staff.service import record_change
 from central_server.stores import service as stores
 from central_server.stores.models import Org, Store
-from central_server.web.deps import Viewer, now_ms, options_of
+from central_server.web.deps import Viewer, database_of, now_ms, options_of
 from central_server.web.forms import Filled
+from central_server.web.text import N_
 
 DAYS_MAX = 92
 _FIRST = date(2015, 1, 1)
@@ -80,6 +82,13 @@ async def chosen(request: Request, session: AsyncSession, viewer: Viewer, *, day
     count = _number(asked.get("days", ""), DAYS_MAX) or days
     first = max(last - timedelta(days=count - 1), _FIRST)
     return Choice(visible, orgs, some, one.id if one else "", org, first, last, today)
+
+
+async def note_export(request: Request, viewer: Viewer, what: str, choice: Choice) -> None:
+    """Put it in the audit trail that `viewer` downloads a table, before the first line of it is sent."""
+    chosen_ = {"first": choice.first.isoformat(), "last": choice.last.isoformat(), "store": choice.store}
+    async with database_of(request).transaction() as session:
+        await record_change(session, viewer, N_("exported"), what, "*", None, chosen_, now_ms(request))
 
 
 def _day(text: str) -> date | None:

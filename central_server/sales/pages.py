@@ -12,9 +12,8 @@ from starlette.responses import Response
 from central_server.membership import service as membership
 from central_server.membership.masks import masked_name
 from central_server.sales import service
-from central_server.sales.choice import Choice, chosen
-from central_server.staff import service as staff
-from central_server.web.deps import ReadDb, Viewer, database_of, keys_of, needs, now_ms, options_of
+from central_server.sales.choice import Choice, chosen, note_export
+from central_server.web.deps import ReadDb, Viewer, keys_of, needs, options_of
 from central_server.web.formats import in_zone
 from central_server.web.forms import Filled
 from central_server.web.render import page
@@ -69,9 +68,7 @@ async def sales_csv(request: Request, viewer: Exporter, db: ReadDb) -> Response:
     choice = await chosen(request, db, viewer)
     wanted = wanted_of(request, choice, viewer)
     zones = {store.id: store.timezone for store in choice.visible}
-    what = {"first": wanted.first.isoformat(), "last": wanted.last.isoformat(), "store": choice.store}
-    async with database_of(request).transaction() as session:
-        await staff.record_change(session, viewer, "exported", "sales", "*", None, what, now_ms(request))
+    await note_export(request, viewer, N_("sales"), choice)
 
     async def lines() -> AsyncIterator[list[object]]:
         async for sale in service.every(db, wanted):

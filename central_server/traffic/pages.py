@@ -8,11 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from central_server.sales.choice import chosen
-from central_server.staff import service as staff
+from central_server.sales.choice import chosen, note_export
 from central_server.traffic.view import View, grain_for, view
 from central_server.web.charts import Chart, Series, bar_line_chart
-from central_server.web.deps import ReadDb, Viewer, database_of, needs, now_ms, options_of
+from central_server.web.deps import ReadDb, Viewer, needs, now_ms, options_of
 from central_server.web.forms import Filled
 from central_server.web.render import page
 from central_server.web.tables import csv_response
@@ -64,9 +63,7 @@ async def traffic_csv(
     say = words(viewer.lang).gettext
     choice = await chosen(request, db, viewer)
     seen = await view(db, choice, grain=grain_for(choice.days, grain), device=device, now_ms=now_ms(request))
-    what = {"first": choice.first.isoformat(), "last": choice.last.isoformat(), "store": choice.store}
-    async with database_of(request).transaction() as session:
-        await staff.record_change(session, viewer, "exported", "traffic", "*", None, what, now_ms(request))
+    await note_export(request, viewer, N_("traffic"), choice)
 
     async def lines() -> AsyncIterator[list[object]]:
         for label, slot, then in zip(seen.labels(), seen.slots, seen.before, strict=True):
