@@ -148,6 +148,7 @@ class MqttConnection:
         self._lost: LinkDown | None = None
         self._trouble = ""  # the last thing paho complained of: the reason, when the connection goes
         self._step: asyncio.Future[None] = self._loop.create_future()  # of dialling: greeted, then subscribed
+        self._greeted = False
         self._inbox: deque[paho.MQTTMessage] = deque()
         self._arrived = asyncio.Event()
         self._room = asyncio.Semaphore(PUBLISHES_UNACKED_MAX)
@@ -298,8 +299,11 @@ class MqttConnection:
     def _on_connect(
         self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
-        if not reason.is_failure:
-            self._stepped()
+        if self._greeted:
+            self.lose("the broker greets twice")
+        elif not reason.is_failure:
+            self._greeted = True
+            self._step.set_result(None)
         elif reason.getName() in _NOT_FOR_US:
             self._fail(LinkRefused(f"the broker refuses us: {reason.getName()}"))
         else:
@@ -311,11 +315,7 @@ class MqttConnection:
         self._client.heard()
         if any(each.is_failure for each in reasons):
             self._fail(LinkRefused("the broker does not let us read what we asked for"))
-        else:
-            self._stepped()
-
-    def _stepped(self) -> None:
-        if not self._step.done():  # a broker may say the same thing twice
+        elif self._greeted and not self._step.done():  # a broker may say the same thing twice
             self._step.set_result(None)
 
     def _on_publish(self, *_: Any) -> None:

@@ -36,10 +36,12 @@ async def pretending(to_be_a_broker: Talk) -> AsyncIterator[str]:
         ended.set()
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    yield f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    await ended.wait()
-    server.close()
-    await server.wait_closed()
+    try:
+        yield f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await ended.wait()
+    finally:
+        server.close()
+        await server.wait_closed()
 
 
 async def test_messages_arrive_in_order_and_whole(broker: Ground) -> None:
@@ -175,15 +177,29 @@ async def test_dialling_can_be_given_up_at_any_moment(broker: Ground) -> None:
             await (await dialling).close()
 
 
-async def test_nonsense_from_the_broker_is_a_loss_and_no_zombie() -> None:
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"\x20\x02\x00\x00" * 2,  # greets twice
+        b"\x20\x02\x00\x00" + b"\x30\x05\x00\x03\xff\xfe\xfd",  # a topic of half characters
+        b"\x20\x02\x00\x00" + b"\x90\x00",  # a SUBACK of nothing
+        b"\x20\x00",
+        b"\x90\x03\x00\x01\x00" * 2,  # lets us read before it greets
+        b"\x00" * 50,
+        b"\x20\xff\xff\xff\xff\xff",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    ],
+)
+async def test_nonsense_from_the_broker_is_a_loss_and_no_zombie(nonsense: bytes) -> None:
     async def talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(10)
-        writer.write(b"\x20\x02\x00\x00" * 2 + b"\x30\x05\x00\x03\xff\xfe\xfd" + b"\x90\x00")
+        writer.write(nonsense)
         await reader.read()
 
     async with pretending(talk_nonsense) as url:
+        dialler = MqttDialler(url, login="a", password="b", client_id="c", dial_timeout_s=0.5)
         with pytest.raises(LinkDown):
-            await MqttDialler(url, login="a", password="b", client_id="c", dial_timeout_s=2).dial(["x"])
+            await dialler.dial(["x"])
 
 
 async def test_nobody_there_is_said_in_words() -> None:
