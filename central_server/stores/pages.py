@@ -107,7 +107,7 @@ async def fleet_csv(request: Request, viewer: Exporter, db: ReadDb) -> Response:
 
     header = [
         _("Store"),
-        _("Name"),
+        _("Store name"),
         _("Region"),
         _("State"),
         _("Last heard"),
