@@ -40,6 +40,9 @@ class Token(NamedTuple):
     code: bytes
     at: int
     args: bytes = b""
+    sure: bool = (
+        False  # with this the run of text has become surely text; said once in a run, however it is cut
+    )
 
 
 class Lexer:
@@ -52,6 +55,8 @@ class Lexer:
         self._skip = 0  # bytes of a picture still to come
         self._pictures = 0  # pictures of FS q still to come
         self._lost = False
+        self._run = b""  # the last bytes of the run of text we are in
+        self._run_sure = False
         self._odd = False  # something unknown since the last run of sure text
 
     @property
@@ -97,9 +102,8 @@ class Lexer:
         run = _RUN.match(data, at)
         if run:
             self._at = run.end()
-            if self._odd and is_sure(run.group()):
-                self._odd = False
-            return Token(TEXT, place, run.group())
+            return Token(TEXT, place, run.group(), self._has_become_sure(run.group()))
+        self._run, self._run_sure = b"", False
         if data[at] not in _STARTERS:
             self._at = at + 1
             return Token(data[at : at + 1], place)
@@ -133,6 +137,16 @@ class Lexer:
             self._pictures = args[0]
         self._at = end
         return Token(code, place, args)
+
+    def _has_become_sure(self, text: bytes) -> bool:
+        if self._run_sure:
+            return False
+        text = self._run + text
+        self._run_sure = is_sure(text)
+        self._run = text[-_SURE_RUN:]
+        if self._run_sure:
+            self._odd = False
+        return self._run_sure
 
     def _unknown(self, place: int, code: bytes, go_on_at: int) -> Token:
         self._at = go_on_at

@@ -18,7 +18,7 @@ from drivers.base import Heard, Note, QuietDecoder
 from drivers.pos.escpos_tap import profiles
 from drivers.pos.escpos_tap.codepages import Reader, Style
 from drivers.pos.escpos_tap.grammar import Grammar
-from drivers.pos.escpos_tap.lexer import FOUND, TEXT, UNKNOWN, Lexer, Token, is_sure
+from drivers.pos.escpos_tap.lexer import FOUND, TEXT, UNKNOWN, Lexer, Token
 from drivers.pos.escpos_tap.options import Options
 from drivers.pos.escpos_tap.paper import Paper, pieces, text_of
 from drivers.pos.escpos_tap.reading import Reading
@@ -158,7 +158,7 @@ class EscposTapDecoder(QuietDecoder):
             self._sure_lines = 0
         if code == TEXT:
             job.paper.write(token.args, self._style)
-            if is_sure(token.args):
+            if token.sure:
                 job.sure += 1
                 self._junk_row = 0
                 self._sure_lines = len(job.paper.lines)
