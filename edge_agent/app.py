@@ -120,7 +120,7 @@ class Edge:
         self._begin("outbox housekeeping", self.outbox.tend())
         self.alarms = Alarms(self.outbox, clock)
         if db.moved_aside:
-            await self.alarms.happened("database_replaced", db.moved_aside.name)
+            await self.alarms.set("database_replaced", True, db.moved_aside.name)
         self.replica = await Replica.open(db, identity.store, identity.store_key) if identity else None
         self.till = Till(
             identity=identity,

@@ -36,7 +36,8 @@ __all__ = [
 
 OFFLINE_HEARTBEAT_MS = 15 * 60 * 1000
 LOOK_S = 2.0  # how old the figures on a page may be
-ALARM_SHOWN_MS = 3_600_000  # an alarm about a moment (the clock jumped) is shown this long
+ALARM_SHOWN_MS = 3_600_000
+_PASSING = frozenset({"clock_jumped", "database_replaced", "epoch_fenced"})  # alarms about a moment
 _MIB = 1024 * 1024
 
 
@@ -85,7 +86,9 @@ class Alarms:
         self._passing: set[str] = set()
 
     async def set(self, name: str, raised: bool, detail: str = "") -> None:
-        """Raises or clears; nothing happens when it is so already. Raises StoreBroken.
+        """Raises or clears; nothing happens when it is so already. What is over at once is shown for an hour.
+
+        Raises StoreBroken.
 
         Alarms of one name with different details (lanes) stand beside each other.
         """
@@ -94,15 +97,12 @@ class Alarms:
             return
         if raised:
             self._raised[key] = RaisedAlarm(name, detail, self._clock.mono_ms())
+            if name in _PASSING:
+                self._passing.add(key)
         else:
             del self._raised[key]
             self._passing.discard(key)
         await self._outbox.accept([Alarm(name=name, raised=raised, detail=detail[:200])])
-
-    async def happened(self, name: str, detail: str = "") -> None:
-        """Something that is over at once: shown for an hour. Raises StoreBroken."""
-        await self.set(name, True, detail)
-        self._passing.add(name)
 
     async def expire(self) -> None:
         """Clears what has been shown long enough. Raises StoreBroken."""
@@ -176,7 +176,7 @@ class Health:
     async def look(self) -> None:
         """One look: clock, disk, alarms, and a heartbeat when one is due."""
         if jump := await self._calendar.check():
-            await self._alarms.happened("clock_jumped", f"{jump / 1000:+.0f} s")
+            await self._alarms.set("clock_jumped", True, f"{jump / 1000:+.0f} s")
         self._free_mib = self._free_bytes() // _MIB
         oldest = await self._outbox.oldest_wall_ms()
         self._oldest_s = max(0, self._calendar.now_ms() - oldest) // 1000 if oldest is not None else 0

@@ -17,7 +17,7 @@ from edge_agent.errors import EventTooLarge, OutboxFull
 from edge_agent.store.outbox import Outbox
 from edge_agent.tally import Tally
 from edge_agent.till import Till
-from sync.contract.events import CardRefused, Event, MemberJoined, SaleCompleted
+from sync.contract.events import CardRefused, DeviceState, Event, MemberJoined, SaleCompleted
 from sync.contract.questions import Answer, CardShown, PhoneGiven
 
 log = logging.getLogger(__name__)
@@ -79,6 +79,8 @@ class Session:
                 member=member,
                 currency=event.currency or self._currency,
             )
+        if isinstance(event, DeviceState) and event.state in ("blocked", "clear"):
+            self._tally.blocked = event.state == "blocked"
         if isinstance(event, CardRefused):
             self._till.show_refused(self._till_name, event.reason)
         if hasattr(event, "till") and not event.till:

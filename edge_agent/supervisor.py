@@ -30,7 +30,7 @@ BACK_OFF_FIRST_S = 0.5
 BACK_OFF_MOST_S = 10.0
 STEADY_S = 1.0  # open for this long, and a device counts as up: one that flaps does not fill the outbox
 
-State = Literal["starting", "up", "down", "off"]
+State = Literal["starting", "up", "blocked", "down", "off"]
 Hear = Callable[[list[Heard]], Awaitable[None]]
 
 
@@ -142,7 +142,7 @@ class _Device:
             name=self.wish.name,
             driver=self.wish.driver,
             port=self.wish.port,
-            state=self._state,
+            state="blocked" if self._state == "up" and tally.blocked else self._state,
             till=self.wish.till,
             last_event_wall_ms=tally.last_event_wall_ms,
             events_total=tally.events_total,

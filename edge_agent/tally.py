@@ -19,6 +19,7 @@ class Tally:
         self.problems_total = 0
         self.last_problem = ""
         self.last_event_wall_ms = 0
+        self.blocked = False  # something stands in its way, it says
 
     def heard(self, events: int) -> None:
         """So many events came just now."""

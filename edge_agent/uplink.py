@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 GREET_FIRST_S = 2.0  # between one unanswered `Here` and the next: a random time up to this, doubling
 GREET_MOST_S = 60.0
+GREET_AGAIN_S = 3600  # a box without NTP drifts by a third of a second in that time
 STEADY_S = 10.0  # a connection that lasted this long starts the next back-off from the beginning
 SYNCING_FROM = 100  # fewer unsent than this, and the badge says online
 
@@ -138,7 +139,8 @@ class _Talk:
         self.flight: Flight | None = None  # None: the centre has not said hello, or no longer answers
         self._greet_at_ms = self._now()
         self._greet_waits = full_jitter_s(uplink._chance, GREET_FIRST_S, GREET_MOST_S)
-        self._asked_ms: int | None = None  # when the only unanswered `Here` was sent
+        self._asked_ms = 0  # when the last `Here` was sent
+        self._unanswered = 0  # how many of them; two questions and one answer do not tell the time
         self._say_here = False  # tell the centre which words we have
         self._progress_ms = dict.fromkeys(Lane, self._now())
 
@@ -156,9 +158,8 @@ class _Talk:
                 self._say_here = False
                 await self._publish(here(self._up._store), encode(self._up._downlink.here(greet=False)))
             self._give_up_waiting()
-            if self.flight is None:
-                await self._greet()
-            elif await self._send_batch(self.flight):
+            await self._greet()
+            if self.flight is not None and await self._send_batch(self.flight):
                 continue
             await self._sleep()
 
@@ -175,8 +176,8 @@ class _Talk:
     async def _greet(self) -> None:
         if self._now() < self._greet_at_ms:
             return
-        # Two questions and one answer: nobody knows which was answered, so it does not tell the time.
-        self._asked_ms = self._now() if self._asked_ms is None else None
+        self._asked_ms = self._now()
+        self._unanswered += 1
         # Full jitter may say 0; a hello needs the time of a round trip.
         self._greet_at_ms = self._now() + int(1000 * (GREET_FIRST_S + next(self._greet_waits)))
         await self._publish(here(self._up._store), encode(self._up._downlink.here(greet=True)))
@@ -189,7 +190,6 @@ class _Talk:
 
     def _forget_hello(self) -> None:
         self.flight = None
-        self._asked_ms = None
         self._greet_at_ms = self._now()
 
     async def _publish(self, topic: str, payload: bytes) -> None:
@@ -201,13 +201,13 @@ class _Talk:
 
     async def _sleep(self) -> None:
         """Until something grew, came, or is due."""
-        due = [self._greet_at_ms] if self.flight is None else []
+        due = [self._greet_at_ms]
         oldest = self.flight.oldest_ms() if self.flight else None
         if oldest is not None:
             due.append(oldest + int(self._up._patience.receipt_timeout_s * 1000))
         unsent = self._up._outbox.unsent()
         due += [self._stuck_ms(lane) for lane in Lane if unsent[lane] and lane not in self._up._stuck]
-        wait_s = max(0.001, (min(due) - self._now()) / 1000) if due else None
+        wait_s = max(0.001, (min(due) - self._now()) / 1000)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()
@@ -250,9 +250,9 @@ class _Talk:
         outbox = self._up._outbox
         if hello.epoch != outbox.epoch:
             return  # an answer to what this disk was before
-        if self._asked_ms is not None:
+        if self._unanswered == 1:
             await self._up._calendar.heard_centre(hello.wall_ms, self._asked_ms)
-            self._asked_ms = None
+        self._unanswered = 0
         if not hello.known:
             self.flight = None
             self._up.last_error = "the centre has blocked this store"
@@ -264,10 +264,11 @@ class _Talk:
             return
         if self.flight is None or greeting is Greeting.REWOUND:
             self.flight = Flight(self._up._patience.window, {lane: outbox.confirmed(lane) for lane in Lane})
-            self._greet_waits = full_jitter_s(self._up._chance, GREET_FIRST_S, GREET_MOST_S)
             self._progress_ms = dict.fromkeys(Lane, self._now()) | {
                 lane: self._progress_ms[lane] for lane in self._up._stuck
             }
+        self._greet_waits = full_jitter_s(self._up._chance, GREET_FIRST_S, GREET_MOST_S)
+        self._greet_at_ms = self._now() + GREET_AGAIN_S * 1000
         self._up.last_error = ""
 
     async def _receipt(self, receipt: Received) -> None:
