@@ -32,6 +32,7 @@ from central_server.uplink.apply import marks_of
 from central_server.uplink.handlers import Handlers, handlers
 from central_server.uplink.inbox import Heard, Inbox, IsKnown
 from central_server.uplink.meters import Meters
+from central_server.web.deps import WebOptions
 from central_server.wire import CentreBroker, dialler_for
 from config.central import CentralSettings
 from sync.clock import SystemClock
@@ -91,7 +92,9 @@ class Centre:
         self._failed: asyncio.Future[None] | None = None
 
     async def start(self) -> None:
-        """Start the broker, if it is ours, and everything else. Raises Misconfigured."""
+        """Start the broker, if it is ours, and everything else; once. Raises Misconfigured."""
+        if self._failed is not None:
+            return
         self._failed = asyncio.get_running_loop().create_future()
         self.database.committed.append(self._told)
         if self.broker is not None:
@@ -162,15 +165,14 @@ def build_app(settings: CentralSettings, *, centre: Centre | None = None) -> Fas
     from central_server import probes
     from central_server.staff.passwords import Passwords
     from central_server.staff.service import viewer_of
-    from central_server.web.deps import WebOptions
     from central_server.web.shell import install
 
     built = centre or Centre(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await built.start()
         try:
+            await built.start()
             yield
         finally:
             await built.stop()
@@ -195,15 +197,23 @@ def build_app(settings: CentralSettings, *, centre: Centre | None = None) -> Fas
     app.include_router(probes.router)
     for router in modules.routers():
         app.include_router(router)
-    install(
-        app,
-        WebOptions(
-            timezone=settings.timezone,
-            export_rows_max=settings.limits.export_rows,
-            secure_cookies=settings.web.cookies_are_secure,
-            language=settings.language,
-            page_rows=settings.limits.page_rows,
-            sign_in_tries=settings.limits.sign_in_tries,
-        ),
-    )
+    install(app, web_options(settings))
     return app
+
+
+def web_options(settings: CentralSettings) -> WebOptions:
+    """What the web's shell needs to know of the settings."""
+    return WebOptions(
+        timezone=settings.timezone,
+        export_rows_max=settings.limits.export_rows,
+        secure_cookies=settings.web.cookies_are_secure,
+        language=settings.language,
+        page_rows=settings.limits.page_rows,
+        sign_in_tries=settings.limits.sign_in_tries,
+    )
+
+
+def use_settings(app: FastAPI, settings: CentralSettings) -> None:
+    """Go on with other settings: those that `CentralSettings.LIVE` names take effect."""
+    app.state.centre.settings = app.state.settings = settings
+    app.state.web = web_options(settings)

@@ -46,7 +46,14 @@ def jobs(settings: Callable[[], CentralSettings], keys: Keys) -> list[Job]:
 
         await stores.prune(database, now_ms, health_days=settings().keep.health_days)
 
+    async def prune_staff(database: Database, now_ms: int) -> None:
+        from central_server.staff import service as staff
+
+        keep = settings().keep
+        await staff.prune(database, now_ms, sessions_days=keep.sessions_days, audit_days=keep.audit_days)
+
     return [
+        Job("staff.prune", 6 * HOUR_S, prune_staff),
         Job("stores.prune", 6 * HOUR_S, prune_health),
         Job("uplink.prune", 6 * HOUR_S, prune_uplink),
         Job("sales.link_pending", 60, link_sales),

@@ -7,7 +7,8 @@ import gc
 import logging
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from central_server import migrations
-from central_server.app import Centre, build_app
+from central_server.app import Centre, build_app, use_settings
 from central_server.db import with_driver
 from central_server.errors import Misconfigured
 from central_server.logs import set_up_logs
@@ -37,7 +38,8 @@ async def run_server(path: Path, loaded: Loaded[CentralSettings], environ: Mappi
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     await _migrate(settings.database_url())
     centre = Centre(settings)
-    server = _server(build_app(settings, centre=centre), settings)
+    app = build_app(settings, centre=centre)
+    server = _server(app, settings)
     loop = asyncio.get_running_loop()
 
     def read_again() -> None:
@@ -47,7 +49,7 @@ async def run_server(path: Path, loaded: Loaded[CentralSettings], environ: Mappi
                 log.error("the settings stay as they were: %s", why)
             case good:
                 loaded = good.loaded
-                centre.settings = loaded.settings
+                use_settings(app, loaded.settings)
                 set_up_logs(loaded.settings.log)
                 log.info("new settings: %s", ", ".join(good.changed) or "nothing changed")
                 if good.needs_restart:
@@ -57,12 +59,18 @@ async def run_server(path: Path, loaded: Loaded[CentralSettings], environ: Mappi
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_EVERY, 20, 50)
+    try:
+        await centre.start()  # before the web, so that what is wrong is said in one line
+    except BaseException:
+        await centre.stop()
+        raise
     serving = asyncio.create_task(server.serve())
     watching = asyncio.create_task(_watch(centre, server))
     try:
         await serving
     finally:
         watching.cancel()
+        await centre.stop()
         loop.remove_signal_handler(signal.SIGHUP)
     (failed,) = await asyncio.gather(watching, return_exceptions=True)
     if isinstance(failed, Exception):
@@ -88,7 +96,20 @@ async def _migrate(url: str) -> None:
         raise Misconfigured("the database is not up to date: tillbeam-central migrate")
 
 
-def _server(app: FastAPI, settings: CentralSettings) -> uvicorn.Server:
+class _Server(uvicorn.Server):
+    """uvicorn that ends with status 0 when it is told to end; its own raises the signal once more."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _server(app: FastAPI, settings: CentralSettings) -> _Server:
     config = uvicorn.Config(
         app,
         host=settings.web.host,
@@ -101,7 +122,7 @@ def _server(app: FastAPI, settings: CentralSettings) -> uvicorn.Server:
         timeout_graceful_shutdown=GRACE_S,
         lifespan="on",
     )
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 def openapi_schema() -> dict[str, Any]:

@@ -35,12 +35,14 @@ def dialler_for(settings: CentralSettings) -> Dialler:
 
 
 class CentreBroker:
-    """Our own broker, started again when it ends, and the `Dialler` that knows today's secret."""
+    """Our own broker, started again when it ends, and the `Dialler` that knows today's secret.
+
+    The centre comes in on the inside, without TLS: the certificate names the outside.
+    """
 
     def __init__(self, settings: CentralSettings) -> None:
         assert isinstance(settings.broker, EmbeddedBroker)
         self._settings = _broker_settings(settings.broker, settings.database_url())
-        self._ca = settings.broker.ca
         self._running: RunningBroker | None = None
 
     async def start(self) -> None:
@@ -73,13 +75,11 @@ class CentreBroker:
         running = self._running
         if running is None:
             raise LinkDown("the broker is being started")
-        tls = Tls(self._ca) if running.url.startswith("mqtts:") else None
         dialler = MqttDialler(
             running.url,
             login=running.login,
             password=running.secret,
             client_id=_client_id(running.login),
-            tls=tls,
         )
         return await dialler.dial(subscribe)
 
