@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -8,11 +9,18 @@ from central_server import migrations
 from central_server.db import Database
 
 
+def of_a_test(difference: Any) -> bool:
+    """Whether it is about a table that only some test has declared (`test_…`)."""
+    about = difference[1] if isinstance(difference, tuple) else None
+    table = about if isinstance(about, sa.Table) else getattr(about, "table", None)
+    return isinstance(table, sa.Table) and table.name.startswith("test_")
+
+
 async def test_migrations_make_what_the_models_say(empty_url: str) -> None:
     assert not await migrations.is_current(empty_url)
     await migrations.upgrade(empty_url)
     assert await migrations.is_current(empty_url)
-    assert await migrations.differences(empty_url) == []
+    assert [each for each in await migrations.differences(empty_url) if not of_a_test(each)] == []
     await migrations.upgrade(empty_url)
 
 
