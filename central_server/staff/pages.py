@@ -19,7 +19,7 @@ from central_server.staff.doors import (
     passwords_of,
     token_of,
 )
-from central_server.staff.rights import RIGHTS, ROLES
+from central_server.staff.rights import RIGHTS, ROLES, rights_of
 from central_server.web.deps import (
     Db,
     MaybeViewer,
@@ -31,6 +31,7 @@ from central_server.web.deps import (
     options_of,
 )
 from central_server.web.forms import Filled, filled
+from central_server.web.nav import home_of
 from central_server.web.render import page
 from central_server.web.security import session_cookie, set_cookie
 from central_server.web.text import LANGUAGE_COOKIE, language_of, words
@@ -46,7 +47,7 @@ _YEAR_S = 365 * 24 * 3600
 @router.get("/login")
 async def login_page(request: Request, viewer: MaybeViewer, next: str = "/") -> Response:
     if viewer is not None:
-        return RedirectResponse(our_path(next), 303)
+        return RedirectResponse(_back_to(next, viewer.rights), 303)
     return page(request, None, "staff/login.html", form=Filled(values={"next": our_path(next)}))
 
 
@@ -65,9 +66,15 @@ async def login(request: Request) -> Response:
         )
     except (NotSignedIn, TooMany) as error:
         return _refused(request, form, error)
-    response = RedirectResponse("/me" if user.must_change else our_path(form.model.next), 303)
+    back = "/me" if user.must_change else _back_to(form.model.next, rights_of(user.roles))
+    response = RedirectResponse(back, 303)
     set_cookie(response, request.scope, session_cookie(request.scope), token)
     return response
+
+
+def _back_to(path: str, rights: frozenset[str]) -> str:
+    back = our_path(path)
+    return home_of(rights) if back == "/" else back
 
 
 def _refused(request: Request, form: Filled[LoginForm], error: NotSignedIn | TooMany) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +35,11 @@ DOORS: Final = (
 def nav_for(viewer: Viewer | None, path: str) -> list[tuple[Door, bool]]:
     """The doors `viewer` may open, each with whether `path` is behind it."""
     return [(door, _behind(door, path)) for door in DOORS if viewer is not None and viewer.may(door.right)]
+
+
+def home_of(rights: Collection[str]) -> str:
+    """Where somebody with these rights begins: the first door they may open, else their account."""
+    return next((door.href for door in DOORS if door.right in rights), "/me")
 
 
 def _behind(door: Door, path: str) -> bool:

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse
 
 from central_server.web import formats
 from central_server.web.deps import Viewer, now_ms, options_of
-from central_server.web.nav import nav_for
+from central_server.web.nav import home_of, nav_for
 from central_server.web.security import (
     csrf_token,
     csrf_token_of,
@@ -38,7 +38,8 @@ def page(
 ) -> HTMLResponse:
     """The page that `template` makes of `context`.
 
-    Every template also has: request, viewer (None before login), lang, csrf, nav, now_ms, timezone, asset().
+    Every template also has: request, viewer (None before login), lang, csrf, nav, home, now_ms, timezone and
+    asset(name).
     """
     lang = viewer.lang if viewer else language_of(request)
     csrf = viewer.csrf if viewer and viewer.csrf else csrf_token_of(request.scope)
@@ -54,6 +55,7 @@ def page(
                 "languages": LANGUAGE_NAMES,
                 "csrf": csrf or csrf_token(guest),
                 "nav": nav_for(viewer, request.url.path),
+                "home": home_of(viewer.rights) if viewer else "/",
                 "now_ms": now_ms(request),
                 "timezone": options_of(request).timezone,
                 "asset": asset,
