@@ -15,6 +15,8 @@ from edge_agent.errors import StoreBroken, StoreTooNew
 from edge_agent.store.lines import Connect, Line, Role, Sql, Work
 
 T = TypeVar("T")
+RandomBytes = Callable[[int], bytes]
+DrawEpoch = Callable[[], str]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 QUICK_CHECK_MAX_BYTES = 32 * 1024 * 1024  # checking 32 MiB takes about 0.2 s; more would spoil the boot
@@ -43,37 +45,38 @@ class Database:
     """The open file. Made by `open_database`; whoever opens it closes it."""
 
     def __init__(
-        self, path: Path, write: Line, read: Line, ask: Line, epoch: str, moved_aside: Path | None
+        self, path: Path, lines: dict[Role, Line], epoch: str, draw_epoch: DrawEpoch, moved_aside: Path | None
     ) -> None:
         self.path = path
         self.epoch = epoch
+        self.draw_epoch = draw_epoch
         self.moved_aside = moved_aside  # where a damaged file went at this opening
-        self._write, self._read, self._ask = write, read, ask
+        self._lines = lines
 
     async def write(self, work: Work[T]) -> T:
         """`work` in one transaction, on disk when this returns. Raises sqlite3.Error, having rolled back."""
-        return await self._guarded(self._write, lambda sql: _transaction(sql, work))
+        return await self._guarded(Role.WRITE, lambda sql: _transaction(sql, work))
 
     async def bare(self, work: Work[T]) -> T:
         """`work` on the writing line but in no transaction: PRAGMAs. Raises sqlite3.Error."""
-        return await self._guarded(self._write, work)
+        return await self._guarded(Role.WRITE, work)
 
     async def read(self, work: Work[T]) -> T:
         """`work` on the line for batches; it must only read. Raises sqlite3.Error."""
-        return await self._guarded(self._read, work)
+        return await self._guarded(Role.READ, work)
 
     async def ask(self, work: Work[T]) -> T:
         """`work` on the line for questions, which waits for no commit and no batch. Raises sqlite3.Error."""
-        return await self._guarded(self._ask, work)
+        return await self._guarded(Role.ASK, work)
 
     async def close(self) -> None:
         """Ends all lines; the file is left as it should be."""
-        for line in dict.fromkeys((self._ask, self._read, self._write)):
+        for line in dict.fromkeys(reversed(self._lines.values())):
             await line.close()
 
-    async def _guarded(self, line: Line, work: Work[T]) -> T:
+    async def _guarded(self, role: Role, work: Work[T]) -> T:
         try:
-            return await line.run(work)
+            return await self._lines[role].run(work)
         except sqlite3.DatabaseError as error:
             if _code(error) in _DAMAGE:
                 _beside(self.path, _SUSPECT).touch()
@@ -81,51 +84,54 @@ class Database:
 
 
 async def open_database(
-    path: Path, connect: Connect, random_bytes: Callable[[int], bytes], size_max_mib: int = SIZE_MAX_MIB
+    path: Path, connect: Connect, random_bytes: RandomBytes, size_max_mib: int = SIZE_MAX_MIB
 ) -> Database:
     """The database at `path`, made if missing. `size_max_mib` is the soft limit: beyond it SQLITE_FULL.
 
     A damaged file is moved aside (`Database.moved_aside`) and replaced by an empty one with a new epoch.
     Raises StoreTooNew, StoreBroken.
     """
+
+    def draw() -> str:
+        return random_bytes(8).hex()
+
     moved = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return await _open(path, connect, random_bytes, size_max_mib, None)
+            return await _open(path, connect, draw, size_max_mib, None)
         except sqlite3.DatabaseError as error:
             if _code(error) not in _DAMAGE:
                 raise
         moved = _move_aside(path)
-        return await _open(path, connect, random_bytes, size_max_mib, moved)
+        return await _open(path, connect, draw, size_max_mib, moved)
     except (sqlite3.Error, OSError) as error:
         raise StoreBroken(f"{path}: {error}") from error
 
 
 async def _open(
-    path: Path, connect: Connect, random_bytes: Callable[[int], bytes], size_max_mib: int, moved: Path | None
+    path: Path, connect: Connect, draw: DrawEpoch, size_max_mib: int, moved: Path | None
 ) -> Database:
-    lines: list[Line] = []
+    lines: dict[Role, Line] = {}
     try:
         for role in Role:
-            lines.append(await connect(path, role))
-        write, read, ask = lines
+            lines[role] = await connect(path, role)
         suspect = _beside(path, _SUSPECT)
         check = suspect.exists() or (path.exists() and path.stat().st_size <= QUICK_CHECK_MAX_BYTES)
-        epoch = await write.run(lambda sql: _prepare(sql, path, random_bytes, size_max_mib, check))
+        write = lines[Role.WRITE]
+        epoch = await write.run(lambda sql: _prepare(sql, path, draw, size_max_mib, check))
         suspect.unlink(missing_ok=True)
-        for line in {read, ask} - {write}:
-            await line.run(_prepare_reader)
+        for line in lines.values():
+            if line is not write:
+                await line.run(_prepare_reader)
     except BaseException:
-        for line in dict.fromkeys(lines):
+        for line in dict.fromkeys(lines.values()):
             await line.close()
         raise
-    return Database(path, write, read, ask, epoch, moved)
+    return Database(path, lines, epoch, draw, moved)
 
 
-def _prepare(
-    sql: Sql, path: Path, random_bytes: Callable[[int], bytes], size_max_mib: int, check: bool
-) -> str:
+def _prepare(sql: Sql, path: Path, draw: DrawEpoch, size_max_mib: int, check: bool) -> str:
     for setting in _SETTINGS:
         sql.execute(setting).fetchall()
     if check and (found := sql.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
@@ -134,10 +140,15 @@ def _prepare(
     limit_pages(sql, size_max_mib)
     row = sql.execute("SELECT value FROM meta WHERE name='epoch'").fetchone()
     if row is None:
-        epoch = random_bytes(8).hex()
+        epoch = draw()
         sql.execute("INSERT INTO meta VALUES ('epoch', ?)", (epoch,))
         return epoch
     return str(row[0])
+
+
+def new_epoch(random_bytes: RandomBytes) -> str:
+    """A name for the life of a database that no other has: 16 hex digits."""
+    return random_bytes(8).hex()
 
 
 def _prepare_reader(sql: Sql) -> None:

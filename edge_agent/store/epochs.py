@@ -9,7 +9,6 @@ was put back: rows up to the note are known there, rows beyond it are new and go
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
@@ -56,9 +55,8 @@ def clear_opened(sql: Sql) -> None:
     sql.execute("UPDATE lane SET opened = NULL")
 
 
-def begin_epoch(sql: Sql, keep_after: Mapping[Lane, int]) -> str:
-    """A new epoch, in which the rows beyond `keep_after` are numbered from 1; the others are gone."""
-    epoch = os.urandom(8).hex()
+def begin_epoch(sql: Sql, epoch: str, keep_after: Mapping[Lane, int]) -> str:
+    """The new epoch, in which the rows beyond `keep_after` are numbered from 1; the others are gone."""
     for lane, start in keep_after.items():
         sql.execute("DELETE FROM row WHERE lane = ? AND number <= ?", (lane, start))
         # By way of negative numbers, so that no row meets another one's old number.
@@ -67,4 +65,3 @@ def begin_epoch(sql: Sql, keep_after: Mapping[Lane, int]) -> str:
     sql.execute("UPDATE lane SET confirmed = 0, opened = NULL")
     sql.execute("DELETE FROM hour")
     sql.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (epoch,))
-    return epoch

@@ -20,7 +20,7 @@ from edge_agent.clocks import Calendar
 from edge_agent.errors import EventTooLarge, OutboxFull, StoreBroken
 from edge_agent.store import room
 from edge_agent.store.batches import BATCH_ROWS_FIRST, Ready, read_batch, rows_next
-from edge_agent.store.database import Database, is_full
+from edge_agent.store.database import Database, is_full, new_epoch
 from edge_agent.store.epochs import Greeting, begin_epoch, clear_opened, read_lanes
 from edge_agent.store.lines import Sql
 from edge_agent.store.room import Disk
@@ -319,7 +319,8 @@ class Outbox:
             for lane, state in self._lanes.items()
         }
         async with self._reading:
-            self._db.epoch = await self._db.write(lambda sql: begin_epoch(sql, keep_after))
+            epoch = self._db.draw_epoch()
+            self._db.epoch = await self._db.write(lambda sql: begin_epoch(sql, epoch, keep_after))
         self._opened = {}
         for lane, state in self._lanes.items():
             self._lanes[lane] = _LaneState(max(0, state.last - keep_after[lane]), 0, owed=state.owed)
