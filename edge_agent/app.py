@@ -22,7 +22,7 @@ from drivers.base import Decoder
 from drivers.registry import driver
 from edge_agent.clocks import Calendar, kernel_boot, ntp_synced
 from edge_agent.errors import BadIdentity, NotEnrolled
-from edge_agent.health import Alarms, Health, Status, metrics_text
+from edge_agent.health import Alarms, Health, Status, metrics_text, rss_mib
 from edge_agent.identity import FILE_NAME, Identity, read_identity
 from edge_agent.store.database import Database, open_database
 from edge_agent.store.lines import Connect, connect_in_thread
@@ -67,6 +67,7 @@ class World:
     disk: Callable[[EdgeSettings], Disk] | None = None
     dialler: Callable[[EdgeSettings, Identity], Dialler] | None = None
     listen: Listen | None = None
+    memory_mib: Callable[[], int] = rss_mib
     identity: Identity | None = None  # None: read from the state folder
     tend_s: float = 1.0
     look_s: float = 2.0
@@ -172,6 +173,7 @@ class Edge:
             free_bytes=disk.free_bytes,
             heartbeat_s=settings.health.heartbeat_s,
             look_s=world.look_s,
+            memory_mib=world.memory_mib,
         )
         self._begin("devices", self.supervisor.watch_disk())
         await self.supervisor.apply(settings.devices)

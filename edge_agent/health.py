@@ -132,8 +132,10 @@ class Health:
         heartbeat_s: float,
         settings_hash: Callable[[], str] = lambda: "",
         look_s: float = LOOK_S,
+        memory_mib: Callable[[], int] | None = None,
     ) -> None:
-        """`link` gives (online, syncing or offline; why not)."""
+        """`link` gives (online, syncing or offline; why not), `memory_mib` what this process takes."""
+        self._memory_mib = memory_mib or rss_mib
         self._store, self._version = store, version
         self._outbox, self._calendar, self._clock, self._alarms = outbox, calendar, clock, alarms
         self._link, self._devices, self._free_bytes = link, devices, free_bytes
@@ -159,7 +161,7 @@ class Health:
             lanes=[LaneStatus(k.label, self._outbox.last(k), self._outbox.confirmed(k)) for k in Lane],
             devices=self._devices(),
             disk_free_mib=self._free_mib,
-            rss_mib=rss_mib(),
+            rss_mib=self._memory_mib(),
             clock_sure=self._calendar.sure,
             clock_skew_ms=self._calendar.skew_ms,
             epoch=self._outbox.epoch,
