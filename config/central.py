@@ -45,6 +45,9 @@ def _timezone(name: str) -> str:
     return name
 
 
+MemberField = Literal["name", "phone", "email", "address", "birthday", "sex", "tier", "note"]
+
+
 class DatabaseSettings(Section):
     """Where everything is kept."""
 
@@ -191,6 +194,16 @@ class KeepSettings(Section):
     )
 
 
+class MemberSettings(Section):
+    """What this chain asks of its members."""
+
+    required: list[MemberField] = Field(
+        default=["name"],
+        max_length=8,
+        description=_("Fields without which nobody is enrolled at head office."),
+    )
+
+
 class LimitSettings(Section):
     """How much one person may take at once."""
 
@@ -233,6 +246,9 @@ class CentralSettings(Section):
     )
     timezone: Annotated[str, AfterValidator(_timezone)] = Field(
         default="Asia/Shanghai", description=_("Time zone of head office; each store may have its own.")
+    )
+    members: MemberSettings = Field(
+        default=MemberSettings(), description=_("What this chain asks of its members.")
     )
     keep: KeepSettings = Field(default=KeepSettings(), description=_("How long things are kept."))
     limits: LimitSettings = Field(

@@ -14,6 +14,7 @@ from central_server.membership.doors import (
     PersonIn,
     Reader,
     Writer,
+    country_of,
     fresh_id,
     names_of,
     note,
@@ -117,7 +118,13 @@ async def find_members(
 ) -> MembersOut:
     """Members that fit, the newest first."""
     found, cursor = await service.find(
-        db, keys=keys_of(request), query=q, status=status, limit=limit, after=after
+        db,
+        keys=keys_of(request),
+        query=q,
+        status=status,
+        limit=limit,
+        after=after,
+        country=country_of(request),
     )
     return MembersOut(items=[out(seen(one, viewer)) for one in found], next=cursor)
 
@@ -132,6 +139,7 @@ async def enrol_member(request: Request, viewer: Writer, db: Db, person: PersonI
         member=fresh_id(),
         person=person.given(),
         required=required_of(request),
+        country=country_of(request),
         by=viewer.name,
         at_ms=at_ms,
     )
@@ -157,6 +165,7 @@ async def change_member(
         member=member,
         person=edit.given(),
         required=required_of(request),
+        country=country_of(request),
         by=viewer.name,
         at_ms=at_ms,
         version=edit.version,

@@ -36,24 +36,30 @@ _log = logging.getLogger(__name__)
 
 
 async def joined(
-    session: AsyncSession, store: str, facts: Sequence[Fact[MemberJoined]], now_ms: int, *, keys: Keys
+    session: AsyncSession,
+    store: str,
+    facts: Sequence[Fact[MemberJoined]],
+    now_ms: int,
+    *,
+    keys: Keys,
+    country: str = "86",
 ) -> None:
-    """Somebody joined at a till, perhaps offline. The same join twice is one.
+    """Somebody joined at a till, perhaps offline. The same join twice is one. `country`: of bare numbers.
 
     When the telephone or the card is a member's already, the joiner *is* that member: the new id is kept as
     one merged into theirs, empty fields are filled, the card is added, and the name they now gave stands in
     the history. A joiner that our key does not open becomes a member of whom only the card is known.
     """
     for fact in facts:
-        await _join(session, store, fact, keys, *believed(fact.stamp, now_ms))
+        await _join(session, store, fact, keys, believed(fact.stamp, now_ms)[0], country)
 
 
 async def _join(
-    session: AsyncSession, store: str, fact: Fact[MemberJoined], keys: Keys, at_ms: int, _sure: int
+    session: AsyncSession, store: str, fact: Fact[MemberJoined], keys: Keys, at_ms: int, country: str
 ) -> None:
     event = fact.event
     member, by = id_of_joiner(event.member, fact.key), f"{store}/{_plain(event.till)}"
-    person = _opened(event, keys, fact)
+    person = _opened(event, keys, fact, country)
     phone = _token_of(event.phone)
     if person.get("phone"):
         phone = phone_token(keys.token_key, person["phone"])
@@ -183,7 +189,7 @@ async def _give(session: AsyncSession, row: Member, card: str, keys: Keys, by: s
         note_change(session, keys, member=row.id, field="card_refused", old="", new=card, by=by, at_ms=at_ms)
 
 
-def _opened(event: MemberJoined, keys: Keys, fact: Fact[MemberJoined]) -> dict[str, str]:
+def _opened(event: MemberJoined, keys: Keys, fact: Fact[MemberJoined], country: str) -> dict[str, str]:
     """The joiner's fields as they are kept; what cannot be kept is left out."""
     try:
         joiner: Joiner = keys.unseal(event.sealed)
@@ -195,7 +201,7 @@ def _opened(event: MemberJoined, keys: Keys, fact: Fact[MemberJoined]) -> dict[s
         "consent": "1" if joiner.consent else "",
     }
     try:
-        person["phone"] = normal_phone(joiner.phone) if joiner.phone else ""
+        person["phone"] = normal_phone(joiner.phone, country) if joiner.phone else ""
     except BadId:
         person["note"] = f"{joiner.phone[:TEXT_MAX]}"  # what the cashier typed, for a person to read
     return person

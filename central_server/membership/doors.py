@@ -59,6 +59,11 @@ def required_of(request: Request) -> frozenset[str]:
     return frozenset(getattr(members, "required", _REQUIRED))
 
 
+def country_of(request: Request) -> str:
+    """The country code of telephone numbers that come without one."""
+    return str(getattr(getattr(request.app.state, "settings", None), "country", "86"))
+
+
 def fresh_id() -> str:
     """An id for a new member."""
     return member_id(secrets.token_bytes(MEMBER_RANDOM_BYTES))

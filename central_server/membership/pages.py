@@ -19,6 +19,7 @@ from central_server.membership.doors import (
     PersonIn,
     Reader,
     Writer,
+    country_of,
     fresh_id,
     names_of,
     note,
@@ -87,7 +88,13 @@ async def members(
     wanted = rows_wanted(rows or options_of(request).page_rows)
     chosen = status if status in (*STATUSES, "") else "active"
     found, cursor = await service.find(
-        db, keys=keys_of(request), query=q, status=chosen, limit=wanted, after=after
+        db,
+        keys=keys_of(request),
+        query=q,
+        status=chosen,
+        limit=wanted,
+        after=after,
+        country=country_of(request),
     )
     counts = await service.counts(db)
     shown = page_of(
@@ -164,6 +171,7 @@ async def enrol_member(request: Request, viewer: Keeper, db: Db) -> Response:
             member=fresh_id(),
             person=form.model.given(),
             required=required_of(request),
+            country=country_of(request),
             by=viewer.name,
             at_ms=at_ms,
         )
@@ -224,6 +232,7 @@ async def change_member(request: Request, viewer: Keeper, db: Db, member: Member
             member=member,
             person=person,
             required=required_of(request),
+            country=country_of(request),
             by=viewer.name,
             at_ms=at_ms,
             version=form.model.version,
@@ -304,6 +313,7 @@ def _form(
         form=form,
         member=member,
         required=required_of(request),
+        country=country_of(request),
         labels=LABELS,
         sexes=[(sex, SEX_LABELS[sex]) for sex in SEXES if sex],
     )

@@ -31,11 +31,14 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _BORN_FIRST = date(1890, 1, 1)
 
 
-def checked(given: Mapping[str, str], *, required: Collection[str], today: date) -> dict[str, str]:
+def checked(
+    given: Mapping[str, str], *, required: Collection[str], today: date, country: str = "86"
+) -> dict[str, str]:
     """The fields of `given` as they are kept: telephone in international form, birthday as 1990-12-31.
 
-    `given` may leave fields out (an edit of some); the required ones among those given must not be empty.
-    Consent is "1" or "". Raises Invalid with every field that is wrong.
+    `country` is that of numbers which do not name one. `given` may leave fields out (an edit of some); the
+    required ones among those given must not be empty. Consent is "1" or "". Raises Invalid with every field
+    that is wrong.
     """
     wrong: dict[str, str] = {name: N_("there is no such field") for name in given if name not in FIELDS}
     kept: dict[str, str] = {}
@@ -51,7 +54,7 @@ def checked(given: Mapping[str, str], *, required: Collection[str], today: date)
                 wrong[name] = N_("this is needed")
         else:
             try:
-                kept[name] = _kept(name, text, today)
+                kept[name] = _kept(name, text, today, country)
             except ValueError as error:
                 wrong[name] = str(error)
     if wrong:
@@ -59,9 +62,12 @@ def checked(given: Mapping[str, str], *, required: Collection[str], today: date)
     return kept
 
 
-def whole(given: Mapping[str, str], *, required: Collection[str], today: date) -> dict[str, str]:
+def whole(
+    given: Mapping[str, str], *, required: Collection[str], today: date, country: str = "86"
+) -> dict[str, str]:
     """Like `checked`, for a new member: what is left out is empty, and refused if it is required."""
-    return checked(dict.fromkeys(FIELDS, "") | dict(given), required=required, today=today)
+    complete = dict.fromkeys(FIELDS, "") | dict(given)
+    return checked(complete, required=required, today=today, country=country)
 
 
 def age(birthday: str, today: date) -> int | None:
@@ -73,10 +79,10 @@ def age(birthday: str, today: date) -> int | None:
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
-def _kept(name: str, text: str, today: date) -> str:
+def _kept(name: str, text: str, today: date, country: str) -> str:
     if name == "phone":
         try:
-            return normal_phone(text)
+            return normal_phone(text, country)
         except BadId:
             raise ValueError(N_("this is no telephone number")) from None
     if name == "email" and not _EMAIL.fullmatch(text):

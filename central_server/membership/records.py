@@ -49,12 +49,13 @@ async def enrol(
     by: str,
     at_ms: int,
     store: str = "",
+    country: str = "86",
 ) -> Profile:
     """A new member. `member` is a fresh id (`ids.member_id`).
 
     Raises Invalid (a field is wrong or missing) and Conflict (the telephone number is somebody's already).
     """
-    fields = whole(person, required=required, today=_today(at_ms))
+    fields = whole(person, required=required, today=_today(at_ms), country=country)
     await _phone_is_free(session, keys, fields["phone"], but="")
     row = Member(id=member, status=ACTIVE, merged_into="", store=store, joined_ms=at_ms, changed_ms=at_ms)
     row.version, row.seen_ms, row.told, row.phone_token, row.consent = 1, 0, b"", "", False
@@ -76,6 +77,7 @@ async def change(
     by: str,
     at_ms: int,
     version: int | None = None,
+    country: str = "86",
 ) -> Profile:
     """Change the fields in `person`, leaving the others. `version` is the one the editor saw.
 
@@ -85,7 +87,7 @@ async def change(
     must_be(row, ACTIVE, ARCHIVED)
     if version is not None and version != row.version:
         raise Conflict(N_("somebody changed this member meanwhile; look at it again"))
-    fields = checked(person, required=required, today=_today(at_ms))
+    fields = checked(person, required=required, today=_today(at_ms), country=country)
     if fields.get("phone") and fields["phone"] != text_of(row, "phone", keys):
         await _phone_is_free(session, keys, fields["phone"], but=row.id)
     if await write_fields(session, row, fields, keys=keys, by=by, at_ms=at_ms):

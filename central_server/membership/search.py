@@ -28,7 +28,14 @@ Status = Literal["active", "archived", "merged", "erased", ""]
 
 
 async def find(
-    session: AsyncSession, *, keys: Keys, query: str, status: str = ACTIVE, limit: int = 50, after: str = ""
+    session: AsyncSession,
+    *,
+    keys: Keys,
+    query: str,
+    status: str = ACTIVE,
+    limit: int = 50,
+    after: str = "",
+    country: str = "86",
 ) -> tuple[list[Profile], str | None]:
     """Members that fit `query` (none: all of them), and the cursor for those after them, if any.
 
@@ -38,7 +45,7 @@ async def find(
     query = query.strip()[:QUERY_MAX]
     if not query:
         return await _newest(session, keys, status, limit, after)
-    rows = await _by_number(session, keys, query, status) if _NUMBER.fullmatch(query) else []
+    rows = await _by_number(session, keys, query, status, country) if _NUMBER.fullmatch(query) else []
     rows = rows or await _by_name(session, keys, query, status)
     return [opened(row, keys) for row in rows[:limit]], None
 
@@ -103,10 +110,12 @@ async def _newest(
     return [opened(row, keys) for row in rows[:limit]], cursor
 
 
-async def _by_number(session: AsyncSession, keys: Keys, query: str, status: str) -> list[Member]:
+async def _by_number(
+    session: AsyncSession, keys: Keys, query: str, status: str, country: str
+) -> list[Member]:
     tokens = []
     with suppress(BadId):
-        tokens.append(phone_token(keys.token_key, query))
+        tokens.append(phone_token(keys.token_key, query, country))
     with suppress(BadId):
         tokens.append(card_token(keys.token_key, re.sub(r"[\s-]", "", query)))
     ids = [query.upper()] if is_member_id(query.upper()) else []

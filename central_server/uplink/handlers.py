@@ -40,7 +40,7 @@ class Handler(Protocol):
 Handlers = Mapping[type, Handler]
 
 
-def handlers(keys: Keys) -> Handlers:
+def handlers(keys: Keys, country: str = "86") -> Handlers:
     """The table. Modules are imported here, so that a test of the inbox needs none of them."""
     from central_server.membership import service as membership
     from central_server.sales import service as sales
@@ -48,7 +48,7 @@ def handlers(keys: Keys) -> Handlers:
     from central_server.traffic import service as traffic
 
     return {
-        MemberJoined: partial(membership.joined, keys=keys),
+        MemberJoined: partial(membership.joined, keys=keys, country=country),
         CardPresented: membership.cards_presented,
         CardRefused: membership.cards_refused,
         SaleCompleted: sales.record,
