@@ -15,7 +15,6 @@ from edge_agent.errors import StoreBroken, StoreTooNew
 from edge_agent.store.lines import Connect, Line, Role, Sql, Work
 
 T = TypeVar("T")
-RandomBytes = Callable[[int], bytes]
 DrawEpoch = Callable[[], str]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -84,7 +83,7 @@ class Database:
 
 
 async def open_database(
-    path: Path, connect: Connect, random_bytes: RandomBytes, size_max_mib: int = SIZE_MAX_MIB
+    path: Path, connect: Connect, random_bytes: Callable[[int], bytes], size_max_mib: int = SIZE_MAX_MIB
 ) -> Database:
     """The database at `path`, made if missing. `size_max_mib` is the soft limit: beyond it SQLITE_FULL.
 
@@ -144,11 +143,6 @@ def _prepare(sql: Sql, path: Path, draw: DrawEpoch, size_max_mib: int, check: bo
         sql.execute("INSERT INTO meta VALUES ('epoch', ?)", (epoch,))
         return epoch
     return str(row[0])
-
-
-def new_epoch(random_bytes: RandomBytes) -> str:
-    """A name for the life of a database that no other has: 16 hex digits."""
-    return random_bytes(8).hex()
 
 
 def _prepare_reader(sql: Sql) -> None:

@@ -65,3 +65,4 @@ def begin_epoch(sql: Sql, epoch: str, keep_after: Mapping[Lane, int]) -> str:
     sql.execute("UPDATE lane SET confirmed = 0, opened = NULL")
     sql.execute("DELETE FROM hour")
     sql.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (epoch,))
+    return epoch

@@ -20,7 +20,7 @@ from edge_agent.clocks import Calendar
 from edge_agent.errors import EventTooLarge, OutboxFull, StoreBroken
 from edge_agent.store import room
 from edge_agent.store.batches import BATCH_ROWS_FIRST, Ready, read_batch, rows_next
-from edge_agent.store.database import Database, is_full, new_epoch
+from edge_agent.store.database import Database, is_full
 from edge_agent.store.epochs import Greeting, begin_epoch, clear_opened, read_lanes
 from edge_agent.store.lines import Sql
 from edge_agent.store.room import Disk
