@@ -69,7 +69,9 @@ class Centre:
         )
         self.line = Line(dialler or self.broker or dialler_for(settings), self.clock, self.chance)
         self.publisher = Publisher(self.database, send=self.line.publish, marks_of=marks_of, clock=self.clock)
-        self.handlers = event_handlers if event_handlers is not None else handlers(self.keys)
+        self.handlers = (
+            event_handlers if event_handlers is not None else handlers(self.keys, settings.country)
+        )
         self.inbox = Inbox(
             self.database,
             self.handlers,
