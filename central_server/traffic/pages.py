@@ -77,24 +77,35 @@ async def traffic_csv(
 
 def _chart(seen: View, lang: str) -> Chart:
     say = words(lang).gettext
+    first, end = _open(seen)
+    slots, before, labels = seen.slots[first:end], seen.before[first:end], seen.labels()[first:end]
     lines = [
         Series(
             say(N_("In, %(n)s days before")) % {"n": seen.back_days},
-            [slot.inward for slot in seen.before],
+            [slot.inward for slot in before],
             dashed=True,
         )
     ]
     if seen.occupancy is not None:
         inside: list[float | None] = [*seen.occupancy.inside]
         inside += [None] * (len(seen.slots) - len(inside))
-        lines.append(Series(say(N_("Inside")), inside, right_axis=True))
+        lines.append(Series(say(N_("Inside")), inside[first:end], right_axis=True))
     return bar_line_chart(
         say(N_("Visitors")),
-        seen.labels(),
+        labels,
         bars=[
-            Series(say(N_("In")), [None if slot.to_come else slot.inward for slot in seen.slots]),
-            Series(say(N_("Out")), [None if slot.to_come else slot.outward for slot in seen.slots]),
+            Series(say(N_("In")), [None if slot.to_come else slot.inward for slot in slots]),
+            Series(say(N_("Out")), [None if slot.to_come else slot.outward for slot in slots]),
         ],
         lines=lines,
         category_label=say(N_("Time")),
     )
+
+
+def _open(seen: View) -> tuple[int, int]:
+    """From the first slot in which anybody passed to behind the last; all of them when nobody did."""
+    pairs = zip(seen.slots, seen.before, strict=True)
+    busy = [
+        n for n, (slot, then) in enumerate(pairs) if slot.inward + slot.outward + then.inward + then.outward
+    ]
+    return (busy[0], busy[-1] + 1) if busy else (0, len(seen.slots))
