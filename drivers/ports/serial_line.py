@@ -13,6 +13,7 @@ import fcntl
 import os
 import termios
 from collections.abc import Mapping
+from typing import cast
 
 import serial
 
@@ -86,7 +87,23 @@ def _open(url: PortUrl, path: str, settings: Mapping[str, object]) -> serial.Ser
     except OSError:
         line.close()
         raise PortHeld(f"{path}: another program has it open") from None
+    # With pyserial's VMIN 0 a read of a silent line gives b"", which is how an unplugged one looks.
+    attributes = termios.tcgetattr(line.fileno())
+    if not _took(attributes[2], settings):
+        line.close()
+        raise url.wrong(f"{path} does not take {frame} (a pseudo-terminal takes 8N1 only)")
+    attributes[6][termios.VMIN] = 1
+    termios.tcsetattr(line.fileno(), termios.TCSANOW, attributes)
     # An FTDI chip keeps bytes 16 ms otherwise. Only a wish: a pseudo-terminal and some adapters cannot.
     with contextlib.suppress(OSError, ValueError, NotImplementedError):
         line.set_low_latency_mode(True)
     return line
+
+
+def _took(control: int, settings: Mapping[str, object]) -> bool:
+    """Whether the line is set as asked: older C libraries and some adapters say yes and keep 8N1."""
+    sizes = {5: termios.CS5, 6: termios.CS6, 7: termios.CS7, 8: termios.CS8}
+    parity = bool(control & termios.PARENB)
+    return control & termios.CSIZE == sizes[cast(int, settings["bytesize"])] and parity == (
+        settings["parity"] != "N"
+    )
