@@ -26,7 +26,17 @@ from central_server.web.deps import Db, ReadDb, Viewer, keys_of, now_ms
 from central_server.web.tables import PAGE_ROWS, PAGE_ROWS_MAX
 from central_server.web.text import N_
 
-router = APIRouter(prefix="/api/members", tags=["members"])
+router = APIRouter(
+    prefix="/api/members",
+    tags=["members"],
+    responses={
+        400: {"description": "the request cannot be read"},
+        401: {"description": "nobody is signed in"},
+        403: {"description": "a right is missing"},
+        404: {"description": "there is no such member or card"},
+        409: {"description": "it belongs to somebody else, or has changed meanwhile"},
+    },
+)
 MemberId = Annotated[str, Path(pattern=r"^M[0-9A-Z]{12}$", description="M and twelve letters or digits")]
 Token = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="the token of a card")]
 Status = Literal["active", "archived", "merged", "erased", ""]

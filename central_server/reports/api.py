@@ -17,7 +17,16 @@ from central_server.stores import service as stores
 from central_server.web.deps import ReadDb, Viewer, needs, now_ms, options_of
 from central_server.web.text import N_, words
 
-router = APIRouter(prefix="/api/reports", tags=["reports"])
+router = APIRouter(
+    prefix="/api/reports",
+    tags=["reports"],
+    responses={
+        400: {"description": "the request cannot be read"},
+        401: {"description": "nobody is signed in"},
+        403: {"description": "a right is missing"},
+        404: {"description": "there is no such store"},
+    },
+)
 Reader = Annotated[Viewer, Depends(needs("overview.read"))]
 
 

@@ -15,7 +15,16 @@ from central_server.web.deps import ReadDb, Viewer, needs, now_ms, options_of
 from central_server.web.tables import PAGE_ROWS, PAGE_ROWS_MAX
 from central_server.web.text import N_
 
-router = APIRouter(prefix="/api/sales", tags=["sales"])
+router = APIRouter(
+    prefix="/api/sales",
+    tags=["sales"],
+    responses={
+        400: {"description": "the request cannot be read"},
+        401: {"description": "nobody is signed in"},
+        403: {"description": "a right is missing"},
+        404: {"description": "there is no such receipt"},
+    },
+)
 Reader = Annotated[Viewer, Depends(needs("sales.read"))]
 SaleId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Amount = Annotated[int | None, Query(ge=-(2**53), le=2**53, description="minor units")]

@@ -16,7 +16,16 @@ from central_server.traffic.view import view
 from central_server.web.deps import ReadDb, Viewer, needs, now_ms, options_of
 from central_server.web.text import N_
 
-router = APIRouter(prefix="/api/traffic", tags=["traffic"])
+router = APIRouter(
+    prefix="/api/traffic",
+    tags=["traffic"],
+    responses={
+        400: {"description": "the request cannot be read"},
+        401: {"description": "nobody is signed in"},
+        403: {"description": "a right is missing"},
+        404: {"description": "there is no such store"},
+    },
+)
 Reader = Annotated[Viewer, Depends(needs("traffic.read"))]
 
 
