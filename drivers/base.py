@@ -105,4 +105,4 @@ class Driver:
     options: type[Options]
     decoder: Callable[[Any], Decoder]  # given the checked options
     simulate: Simulate
-    port_defaults: dict[str, str] = field(default_factory=dict)  # URL parameters of its serial line: {"baud": "9600"}
+    port_defaults: dict[str, str] = field(default_factory=dict)  # of its serial line's URL: {"baud": "9600"}

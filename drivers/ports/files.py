@@ -79,7 +79,8 @@ def open_file(url: PortUrl) -> FilePort:
 def open_replay(url: PortUrl, clock: Clock) -> ReplayPort:
     """Raises BadPort, or PortGone when there is no such file."""
     url.only("speed")
-    return ReplayPort(url.text, _source(url), clock, url.number("speed", "1", 0.01, 100_000))
+    speed = url.number("speed", "1", 0.01, 100_000)
+    return ReplayPort(url.text, _source(url), clock, speed)
 
 
 def _source(url: PortUrl) -> BufferedReader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import cast
 
 from drivers.errors import PortGone, PortHeld
 from drivers.ports.base import READ_BYTES, WRITE_WAIT_S, PortUrl
@@ -126,8 +127,8 @@ class UdpPort(asyncio.DatagramProtocol):
         self._last: tuple[str, int] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._wire = transport
+        # In Python 3.11 asyncio's own transport does not descend from DatagramTransport.
+        self._wire = cast(asyncio.DatagramTransport, transport)
 
     @property
     def address(self) -> tuple[str, int]:

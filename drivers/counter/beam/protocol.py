@@ -29,6 +29,7 @@ from drivers.frames import Window
 
 EDGE_BYTES_MAX = 80  # the longest way to write one edge, with the indentation of pretty JSON
 JUNK_BYTES_MAX = 8  # before the first edge of a line; a line that starts with more is not ours
+RESTART_MS = 1000  # a board whose clock goes back has started again, which takes it about so long
 LINE_END_MS = 50  # an edge without a line end counts after this silence
 _CORE = re.compile(rb'([AB])(?:"\s{0,20},\s{0,20}([01])\s{0,20}\]|[ \t=:]{0,3}([01])[ \t]{0,8}[\r\n])')
 _BEFORE_JSON = re.compile(rb'\[\s{0,20}(\d{1,15})\s{0,20},\s{0,20}"$')
@@ -127,8 +128,10 @@ class BeamDecoder:
         if edge.t_ms is None:
             self._t_ms = max(self._t_ms, now_ms + self._lead_ms)
             return self._t_ms
-        if self._shift_ms is None or edge.t_ms + self._shift_ms < self._t_ms:
+        if self._shift_ms is None:
             self._shift_ms = max(now_ms, self._t_ms) - edge.t_ms
+        elif edge.t_ms + self._shift_ms < self._t_ms:
+            self._shift_ms = max(now_ms, self._t_ms + RESTART_MS) - edge.t_ms
         self._t_ms = edge.t_ms + self._shift_ms
         self._lead_ms = self._t_ms - now_ms
         return self._t_ms
