@@ -126,6 +126,11 @@ class _NoThread:
 def inline_sqlite(path: str, **options: Any) -> aiosqlite.Connection:
     """As `aiosqlite.connect`, without its thread; for SQLAlchemy give it as `async_creator_fn`."""
     connection = aiosqlite.Connection(lambda: sqlite3.connect(path, **options), iter_chunk_size=64)
+    make_inline(connection)
+    return connection
+
+
+def make_inline(connection: aiosqlite.Connection) -> None:
+    """Takes the thread from a connection that has not been opened yet."""
     connection._tx = _InlineQueue()  # type: ignore[assignment]
     connection._thread = _NoThread()  # type: ignore[assignment]
-    return connection
