@@ -32,6 +32,7 @@ from edge_agent.store.room import Disk, RealDisk
 from edge_agent.supervisor import DeviceWish, Hear, Listen, Supervisor
 from edge_agent.till import Till
 from edge_agent.uplink import Patience, Uplink
+from edge_agent.wedge import is_bank_card
 from sync.clock import SystemClock
 from sync.contract.clock import Clock
 from sync.link.base import Dialler
@@ -131,7 +132,7 @@ class Edge:
             now_ms=self.calendar.now_ms,
             random_bytes=world.random_bytes,
             country=settings.country,
-            payment_card=_payment_card,
+            payment_card=lambda number: is_bank_card(self.settings, number),
         )
         self.supervisor = Supervisor(
             till=self.till,
@@ -293,12 +294,3 @@ def _listener(clock: Clock) -> Listen:
             await port.close()
 
     return listen
-
-
-def _payment_card(number: str) -> bool:
-    """Whether a typed number looks like a bank card's: issuer range and check digit of ISO/IEC 7812."""
-    digits = number.replace(" ", "").replace("-", "")
-    if not (digits.isascii() and digits.isdigit() and 13 <= len(digits) <= 19 and digits[0] in "23456"):
-        return False
-    doubled = [int(d) * (1 + odd % 2) for odd, d in enumerate(reversed(digits))]
-    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0

@@ -15,14 +15,12 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from drivers.base import Decoder
-from drivers.registry import driver
 from edge_agent.app import Edge
 from edge_agent.health import NotifyFailed, notify
+from edge_agent.wedge import wedge_decoder
 
 log = logging.getLogger(__name__)
 
-WEDGE_DRIVER = "cardreader.magstripe"  # a keyboard-wedge reader types what this one says on a serial line
 PAGES_STOP_S = 1  # open pages hold a stream that never ends by itself
 _BACKLOG = 64
 
@@ -121,17 +119,12 @@ async def open_pages(edge: Edge) -> Pages | None:
         till=edge.till,
         status=edge.status,
         metrics=edge.metrics,
-        wedge=_wedge,
+        wedge=lambda: wedge_decoder(edge.settings),
         lang=edge.settings.language,
         token=secrets.token_urlsafe(16),
         hosts=hosts,
     )
     return _start(app, sock)
-
-
-def _wedge() -> Decoder:
-    kind = driver(WEDGE_DRIVER)
-    return kind.decoder(kind.options())
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -18,6 +18,7 @@ from edge_agent.store.outbox import Outbox
 from edge_agent.tally import Tally
 from edge_agent.till import Till
 from sync.contract.events import CardRefused, DeviceState, Event, MemberJoined, SaleCompleted
+from sync.contract.fitting import fitted
 from sync.contract.questions import Answer, CardShown, PhoneGiven
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Session:
                 else:
                     events.append(event)
             else:
-                events.append(self._ours(what))
+                events.append(fitted(self._ours(what)))
         if events:
             self._tally.heard(len(events))
             await self._record(events)
@@ -100,10 +101,14 @@ class Session:
                 await asyncio.sleep(FULL_RETRY_S)
             except EventTooLarge:
                 self._tally.problem("too_large")
-                if len(events) == 1:
+                if len(events) > 1:
+                    for each in events:
+                        await self._record([each])
                     return
-                for each in events:
-                    await self._record([each])
-                return
+                sale = events[0]
+                if not isinstance(sale, SaleCompleted) or not sale.lines:
+                    return
+                # What was taken and how it was paid is right without the last of a thousand lines.
+                events = [msgspec.structs.replace(sale, lines=sale.lines[: len(sale.lines) // 2])]
             else:
                 return

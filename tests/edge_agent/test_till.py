@@ -17,7 +17,7 @@ from edge_agent.session import Session
 from edge_agent.store.replica import Replica
 from edge_agent.tally import Tally
 from edge_agent.till import CARD_STAYS_MS, JoinRefused, Till, birthday_near
-from sync.contract.events import CardPresented, CardRefused, MemberJoined, Passed, SaleCompleted
+from sync.contract.events import CardPresented, CardRefused, MemberJoined, Passed, SaleCompleted, SaleLine
 from sync.contract.ids import Lane
 from sync.contract.message import Envelope, Words, decode_batch
 from sync.contract.questions import CardShown, MemberKnown, NobodyKnown, PhoneGiven
@@ -246,3 +246,15 @@ class TestWords:
 )
 def test_a_birthday_is_near_within_three_days(birthday: str, near: bool) -> None:
     assert birthday_near(birthday, 1_700_000_000_000) is near  # 2023-11-14
+
+
+async def test_a_receipt_too_long_for_a_message_keeps_its_total_and_its_first_lines(shop: Shop) -> None:
+    lines = tuple(SaleLine(f"{n:03d} " + "a very long name " * 20, 100) for n in range(1000))
+    sale = SaleCompleted(till="1", receipt="9", currency="CNY", total_minor=100_000, lines=lines)
+    session, tally = shop.session("receipts")
+    await session.hear([Heard(0, sale)])
+    (recorded,) = await shop.recorded()
+    assert (recorded.total_minor, recorded.receipt) == (100_000, "9")
+    assert recorded.lines == lines[: len(recorded.lines)]
+    assert len(recorded.lines) > 50
+    assert tally.last_problem == "too_large"

@@ -10,10 +10,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from config.edge import EdgeSettings
-from drivers.registry import driver
 from edge_agent.app import Edge, World
 from edge_agent.identity import Identity
 from edge_agent.web.app import build
+from edge_agent.wedge import wedge_decoder
 from sync.contract.message import Words
 from sync.contract.questions import Visit
 from sync.contract.tokens import card_token, phone_token
@@ -63,12 +63,11 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
 
 @pytest.fixture
 async def browser(edge: Edge) -> AsyncIterator[httpx.AsyncClient]:
-    magstripe = driver("cardreader.magstripe")
     app = build(
         till=edge.till,
         status=edge.status,
         metrics=edge.metrics,
-        wedge=lambda: magstripe.decoder(magstripe.options()),
+        wedge=lambda: wedge_decoder(edge.settings),
         lang="en",
         token=TOKEN,
     )

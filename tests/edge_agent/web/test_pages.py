@@ -69,6 +69,16 @@ async def test_who_joins_is_known_at_once_and_lies_on_the_disk_only_sealed(
         assert b"13900000002" not in path.read_bytes()
 
 
+async def test_our_own_card_joins_though_it_looks_like_a_banks_and_a_banks_does_not(
+    browser: httpx.AsyncClient,
+):
+    joiner = {"till": "1", "name": "A", "phone": "13900000004", "consent": True}
+    refused = await browser.post("/till/join", json=joiner | {"card": BANK_CARD})
+    taken = await browser.post("/till/join", json=joiner | {"card": "6287019900000036"})
+    assert (refused.status_code, taken.status_code) == (422, 204)
+    assert "bank card" in refused.text
+
+
 async def test_nobody_joins_without_agreeing(browser: httpx.AsyncClient):
     answer = await browser.post("/till/join", json={"till": "1", "name": "A", "phone": "13900000003"})
     assert (answer.status_code, answer.text) == (422, "The customer must agree first.")
