@@ -8,8 +8,6 @@ must be seen, not made to fit.
 from __future__ import annotations
 
 import typing
-from collections.abc import Hashable
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -38,9 +36,17 @@ def _fitted(struct: Any) -> Any:
     return msgspec.structs.replace(struct, **changes) if changes else struct
 
 
-@lru_cache(maxsize=64)  # as many as there are classes of events and their parts
-def _limits(kind: Hashable) -> _Limits:
+_LIMITS: dict[type, _Limits] = {}  # by class; there are as many as classes of events and their parts
+
+
+def _limits(kind: type) -> _Limits:
     """(field, longest, class of its entries) for every text and list of `kind` that has a limit."""
+    if kind not in _LIMITS:
+        _LIMITS[kind] = _read_limits(kind)
+    return _LIMITS[kind]
+
+
+def _read_limits(kind: type) -> _Limits:
     found = []
     for name, annotation in typing.get_type_hints(kind, include_extras=True).items():
         metas = [meta for meta in getattr(annotation, "__metadata__", ()) if isinstance(meta, msgspec.Meta)]
