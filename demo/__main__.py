@@ -100,7 +100,7 @@ class Demo:
         central = start_central(self._places)
         await central.ready(f"{self._places.central_url}/readyz")
         enrol_edge(self._places, code)
-        shop = Shop(self._places.folder, seed=self._seed, speed=12.0 if self._once else 2.0)
+        shop = Shop(self._places.folder, seed=self._seed, speed=25.0 if self._once else 2.0)
         edge = None
         try:
             shop.open()
