@@ -48,6 +48,8 @@ class Patience:
     publish_timeout_s: float = (
         25.0  # 1.5 x keepalive and a little: the wire takes nothing more, so it is dead
     )
+    # A centre that was started anew, or gave us up while nothing came, knows by this alone where we are.
+    here_every_s: float = 60.0
 
 
 class Uplink:
@@ -141,7 +143,8 @@ class _Talk:
         self._greet_waits = full_jitter_s(uplink._chance, GREET_FIRST_S, GREET_MOST_S)
         self._asked_ms = 0  # when the last `Here` was sent
         self._unanswered = 0  # how many of them; two questions and one answer do not tell the time
-        self._say_here = False  # tell the centre which words we have
+        self._say_here = False  # tell the centre which words we have …
+        self._here_due_ms = self._now()  # … or do so anyway by then
         self._progress_ms = dict.fromkeys(Lane, self._now())
 
     def _now(self) -> int:
@@ -154,8 +157,8 @@ class _Talk:
         while True:
             self._wake.clear()
             await self._look_for_stuck()
-            if self._say_here:
-                self._say_here = False
+            if self._say_here or (self.flight is not None and self._now() >= self._here_due_ms):
+                self._said_here()
                 await self._publish(here(self._up._store), encode(self._up._downlink.here(greet=False)))
             self._give_up_waiting()
             await self._greet()
@@ -178,9 +181,14 @@ class _Talk:
             return
         self._asked_ms = self._now()
         self._unanswered += 1
+        self._said_here()
         # Full jitter may say 0; a hello needs the time of a round trip.
         self._greet_at_ms = self._now() + int(1000 * (GREET_FIRST_S + next(self._greet_waits)))
         await self._publish(here(self._up._store), encode(self._up._downlink.here(greet=True)))
+
+    def _said_here(self) -> None:
+        self._say_here = False
+        self._here_due_ms = self._now() + int(self._up._patience.here_every_s * 1000)
 
     def _give_up_waiting(self) -> None:
         """A receipt has not come in time: the centre is greeted again, and its marks say where to go on."""
@@ -201,7 +209,7 @@ class _Talk:
 
     async def _sleep(self) -> None:
         """Until something grew, came, or is due."""
-        due = [self._greet_at_ms]
+        due = [self._greet_at_ms if self.flight is None else min(self._greet_at_ms, self._here_due_ms)]
         oldest = self.flight.oldest_ms() if self.flight else None
         if oldest is not None:
             due.append(oldest + int(self._up._patience.receipt_timeout_s * 1000))

@@ -118,6 +118,8 @@ class Publisher:
             sent = 0
             for store, told in list(self._stores.items()):
                 for feed, at in told.items():
+                    if feed not in lasts:
+                        continue  # it spoke while we asked: the next round has it
                     if at.has > lasts[feed]:
                         sent += await self._raise(feed, at.has)
                     elif at.sent < lasts[feed] and len(at.ends) < WINDOW:

@@ -253,3 +253,13 @@ async def test_a_restored_centre_is_sent_what_it_lost(
         centre.pull()
         await until(lambda: centre.marks["count"] == 5_000)
     assert centre.events == [Passed(device="door", inward=n) for n in range(5_000)]
+
+
+async def test_a_centre_begun_anew_learns_again_and_again_which_words_we_have(
+    open_store: Any, centre: SmallCentre, until: Any
+) -> None:
+    async with open_store(Patience(here_every_s=0.02)) as store:
+        await until(lambda: store.uplink.greeted)
+        before = len(centre.heres)
+        await until(lambda: len(centre.heres) > before + 2)
+    assert not any(here.greet for here in centre.heres[before + 1 :])

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.db import Database
+from central_server.downlink import publisher
 from central_server.downlink.feed import tell, tell_many
 from central_server.downlink.publisher import ANSWER_TIMEOUT_MS, STORES_MAX, TRIES_MAX, WINDOW, Publisher
 from sync.contract.message import PAYLOAD_MAX_BYTES, Hello, Here, Words, decode_down
@@ -212,3 +216,19 @@ async def test_only_so_many_stores_are_followed(town: Town) -> None:
     for n in range(STORES_MAX + 5):
         await town.publisher.here(f"s{n}", Here(EPOCH, greet=False), True)
     assert len(town.publisher._stores) == STORES_MAX
+
+
+async def test_a_store_that_speaks_while_feeds_are_looked_up_waits_for_the_next_round(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up = publisher.last_numbers
+
+    async def slow(session: AsyncSession, feeds: Iterable[str]) -> dict[str, int]:
+        lasts = await looked_up(session, feeds)
+        if "other" not in town.publisher._stores:
+            await town.publisher.here("other", Here(EPOCH, greet=False), True)
+        return lasts
+
+    monkeypatch.setattr(publisher, "last_numbers", slow)
+    await town.says_here()
+    await town.publisher.publish()
