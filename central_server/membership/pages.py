@@ -32,7 +32,7 @@ from central_server.web.deps import Db, ReadDb, Viewer, database_of, keys_of, no
 from central_server.web.formats import in_zone
 from central_server.web.forms import Filled, filled
 from central_server.web.render import page
-from central_server.web.tables import csv_response, page_of, query_with, rows_wanted
+from central_server.web.tables import Page, csv_response, query_with, rows_wanted
 from central_server.web.text import N_, words
 
 router = APIRouter(include_in_schema=False)
@@ -97,9 +97,7 @@ async def members(
         country=country_of(request),
     )
     counts = await service.counts(db)
-    shown = page_of(
-        [seen(one, viewer) for one in found], wanted, cursor, counts.get(chosen) if not q else None
-    )
+    shown = Page([seen(one, viewer) for one in found], cursor, counts.get(chosen) if not q else None)
     return page(
         request,
         viewer,

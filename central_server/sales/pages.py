@@ -17,7 +17,7 @@ from central_server.web.deps import ReadDb, Viewer, keys_of, needs, options_of
 from central_server.web.formats import in_zone
 from central_server.web.forms import Filled
 from central_server.web.render import page
-from central_server.web.tables import csv_response, page_of, query_with, rows_wanted
+from central_server.web.tables import Page, csv_response, query_with, rows_wanted
 from central_server.web.text import N_, words
 from sync.contract.errors import BadId
 from sync.contract.money import format_minor, parse_minor
@@ -52,7 +52,7 @@ async def sales(
         request,
         viewer,
         "sales/list.html",
-        sales=page_of(found, count, cursor),
+        sales=Page(found, cursor),
         next_href=query_with(request.query_params, after=cursor) if cursor else "",
         totals=await service.totals(db, wanted),
         choice=choice,

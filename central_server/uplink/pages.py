@@ -12,7 +12,7 @@ from central_server.uplink import aside
 from central_server.uplink.api import ID_MAX, AsideId, Reader, Writer, handlers_of, seen_by
 from central_server.web.deps import Db, ReadDb, database_of, now_ms
 from central_server.web.render import page
-from central_server.web.tables import PAGE_ROWS, page_of, query_with
+from central_server.web.tables import PAGE_ROWS, Page, query_with
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,7 +25,7 @@ async def aside_page(
     found = await aside.waiting(db, after_id=after, limit=PAGE_ROWS + 1)
     seen = [each for each in found if viewer.may_see(each.event.store)]
     cursor = str(found[PAGE_ROWS - 1].id) if len(found) > PAGE_ROWS else None
-    rows = page_of(seen[:PAGE_ROWS], PAGE_ROWS, None, await aside.waiting_count(db))
+    rows = Page(seen[:PAGE_ROWS], cursor, await aside.waiting_count(db))
     href = query_with(request.query_params, after=cursor) if cursor else ""
     return page(request, viewer, "uplink/aside.html", rows=rows, next_href=href)
 
