@@ -1,4 +1,8 @@
-"""Write the generated pages anew, or with --check say which are stale (exit status 1)."""
+"""Write the generated pages anew, or with --check say which are stale (exit status 1).
+
+Generated: docs/events.md, settings.md and devices.md, config/schema/*.json, and the options table in every
+driver's README.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +14,26 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pages() -> dict[str, Callable[[], str]]:
-    """Where each generated file stands, and what writes it."""
+    """Where each generated file stands, from the root of the tree, and what writes it."""
     from config.central import CentralSettings
     from config.edge import EdgeSettings
     from config.manual import settings_manual
     from config.schema import schema_text
-    from drivers.manual import devices_manual, readmes
+    from drivers.manual import devices_manual, fresh_readme, own_names, readme_path
+    from drivers.registry import driver
     from sync.contract.manual import events_manual
 
+    readmes = {
+        str(readme_path(name).relative_to(ROOT)): lambda name=name: fresh_readme(driver(name))
+        for name in own_names()
+    }
     return {
         "docs/events.md": events_manual,
         "docs/settings.md": settings_manual,
         "docs/devices.md": devices_manual,
         "config/schema/edge.schema.json": lambda: schema_text(EdgeSettings),
         "config/schema/central.schema.json": lambda: schema_text(CentralSettings),
-        **readmes(),
+        **readmes,
     }
 
 
