@@ -14,16 +14,18 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from itertools import chain
 from typing import Any, ClassVar, TypeVar
 
+import aiosqlite
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.base import SQLiteTypeCompiler
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
 from sync.link.base import full_jitter_s
@@ -246,21 +248,47 @@ async def _bulk(session: AsyncSession, bulk: _Bulk, rows: Sequence[tuple[Any, ..
     rows = bulk.bound(rows)
     head = f"INSERT INTO {bulk.name} ({bulk.columns}) "
     if bulk.dialect.name == "sqlite":
-        inserted = 0
-        most = _SQLITE_PARAMETERS_MAX // bulk.width
-        one = f"({', '.join('?' * bulk.width)})"
-        for at in range(0, len(rows), most):
-            part = rows[at : at + most]
-            statement = f"{head}VALUES {', '.join([one] * len(part))}{conflict}"
-            done = await connection.exec_driver_sql(statement, tuple(chain.from_iterable(part)))
-            inserted += done.rowcount
-        return inserted
+        return await _insert_in_one_hop(connection, bulk, head, list(chain.from_iterable(rows)), conflict)
     arrays = ", ".join(f"${n}::{type_}[]" for n, type_ in enumerate(bulk.types, 1))
     statement = f"{head}SELECT * FROM unnest({arrays}){conflict}"  # noqa: S608 (names from our own tables)
     done = await connection.exec_driver_sql(
         statement, tuple(list(column) for column in zip(*rows, strict=True))
     )
     return done.rowcount
+
+
+async def _insert_in_one_hop(
+    connection: AsyncConnection, bulk: _Bulk, head: str, values: list[Any], conflict: str
+) -> int:
+    """Insert rows laid end to end, in statements of 2^n rows, so that SQLite knows each statement already.
+
+    All of them are one hop to the driver's thread: a hop there and back costs 100 µs, and as much again to
+    get the interpreter's lock while the loop is busy.
+    """
+    width = bulk.width
+    one = f"({', '.join('?' * width)})"
+
+    def insert(driver: sqlite3.Connection) -> int:
+        inserted = at = 0
+        left = len(values) // width
+        size = 1 << (_SQLITE_PARAMETERS_MAX // width).bit_length() - 1
+        while left:
+            while size > left:
+                size //= 2
+            statement = f"{head}VALUES {', '.join([one] * size)}{conflict}"
+            inserted += driver.execute(statement, values[at : at + size * width]).rowcount
+            at += size * width
+            left -= size
+        return inserted
+
+    raw = await connection.get_raw_connection()
+    line = raw.driver_connection
+    assert isinstance(line, aiosqlite.Connection)
+    try:
+        result: int = await line._execute(insert, line._conn)  # type: ignore[no-untyped-call]
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(head, None, error, sqlite3.Error, dialect=bulk.dialect) from error
+    return result
 
 
 class _StrictTypes(SQLiteTypeCompiler):

@@ -19,7 +19,7 @@ SPARK_DAYS = 14
 
 @dataclass(frozen=True)
 class Tile:
-    """One figure of the whole choice, against the same weekdays before, and its last fortnight."""
+    """One figure of the whole choice, against the same weekdays before, and its last 14 whole days."""
 
     metric: Metric
     value: float | None
@@ -64,7 +64,7 @@ class Overview:
 async def overview(session: AsyncSession, choice: Choice, *, sort: str = "-revenue", now_ms: int) -> Overview:
     """Read what `choice` says. `sort` is a metric's id, with - in front for the largest first."""
     back_days = -(-choice.days // 7) * 7
-    first = min(choice.first - timedelta(days=back_days), choice.last - timedelta(days=SPARK_DAYS - 1))
+    first = min(choice.first - timedelta(days=back_days), choice.last - timedelta(days=SPARK_DAYS))
     cells = await load(session, choice, first=first)
     covered = await coverage(session, choice, now_ms=now_ms)
     days = set(day_numbers(choice.first, choice.last))
@@ -79,7 +79,9 @@ async def overview(session: AsyncSession, choice: Choice, *, sort: str = "-reven
     fair_then = cells.by(0, lambda key: key[1] in then and is_over((key[0], then[key[1]], key[2])))
     now_sum, then_sum = _sum(fair_now.values()), _sum(fair_then.values())
     sparks = cells.by(1, lambda key: True)
-    fortnight = day_numbers(choice.last - timedelta(days=SPARK_DAYS - 1), choice.last)
+    # A day that is not over would end every line with a fall.
+    last = choice.last - timedelta(days=1) if choice.last >= choice.today else choice.last
+    fortnight = day_numbers(last - timedelta(days=SPARK_DAYS - 1), last)
     tiles = [
         Tile(
             metric,

@@ -31,7 +31,8 @@ class Slot:
     unsure: int = 0
     untimed: int = 0
     coverage: float = 1.0
-    to_come: bool = False  # not over anywhere: no figure yet, rather than none
+    to_come: bool = False  # has begun nowhere: no figure yet, rather than none
+    over: bool = True  # everywhere: only such a slot is held against another
 
     def label(self, *, with_day: bool, whole_day: bool) -> str:
         """``09:15``, ``11-22 09:15`` or ``2026-11-22``."""
@@ -70,7 +71,9 @@ def row_of(
             slot.unsure += quarter.unsure
             slot.untimed += quarter.untimed
     for slot in slots.values():
-        slot.to_come = all(_begins(calendar, slot) > now_ms for calendar in calendars.values())
+        begins = [_begins(calendar, slot) for calendar in calendars.values()]
+        slot.to_come = all(begin_ms > now_ms for begin_ms in begins)
+        slot.over = all(begin_ms + step * 60_000 <= now_ms for begin_ms in begins)
     return list(slots.values())
 
 

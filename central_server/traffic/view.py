@@ -45,15 +45,11 @@ class View:
         return sum(slot.untimed for slot in self.slots)
 
     @property
-    def before_so_far(self) -> int:
-        """Who came before in the slots that have begun by now: half a day is held against half a day."""
-        pairs = zip(self.slots, self.before, strict=True)
-        return sum(then.inward for now, then in pairs if not now.to_come)
-
-    @property
     def change(self) -> float | None:
-        """By which part more came than before; None when nobody did."""
-        return self.inward / self.before_so_far - 1 if self.before_so_far else None
+        """By which part more came than before, half a day held against half a day; None when nobody did."""
+        over = [(now, then) for now, then in zip(self.slots, self.before, strict=True) if now.over]
+        before = sum(then.inward for _, then in over)
+        return sum(now.inward for now, _ in over) / before - 1 if before else None
 
     def labels(self) -> list[str]:
         """The slots' names."""

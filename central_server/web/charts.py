@@ -66,7 +66,7 @@ def bar_line_chart(
         "color": list(COLOURS),
         # The HTML tooltip writes style attributes, which our content policy forbids.
         "tooltip": {"trigger": "axis", "renderMode": "richText", "confine": True},
-        "legend": {"top": 0, "type": "scroll"},
+        "legend": {"top": 0, "type": "scroll", "itemWidth": 18, "itemHeight": 10, "itemGap": 18},
         "grid": {"left": 8, "right": 8, "bottom": 4, "top": 40, "outerBoundsMode": "same"},
         "xAxis": {"type": "category", "data": list(categories)},
         "yAxis": [_axis(left), _axis(right, quiet=True)] if right else [_axis(left)],
@@ -130,7 +130,7 @@ def sparkline(values: Sequence[float | None], label: str, width: int = 120, heig
         drawing = True
     return Markup(
         '<svg class="sparkline" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-        ' role="img" aria-label="{label}"><path d="{path}"/></svg>'
+        ' preserveAspectRatio="none" role="img" aria-label="{label}"><path d="{path}"/></svg>'
     ).format(width=width, height=height, label=label, path="".join(path))
 
 
@@ -144,7 +144,9 @@ def _check(categories: Sequence[str], series: Sequence[Series]) -> None:
 
 def _axis(series: Sequence[Series], *, quiet: bool = False) -> dict[str, Any]:
     units = {one.unit for one in series if one.unit}
+    whole = all(isinstance(value, int) for one in series for value in one.values if value is not None)
     return {
+        "minInterval": 1 if whole else 0,  # there is no half visitor
         "type": "value",
         "name": units.pop() if len(units) == 1 else "",
         "splitLine": {"show": not quiet},
@@ -157,10 +159,9 @@ def _drawn(one: Series, kind: str, stacked: bool) -> dict[str, Any]:
         drawn["yAxisIndex"] = 1
     if kind == "bar":
         drawn["barMaxWidth"] = 28
-        if stacked:
-            drawn["stack"] = "all"
+        drawn |= {"stack": "all"} if stacked else {"itemStyle": {"borderRadius": [3, 3, 0, 0]}}
     else:
         drawn |= {"showSymbol": False, "connectNulls": False}
         if one.dashed:
-            drawn["lineStyle"] = {"type": "dashed"}
+            drawn |= {"lineStyle": {"type": "dashed", "width": 1.5}, "itemStyle": {"opacity": 0.85}}
     return drawn

@@ -16,6 +16,7 @@ from sync.contract.money import format_minor
 
 _SIGNS: Final = {"CNY": "¥", "JPY": "¥", "EUR": "€", "GBP": "£", "USD": "$"}
 NOTHING: Final = "–"
+_CHANGE_MAX: Final = 9.0
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 60 * _MINUTE_MS
 _DAY_MS: Final = 24 * _HOUR_MS
@@ -36,13 +37,15 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """``percent(0.1234) == "12.3 %"``; a dash for nothing."""
-    return NOTHING if share is None else f"{share * 100:,.{digits}f} %"
+    """``percent(0.1234) == "12.3%"``; a dash for nothing."""
+    return NOTHING if share is None else f"{share * 100:,.{digits}f}%"
 
 
 def change(share: float | None, digits: int = 1) -> str:
-    """A change as ``+4.2 %`` or ``-3.0 %``."""
-    return NOTHING if share is None else f"{share * 100:+,.{digits}f} %"
+    """A change as ``+4.2%`` or ``-3.0%``; from tenfold on the figure before says nothing, and nor do we."""
+    if share is None:
+        return NOTHING
+    return ">+900%" if share > _CHANGE_MAX else f"{share * 100:+,.{digits}f}%"
 
 
 def in_zone(wall_ms: int, timezone: str) -> datetime:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from central_server.calendar import QUARTER_MS
+from central_server.calendar import HOUR_MS, QUARTER_MS, Calendar
 from central_server.facts import Fact
 from central_server.traffic.coverage import covered
 from central_server.traffic.occupancy import occupancy
+from central_server.traffic.reading import Quarter
+from central_server.traffic.series import row_of
+from central_server.traffic.view import View
 from central_server.traffic.tally import PEOPLE_MAX, recount, tally
 from sync.contract.clock import Stamp
 from sync.contract.events import Passed
@@ -100,3 +105,22 @@ spans = st.tuples(st.integers(0, 100), st.integers(0, 100)).map(sorted).map(tupl
 def test_coverage_counts_each_moment_once(outages: list[tuple[int, int]]) -> None:
     blind = {moment for start, end in outages for moment in range(start, end)} & set(range(20, 80))
     assert covered({"a": outages}, ["a"], (20, 80)) == pytest.approx(1 - len(blind) / 60)
+
+
+def test_the_hour_that_runs_is_shown_but_not_held_against_a_whole_one() -> None:
+    calendar = Calendar(ZoneInfo("UTC"))
+    today, week_ago = date(2026, 11, 22), date(2026, 11, 15)
+    noon_ms = calendar.bounds(today)[0] + 12 * HOUR_MS
+    before_ms = noon_ms - 7 * 24 * HOUR_MS
+    now = [Quarter("s1", noon_ms - HOUR_MS, "door", 30, 0, 0, 0), Quarter("s1", noon_ms, "door", 1, 0, 0, 0)]
+    before = [
+        Quarter("s1", before_ms - HOUR_MS, "door", 20, 0, 0, 0),
+        Quarter("s1", before_ms, "door", 100, 0, 0, 0),
+    ]
+    rows = [
+        row_of(quarters, {"s1": calendar}, [day], "hour", noon_ms + QUARTER_MS)
+        for quarters, day in ((now, today), (before, week_ago))
+    ]
+    seen = View(rows[0], rows[1], 7, "hour", {}, 1.0, 0, None)
+    assert seen.inward == 31
+    assert seen.change == pytest.approx(0.5)

@@ -88,9 +88,9 @@ def test_amounts_and_numbers_are_written_for_people() -> None:
     ]
     assert [number(1234.5, 1), percent(0.1234), change(0.05), change(-0.5, 0), number(None)] == [
         "1,234.5",
-        "12.3 %",
-        "+5.0 %",
-        "-50 %",
+        "12.3%",
+        "+5.0%",
+        "-50%",
         "–",
     ]
 
