@@ -10,10 +10,12 @@ import asyncio
 import contextlib
 import hashlib
 import random
+import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -42,9 +44,10 @@ from sync.contract.told import MemberGone, MemberTold
 from sync.link.base import Message
 from sync.link.memory import MemoryBroker, MemoryConnection
 from tests.corridor.disks import CentreTrouble, SimDisk, SimLine, connect_centre, copy_database, put_back
-from tests.corridor.simloop import SimClock
+from tests.corridor.simloop import SimClock, run_simulated
 
 ASKED, ACCEPTED, REFUSED, UNDONE = "asked", "accepted", "refused", "undone"
+CENTRE_FILE = "centre.db"
 CARDS = 30  # that customers of the chain carry
 KEYS = Keys.fresh(random.Random(0).randbytes)
 Key = tuple[str, int, bytes]  # boot, monotonic ms, body: no two events of a box have the same
@@ -88,7 +91,7 @@ class TracedBroker(MemoryBroker):
     def route(self, sender: MemoryConnection, message: Message) -> None:
         now = asyncio.get_running_loop().time()
         self._trace.messages += 1
-        self._trace.note(f"{now:.6f}", sender.login, message.topic, hashlib.md5(message.payload).hexdigest())
+        self._trace.note(f"{now:.6f}", sender.login, message.topic, crc32(message.payload))
         if sender.login == "centre":
             told = decode_down(message.payload)
             if isinstance(told, Received):
@@ -273,7 +276,7 @@ class CentreBox:
     def __init__(self, folder: Path, seed: str, broker: MemoryBroker, trace: Trace) -> None:
         self.broker, self.trace = broker, trace
         self.folder = folder
-        self.path = folder / "centre.db"
+        self.path = folder / CENTRE_FILE
         self.chance = random.Random(f"{seed} centre")
         self.clock = SimClock(asyncio.get_running_loop())
         self.trouble = CentreTrouble(random.Random(f"{seed} trouble"))
@@ -293,15 +296,6 @@ class CentreBox:
             chance=random.Random(self.chance.randbytes(8)),
             async_creator=lambda: connect_centre(self.path, self.trouble),
         )
-
-    async def make(self, names: Sequence[str]) -> None:
-        """An empty database with these stores."""
-        database = self.open_database()
-        await database.create_all()
-        async with database.transaction() as session:
-            for name in names:
-                await stores.add_store(session, COMMAND, stores.NewStore(name, name), now_ms=1)
-        await database.close()
 
     async def start(self) -> None:
         centre = Centre(
@@ -386,6 +380,30 @@ class CentreBox:
         from central_server.membership.models import Member
 
         return await session.scalar(sa.select(Member.id).where(Member.id == member)) is not None
+
+
+def empty_centre(names: Sequence[str]) -> bytes:
+    """The file of a centre with these stores and nothing else; made once in a process."""
+    known = _made.get(tuple(names))
+    if known is None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / CENTRE_FILE
+            run_simulated(lambda: _make_centre(path, names))
+            known = _made[tuple(names)] = path.read_bytes()
+    return known
+
+
+async def _make_centre(path: Path, names: Sequence[str]) -> None:
+    trouble = CentreTrouble(random.Random(0))
+    database = Database(f"sqlite:///{path}", async_creator=lambda: connect_centre(path, trouble))
+    await database.create_all()
+    async with database.transaction() as session:
+        for name in names:
+            await stores.add_store(session, COMMAND, stores.NewStore(name, name), now_ms=1)
+    await database.close()  # the last to leave folds the log into the file
+
+
+_made: dict[tuple[str, ...], bytes] = {}
 
 
 def _mark(said: Sequence[Said], state: str) -> None:

@@ -196,15 +196,15 @@ def effects(centre: Path, store: str, seen: list[Seen]) -> Iterator[str]:
         ).fetchall()
         if {(device, line): [i, o] for device, line, i, o in passed} != people:
             yield f"traffic differs: {sum(row[2] for row in passed)} people came in, not {_inward(people)}"
-        for table, column, kinds in (
-            ("traffic_loss", "id", (Dropped,)),
-            ("card_swipe", "id", (CardPresented,)),
-            ("store_happening", "key", (Alarm, DeviceState)),
+        for query, kinds in (
+            ("SELECT id FROM traffic_loss WHERE store = ?", Dropped),
+            ("SELECT id FROM card_swipe WHERE store = ?", CardPresented),
+            ("SELECT key FROM store_happening WHERE store = ?", Alarm | DeviceState),
         ):
-            found = sql.execute(f"SELECT {column} FROM {table} WHERE store = ?", (store,)).fetchall()
+            found = sql.execute(query, (store,)).fetchall()
             wanted = [(each.fact,) for each in seen if isinstance(each.event, kinds)]
             if sorted(found) != sorted(wanted):
-                yield f"{table}: {len(found)} rows for {len(wanted)} events"
+                yield f"{len(found)} rows for {len(wanted)} events: {query}"
 
 
 def set_aside(centre: Path) -> Iterator[str]:

@@ -3,9 +3,9 @@
     found = WorldRun(7, folder).run()        found.violations is empty, or there is a bug
     ./run bench world --seed 7               the same run, told in words
 
-For some minutes of simulated time stores sell and head office works while lines, broker, boxes, disks and clocks
-do what the seed says. Then all is healed, and what everybody waits for must come: every event that a box
-accepted has had its effect at the centre once, in its lane's order; every store knows what it was told.
+For some minutes of simulated time stores sell and head office works while lines, broker, boxes, disks and
+clocks do what the seed says. Then all is healed, and what everybody waits for must come: every event that a
+box accepted has had its effect at the centre once, in its lane's order; every store knows what it was told.
 """
 
 from __future__ import annotations
@@ -17,17 +17,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from central_server.modules import load_models
-from sync.contract.events import CardPresented, Event, Passed, SaleCompleted, SaleLine, Tender
+from sync.contract.events import CardPresented, Dropped, Event, Passed, SaleCompleted, SaleLine, Tender
 from sync.contract.ids import Lane
 from sync.contract.message import Received
 from sync.link.memory import Faults
 from tests.corridor import truth
-from tests.corridor.boxes import CARDS, CentreBox, StoreBox, Trace, TracedBroker, card_of
+from tests.corridor.boxes import (
+    CARDS,
+    CENTRE_FILE,
+    CentreBox,
+    StoreBox,
+    Trace,
+    TracedBroker,
+    card_of,
+    empty_centre,
+)
 from tests.corridor.disks import copy_database, put_back
 from tests.corridor.simloop import run_simulated
 
 HEAL_LIMIT_S = 3 * 3600.0  # after healing, everything must have arrived by then
 LOOK_S = 2.0
+TROUBLE_EVERY_S = 35.0  # of each kind
+TROUBLE_LASTS_S = 15.0  # on average; the next of the same kind comes after it
 YEAR_MS = 365 * 86_400_000
 TROUBLES = (
     "loss",
@@ -67,7 +78,7 @@ class Plan:
         troubles = {each for each in TROUBLES if chance.random() < 0.4}
         if seed % 3 == 0:
             troubles.add(RESTORED if seed % 2 else PUT_BACK)
-        return cls(seed, chance.choice((1, 1, 2, 3)), chance.choice((240.0, 420.0)), frozenset(troubles))
+        return cls(seed, chance.choice((1, 1, 1, 2, 3)), chance.choice((60.0, 120.0)), frozenset(troubles))
 
 
 @dataclass
@@ -77,6 +88,7 @@ class Found:
     seed: int
     violations: list[str] = field(default_factory=list)
     events: int = 0
+    dropped: int = 0  # of them, by a full disk
     messages: int = 0
     crashes: int = 0
     simulated_s: float = 0.0
@@ -96,24 +108,25 @@ class WorldRun:
         self._healing = False
         self._restored = False
         self._was_full = False
+        self._centre_ahead_ms = 0
 
     def run(self) -> Found:
         load_models()
-        run_simulated(self._main)
+        names = [f"shop-{n + 1}" for n in range(self.plan.stores)]
+        (self.folder / CENTRE_FILE).write_bytes(empty_centre(names))
+        run_simulated(lambda: self._main(names))
         self.found.messages, self.found.trace = self.trace.messages, self.trace.digest
         self.found.lines = self.trace.lines or []
         return self.found
 
     # ── the story ───────────────────────────────────────────────────────────────────────────────────────
 
-    async def _main(self) -> None:
+    async def _main(self, names: list[str]) -> None:
         seed = str(self.plan.seed)
         self._loop = asyncio.get_running_loop()
         self._chance = random.Random(f"{seed} trouble")
         self._broker = TracedBroker(random.Random(f"{seed} broker"), self.trace, self._look_at_receipt)
-        names = [f"shop-{n + 1}" for n in range(self.plan.stores)]
         self._centre = CentreBox(self.folder, seed, self._broker, self.trace)
-        await self._centre.make(names)
         self._stores = [StoreBox(name, self.folder, seed, self._broker, self.trace) for name in names]
         await self._centre.start()
         for store in self._stores:
@@ -150,7 +163,7 @@ class WorldRun:
     async def _manage(self) -> None:
         """Head office changes members. Not after a restore: see `_restore_centre`."""
         while not self._healing:
-            await asyncio.sleep(self._chance.expovariate(1 / 15))
+            await asyncio.sleep(self._chance.expovariate(1 / 8))
             if not self._restored:
                 await self._centre.change_something()
                 await self._centre.tell_store(self._chance.choice(self._stores).name)
@@ -158,7 +171,7 @@ class WorldRun:
     async def _trouble(self, kind: str) -> None:
         strike: Callable[[], Awaitable[None]] = getattr(self, f"_{kind}")
         while not self._healing:
-            await self._wait(self._chance.expovariate(1 / 90))
+            await self._wait(self._chance.expovariate(1 / TROUBLE_EVERY_S))
             if not self._healing:
                 self.trace.note(f"{self._loop.time():.3f}", kind)
                 await strike()
@@ -168,7 +181,7 @@ class WorldRun:
         until = self._loop.time() + seconds
         await asyncio.sleep(max(0.0, min(until, self.plan.troubled_s + 5) - self._loop.time()))
 
-    async def _for_a_while(self, mean_s: float = 30.0) -> None:
+    async def _for_a_while(self, mean_s: float = TROUBLE_LASTS_S) -> None:
         await self._wait(self._chance.expovariate(1 / mean_s))
 
     async def _heal(self) -> None:
@@ -230,6 +243,9 @@ class WorldRun:
             try:
                 for epoch, lane, mark, events in truth.lanes_of(centre, store.name):
                     seen[lane] += events
+                    self.found.dropped += sum(
+                        each.event.numbers for each in events if isinstance(each.event, Dropped)
+                    )
                     if epoch == edge.outbox.epoch and mark != edge.outbox.last(lane):
                         self._violation(
                             f"{store.name} {lane.label}: mark {mark}, last {edge.outbox.last(lane)}"
@@ -274,7 +290,7 @@ class WorldRun:
     async def _faulty(self, name: str, value: object) -> None:
         usual = getattr(self._broker.faults, name)
         setattr(self._broker.faults, name, value)
-        await self._for_a_while(60)
+        await self._for_a_while()
         setattr(self._broker.faults, name, usual)
 
     async def _loss(self) -> None:
@@ -322,33 +338,51 @@ class WorldRun:
         await self._centre.start()
 
     async def _edge_crash(self) -> None:
-        await self._off_and_on(lambda store: None)
+        store = self._some_store()
+        if await self._crash_at_work(store):
+            await self._for_a_while(5)
+            await store.start()
 
     async def _reboot(self) -> None:
-        await self._off_and_on(lambda store: store.reboot())
-
-    async def _off_and_on(self, meanwhile: Callable[[StoreBox], None], mean_s: float = 15) -> None:
         store = self._some_store()
+        if await self._crash_at_work(store):
+            store.reboot()
+            await self._for_a_while()
+            await store.start()
+
+    async def _crash_at_work(self, store: StoreBox) -> bool:
+        """The box goes while somebody is paying; False if it was off."""
         if store.edge is None:
-            return
+            return False
+        paying = asyncio.ensure_future(store.record(_happens(store)))
+        await asyncio.sleep(self._chance.uniform(0, 0.06))
         await store.crash()
-        meanwhile(store)
-        await self._for_a_while(mean_s)
-        await store.start()
+        await paying
+        return True
 
     async def _disk_full(self) -> None:
-        disk = self._some_store().disk
-        disk.full = self._was_full = True
-        await self._for_a_while(60)
-        disk.full = False
+        """No room, and half of the time no line either: nothing can be let go, and counts are thinned."""
+        store = self._some_store()
+        store.disk.full = self._was_full = True
+        alone = self._chance.random() < 0.5
+        if alone:
+            self._broker.partition(store.name)
+        for _ in range(12):
+            await self._wait(2)
+            await store.record(_people(store, 80))
+        await self._for_a_while()
+        if alone:
+            self._broker.heal(store.name)
+        store.disk.full = False
 
     async def _edge_clock(self) -> None:
         self._some_store().clock.jump(self._some_years())
 
     async def _centre_clock(self) -> None:
         # Within the ten years for which the centre keeps batches at most: they are what we check it by.
-        clock = self._centre.clock
-        clock.jump(min(max(self._some_years(), -4 * YEAR_MS), 4 * YEAR_MS))
+        jump_ms = self._some_years() // 5
+        self._centre.clock.jump(jump_ms - self._centre_ahead_ms)
+        self._centre_ahead_ms = jump_ms
 
     async def _busy(self) -> None:
         self._centre.trouble.busy = 0.2
@@ -373,7 +407,7 @@ class WorldRun:
             return
         copy = self._centre.path.with_suffix(".copy")
         copy_database(self._centre.path, copy)
-        await self._for_a_while(90)
+        await self._for_a_while(30)
         if self._centre.centre is None:
             return
         self._restored = True
@@ -393,13 +427,13 @@ class WorldRun:
         store = self._some_store()
         if not store.copy():
             return
-        await self._for_a_while(60)
+        await self._for_a_while(30)
         if store.edge is None:
             return
         await store.crash()
         store.put_back()
         store.reboot()
-        await asyncio.sleep(90)
+        await asyncio.sleep(60)
         await store.start()
 
     def _some_store(self) -> StoreBox:
@@ -437,9 +471,13 @@ def _happens(store: StoreBox) -> list[Event]:
             )
         )
     if what > 0.5:
-        many = chance.choice((1, 1, 2, 10, 60))
-        events += [
-            Passed(device="door", inward=chance.randrange(4), outward=1, line=f"{store.next_number()}")
-            for _ in range(many)
-        ]
+        events += _people(store, chance.choice((1, 1, 1, 2, 10, 40)))
     return events
+
+
+def _people(store: StoreBox, many: int) -> list[Event]:
+    """So many go through the door, each counted."""
+    return [
+        Passed(device="door", inward=store.chance.randrange(4), outward=1, line=f"{store.next_number()}")
+        for _ in range(many)
+    ]
