@@ -1,1 +1,1 @@
-""""""
+"""Figures across the modules. Reads all of them and writes nothing."""

@@ -1,1 +1,1 @@
-""""""
+"""Receipts and returns, with their lines and tenders, and to whom they belong."""

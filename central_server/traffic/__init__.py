@@ -1,1 +1,1 @@
-""""""
+"""Visitors, counted by quarters of an hour."""

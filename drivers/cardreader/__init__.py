@@ -1,1 +1,1 @@
-""""""
+"""Readers of cards and tags."""

@@ -1,1 +1,1 @@
-""""""
+"""Counters of people."""
