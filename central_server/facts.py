@@ -14,7 +14,7 @@ NUMBER_BITS = 40  # a lane of a store may number 10^12 events; 2^23 lanes of sto
 E = TypeVar("E")
 
 
-class Fact(msgspec.Struct, Generic[E], frozen=True):
+class Fact(msgspec.Struct, Generic[E], frozen=True, gc=False):
     """One event of a store.
 
     `key` is a positive 64-bit number made of the lane's row at the centre and the event's number; the

@@ -38,7 +38,7 @@ _ZLIB_LEVEL = 1  # level 6 makes 8 % less and takes three times as long
 Number = Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)]
 
 
-class Envelope(msgspec.Struct, frozen=True, array_like=True):
+class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An event and when it happened, as it stands in a batch."""
 
     wall_ms: Annotated[int, msgspec.Meta(ge=0, le=WALL_MAX_MS)]
