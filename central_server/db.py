@@ -285,7 +285,7 @@ async def _insert_in_one_hop(
     line = raw.driver_connection
     assert isinstance(line, aiosqlite.Connection)
     try:
-        result: int = await line._execute(insert, line._conn)  # type: ignore[no-untyped-call]
+        result: int = await line._execute(insert, line._conn)
     except sqlite3.Error as error:
         raise DBAPIError.instance(head, None, error, sqlite3.Error, dialect=bulk.dialect) from error
     return result
