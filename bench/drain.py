@@ -37,6 +37,8 @@ AT_ONCE = 10_000  # rows in one transaction of the prefill and of the bare inser
 BOOT = "0bench00"  # an earlier run of the box, whose clock was right
 STALLED_S = 60.0  # nothing new at the centre for so long: it will never arrive
 DAY_MS = 86_400_000
+_MARK = "SELECT coalesce(max(mark), 0) FROM mark WHERE lane ="
+_FIRST = "SELECT min(received_ms) FROM batch JOIN mark ON mark.id = mark_id WHERE lane ="
 _INSERT_ROW = "INSERT INTO row (lane, number, boot, mono_ms, body) VALUES (?, ?, ?, ?, ?)"
 
 GOODS = [
@@ -81,7 +83,7 @@ def main() -> int:
 
 
 async def drain(where: Path, what: str, events: int, db: str, broker: str) -> dict[str, Any]:
-    """One run: how many events a second, and what each process used. Raises RuntimeError when some are lost."""
+    """One run: events a second, and what each process used. Raises RuntimeError when some are lost."""
     async with rig.centre(where, db=db, broker=broker) as stands:
         happened = counts(events) if what == "counts" else sales(events)
         people = await fill(stands.edge_database, LANES[what], happened)
@@ -105,7 +107,7 @@ async def drain(where: Path, what: str, events: int, db: str, broker: str) -> di
 
 
 def counts(number: int) -> Iterator[tuple[int, Event]]:
-    """(mono_ms, event): three doors of a busy station, mostly one person at a time, for as long as it takes."""
+    """(mono_ms, event): three doors of a busy station, mostly one person at a time."""
     chance, mono_ms = random.Random(1), 100_000
     for _ in range(number):
         mono_ms += chance.randint(20, 900)
@@ -123,7 +125,7 @@ def counts(number: int) -> Iterator[tuple[int, Event]]:
 
 
 def sales(number: int, lines: int = 5) -> Iterator[tuple[int, Event]]:
-    """(mono_ms, event): receipts of `lines` lines of 192 articles, cash or mobile, now and then a member's."""
+    """(mono_ms, event): receipts of `lines` lines of 192 articles, paid in cash or by telephone."""
     chance, mono_ms = random.Random(2), 100_000
     for receipt in range(number):
         mono_ms += chance.randint(200, 3_000)
@@ -186,10 +188,10 @@ async def fill(path: Path, lane: Lane, happened: Iterable[tuple[int, Event]]) ->
 
 
 async def _arrived(stands: rig.Rig, lane: Lane, number: int) -> int:
-    """Wait until the centre has committed the lane up to `number`; when it had read the first batch (wall ms)."""
+    """Wait until the centre has the lane up to `number`; when it had read the first batch (wall ms)."""
     seen, seen_s = -1, time.monotonic()
     while True:
-        row = await _ask(stands, f"SELECT coalesce(max(mark), 0) FROM mark WHERE lane = {int(lane)}")
+        row = await _ask(stands, f"{_MARK} {int(lane)}")
         if row[0] >= number:
             break
         if row[0] > seen:
@@ -197,8 +199,7 @@ async def _arrived(stands: rig.Rig, lane: Lane, number: int) -> int:
         if time.monotonic() - seen_s > STALLED_S:
             raise RuntimeError(f"nothing new at the centre for {STALLED_S:.0f} s: {seen} of {number}")
         await asyncio.sleep(0.02)
-    first = "SELECT min(received_ms) FROM batch JOIN mark ON mark.id = mark_id WHERE lane ="
-    return int((await _ask(stands, f"{first} {int(lane)}"))[0])
+    return int((await _ask(stands, f"{_FIRST} {int(lane)}"))[0])
 
 
 async def _receipted(stands: rig.Rig, lane: Lane, number: int) -> int:
@@ -248,14 +249,18 @@ def bare_inserts(where: Path, number: int) -> dict[str, int]:
     for statement in _centre_tables():
         sql.execute(statement)
     counts_s = _timed(sql, [(_INSERT_ROW, count_rows, AT_ONCE)])
-    sale = f"INSERT INTO sale VALUES ({', '.join('?' * len(sale_rows[0]))})"
-    line = f"INSERT INTO sale_line VALUES ({', '.join('?' * len(line_rows[0]))})"
-    sales_s = _timed(sql, [(sale, sale_rows, AT_ONCE), (line, line_rows, 5 * AT_ONCE)])
+    sale = (_insert("sale", len(sale_rows[0])), sale_rows, AT_ONCE)
+    line = (_insert("sale_line", len(line_rows[0])), line_rows, 5 * AT_ONCE)
+    sales_s = _timed(sql, [sale, line])
     sql.close()
     return {
         "bare_insert_per_s": round(len(count_rows) / counts_s),
         "bare_sales_insert_per_s": round(len(sale_rows) / sales_s),
     }
+
+
+def _insert(table: str, width: int) -> str:
+    return f"INSERT INTO {table} VALUES ({', '.join('?' * width)})"  # noqa: S608  two names of our own
 
 
 def _timed(sql: sqlite3.Connection, work: list[tuple[str, list[Any], int]]) -> float:
