@@ -71,10 +71,18 @@ def _trim_on_acknowledgement() -> Any:
 def _no_deduplication() -> Any:
     """What comes again is taken again."""
 
-    def new_part(batch: Batch, mark: int) -> Part | None:
-        return None if batch.first > mark + 1 else parts._walked(batch, batch.first - 1)
+    def take(row: Any, each: Arrived, kept: list[tuple[Any, ...]]) -> str:
+        if row is None or each.batch.first > row.mark + 1:
+            return whole(row, each, kept)
+        part = parts._walked(each.batch, each.batch.first - 1)
+        if part.last > row.mark:
+            kept.append((row.id, row.mark + 1, part.last, each.received_ms, each.payload))
+        row.parts.append(part)
+        row.mark = max(row.mark, part.last)
+        return "applied"
 
-    return patch.object(applying, "new_part", new_part)
+    whole = applying._take
+    return patch.object(applying, "_take", take)
 
 
 def _gap_accepted() -> Any:

@@ -11,6 +11,7 @@ box accepted has had its effect at the centre once, in its lane's order; every s
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -163,7 +164,7 @@ class WorldRun:
     async def _manage(self) -> None:
         """Head office changes members. Not after a restore: see `_restore_centre`."""
         while not self._healing:
-            await asyncio.sleep(self._chance.expovariate(1 / 8))
+            await asyncio.sleep(self._chance.expovariate(1 / 12))
             if not self._restored:
                 await self._centre.change_something()
                 await self._centre.tell_store(self._chance.choice(self._stores).name)
@@ -481,3 +482,8 @@ def _people(store: StoreBox, many: int) -> list[Event]:
         Passed(device="door", inward=store.chance.randrange(4), outward=1, line=f"{store.next_number()}")
         for _ in range(many)
     ]
+
+
+def memory_disk() -> str | None:
+    """Where files cost nothing, if this machine has that; else None, its usual folder for what passes."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
