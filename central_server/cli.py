@@ -88,11 +88,13 @@ def admin_create(
     from central_server.staff.passwords import Passwords
     from central_server.staff.service import create_first_admin
 
-    password = _password()
+    password, lang = _password(), _settings(config).language
 
     async def work(database: Database) -> None:
         now_ms = SystemClock().wall_ms()
-        await create_first_admin(database, Passwords(), login, name or login, password, now_ms=now_ms)
+        await create_first_admin(
+            database, Passwords(), login, name or login, password, now_ms=now_ms, lang=lang
+        )
 
     _with_database(config, work)
 

@@ -127,7 +127,15 @@ class Demo:
         database = Database(settings.database_url())
         keys = Keys.open(settings.state_dir)
         now_ms = SystemClock().wall_ms()
-        await create_first_admin(database, Passwords(), "admin", "Admin", self._password, now_ms=now_ms)
+        await create_first_admin(
+            database,
+            Passwords(),
+            "admin",
+            "Admin",
+            self._password,
+            now_ms=now_ms,
+            lang=self._places.language,
+        )
         scale = QUICK if self._once else FULL
         await history.fill(database, keys, chance=random.Random(self._seed), now_ms=now_ms, **scale)
         async with database.transaction() as session:

@@ -44,7 +44,14 @@ class NewUser:
 
 
 async def create_first_admin(
-    database: Database, passwords: Passwords, login: str, name: str, password: str, *, now_ms: int
+    database: Database,
+    passwords: Passwords,
+    login: str,
+    name: str,
+    password: str,
+    *,
+    now_ms: int,
+    lang: str = "zh_CN",
 ) -> int:
     """The first administrator's id. Raises Conflict when there is an active one, Invalid."""
     _check_password(password, login, name)
@@ -54,7 +61,7 @@ async def create_first_admin(
         if await _admins(session):
             raise Conflict(N_("there is an administrator already"))
         user = await _added(
-            session, NewUser(login, name, ["admin"]), hashed, must_change=False, now_ms=now_ms
+            session, NewUser(login, name, ["admin"], lang=lang), hashed, must_change=False, now_ms=now_ms
         )
         await record_change(session, COMMAND, "created", "user", user.id, None, seen_by_audit(user), now_ms)
         return user.id

@@ -53,7 +53,9 @@ async def app(database: Database, clock: Clock, passwords: Passwords) -> FastAPI
     for router in (pages.router, api.router):
         app.include_router(router)
     install(app, WebOptions(sign_in_tries=3))
-    await service.create_first_admin(database, passwords, "root", "Root", PASSWORD, now_ms=clock.now_ms)
+    await service.create_first_admin(
+        database, passwords, "root", "Root", PASSWORD, now_ms=clock.now_ms, lang="en"
+    )
     return app
 
 
@@ -97,7 +99,7 @@ def add_user(database: Database, passwords: Passwords, root: Viewer, clock: Cloc
     """A user who has chosen their password already."""
 
     async def added(login: str, *roles: str, must_change: bool = False, **more: object) -> int:
-        new = service.NewUser(login, login.title(), roles, **more)  # type: ignore[arg-type]
+        new = service.NewUser(login, login.title(), roles, lang="en", **more)  # type: ignore[arg-type]
         user_id = await service.add_user(database, passwords, root, new, PASSWORD, now_ms=clock.now_ms)
         async with database.transaction() as session:
             (await service.user_with(session, user_id)).must_change = must_change
