@@ -6,21 +6,24 @@
        lexer → paper (lines) → codepages (characters) → grammar (items, total) → SaleCompleted
 
 What stands between a cut and the next ESC @ is the tail of the job before (feeds, drawer pulses, left-overs)
-unless it turns out to be a receipt of a till that never says ESC @.
+unless it turns out to be a receipt of a till that never says ESC @. Most tills cut first and open the drawer
+then, so a cut job is held until the next one begins to print, or for AFTER_CUT_MS.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, Literal
 
 from drivers.base import Heard, Note, QuietDecoder
 from drivers.pos.escpos_tap import profiles
 from drivers.pos.escpos_tap.codepages import Reader, Style
 from drivers.pos.escpos_tap.grammar import Grammar
+from drivers.pos.escpos_tap.job import Job, Totals, fields_of
 from drivers.pos.escpos_tap.lexer import FOUND, TEXT, UNKNOWN, Lexer, Token
 from drivers.pos.escpos_tap.options import Options
-from drivers.pos.escpos_tap.paper import Paper, pieces, text_of
+from drivers.pos.escpos_tap.paper import pieces, text_of
 from drivers.pos.escpos_tap.reading import Reading
 from drivers.pos.escpos_tap.sale import sale_of
 from sync.contract.events import ReceiptUnreadable
@@ -28,6 +31,7 @@ from sync.contract.money import exponent
 
 JUNK_MAX = 48  # things in a row that no printer knows, without a word of text between: the stream is noise
 CODES_MAX = 16  # bar codes and QR codes kept of one receipt
+AFTER_CUT_MS = 150  # a drawer pulse that belongs to a receipt comes this soon behind its cut
 JUNK_PER_SURE = 12  # unknown things for each run of sure text; more is noise, which has about fifty
 SLIP_MIN_BYTES = 24  # less text than this, and no line of a decent length, is a left-over
 PICTURE_LINES_MAX = 3  # a picture with no more text than this, and no total, is a receipt drawn by the till
@@ -35,25 +39,6 @@ PICTURE_LINES_MAX = 3  # a picture with no more text than this, and no total, is
 _HARMLESS = frozenset(
     b"\x00\x07\x08\x0b\x0e\x0f\x11\x12\x13\x14"
 )  # padding, bell, XON, widths of older printers
-
-
-class Job:
-    """One piece of paper in the making."""
-
-    def __init__(self, at_byte: int, tail: bool) -> None:
-        self.at_byte = at_byte
-        self.tail = tail  # behind a cut, no ESC @ yet
-        self.paper = Paper()
-        self.barcodes: list[str] = []
-        self.qrs: list[str] = []
-        self.pulses = 0
-        self.graphics = 0
-        self.junk = 0
-        self.sure = 0  # runs that are surely text
-
-    @property
-    def blank(self) -> bool:
-        return self.paper.blank and not self.graphics
 
 
 class EscposTapDecoder(QuietDecoder):
@@ -70,10 +55,14 @@ class EscposTapDecoder(QuietDecoder):
         self._two_byte = "gb18030"
         self._qr = b""
         self._job: Job | None = None
+        self._held: Job | None = None  # cut, and said once it is sure that nothing more belongs to it
+        self._held_until_ms = 0
+        self._totals = Totals()
         self._tail = False
         self._junk_row = 0
         self._sure_lines = 0
-        self._last_ms = 0
+        self._now_ms = 0
+        self._idle_at_ms: int | None = None
         self._heard: list[Heard] = []
         self._does: dict[bytes, Callable[[Job, bytes], None]] = {
             b"\n": lambda job, _: self._end_line(job),
@@ -111,31 +100,43 @@ class EscposTapDecoder(QuietDecoder):
         }
 
     def feed(self, chunk: bytes, now_ms: int) -> list[Heard]:
-        if self.wake_at_ms is not None and now_ms >= self.wake_at_ms:
-            self._silence()
-        self._last_ms = now_ms
+        self._pass_time(now_ms)
+        self._now_ms = now_ms
         for token in self._lexer.feed(chunk):
             self._take(token)
-        self.wake_at_ms = None
+            if self._held and self._job and not self._job.blank:
+                self._let_go(self._job)
+        self._idle_at_ms = None
         if self._job is not None or self._lexer.in_the_middle:
-            self.wake_at_ms = now_ms + self._options.idle_cut_ms
+            self._idle_at_ms = now_ms + self._options.idle_cut_ms
         return self._said()
 
     def wake(self, now_ms: int) -> list[Heard]:
-        if self.wake_at_ms is not None and now_ms >= self.wake_at_ms:
-            self._silence()
+        self._pass_time(now_ms)
         return self._said()
 
+    def summary(self) -> Note:
+        """What the whole stream had: receipts, cuts, drawer pulses; those outside of receipts as well."""
+        return Note("summary", asdict(self._totals))
+
+    def _pass_time(self, now_ms: int) -> None:
+        if self._held and now_ms >= self._held_until_ms:
+            self._let_go(self._job)
+        if self._idle_at_ms is not None and now_ms >= self._idle_at_ms:
+            self._silence()
+
     def _said(self) -> list[Heard]:
+        dues = [self._idle_at_ms, self._held_until_ms if self._held else None]
+        self.wake_at_ms = min((due for due in dues if due is not None), default=None)
         heard, self._heard = self._heard, []
         return heard
 
     def _silence(self) -> None:
         """The line has been still: what is open is all there is."""
-        self.wake_at_ms = None
+        self._idle_at_ms = None
         self._lexer.abandon()
         self._junk_row = 0
-        self._finish(cuts=0)
+        self._finish()
 
     # One token
 
@@ -183,12 +184,33 @@ class EscposTapDecoder(QuietDecoder):
 
     def _found(self, token: Token) -> None:
         if token.args == b"@":
-            self._finish(cuts=0)
+            self._finish()
 
     def _cut(self) -> None:
-        self._finish(cuts=1)
+        """The job is at its end, but for what may still belong to it. A second cut of it is counted too."""
+        self._totals.cuts += 1
         self._tail = True
         self._junk_row = 0
+        job, self._job, self._sure_lines = self._job, None, 0
+        if job is not None:
+            job.end()
+        if job is None or job.blank:
+            if self._held:
+                self._held.cuts += 1
+                self._held.pulses += job.pulses if job else 0
+            return
+        self._let_go(job)
+        job.cuts += 1
+        self._held, self._held_until_ms = job, self._now_ms + AFTER_CUT_MS
+
+    def _let_go(self, job: Job | None) -> None:
+        """Say the receipt that was held. `job` came behind it: pulses before its ESC @ are not its own."""
+        held, self._held = self._held, None
+        if held is None:
+            return
+        if job and (job.tail or job.blank):
+            held.pulses, job.pulses = held.pulses + job.pulses, 0
+        self._tell(held)
 
     def _initialise(self, at_byte: int) -> None:
         """ESC @: the printer forgets its styles and its unprinted line; most jobs begin so."""
@@ -198,6 +220,8 @@ class EscposTapDecoder(QuietDecoder):
         if job is not None:
             job.paper.forget_line()
             job.paper.page_mode = False
+            if self._held and job.blank:
+                self._held.pulses, job.pulses = self._held.pulses + job.pulses, 0
             if ((job.tail or job.junk > 2) and not self._says_something(job)) or (
                 job.blank and not job.pulses
             ):
@@ -210,7 +234,9 @@ class EscposTapDecoder(QuietDecoder):
     def _overflow(self, job: Job) -> None:
         """Longer than any receipt: a report, or no printer's line. Said once; a new job starts."""
         count = len(job.paper.lines)
-        self._say(job.at_byte, Note("receipt", {"line_count": count, "unreadable": "too_long"}, "too_long"))
+        self._let_go(job)
+        too_long = {"line_count": count, "unreadable": True, "reason": "too_long"}
+        self._say(job.at_byte, Note("receipt", too_long, "too_long"))
         if job.junk <= count:
             self._unreadable(job, "too_long", count)
         self._job = None
@@ -243,10 +269,11 @@ class EscposTapDecoder(QuietDecoder):
 
     def _pulse(self, job: Job, _: bytes) -> None:
         job.pulses += 1
+        self._totals.drawer_pulses += 1
 
     def _real_time(self, job: Job, args: bytes) -> None:
         if args[0] == 1:
-            job.pulses += 1
+            self._pulse(job, args)
 
     def _drawn(self, job: Job, _: bytes) -> None:
         job.graphics += 1
@@ -277,17 +304,18 @@ class EscposTapDecoder(QuietDecoder):
 
     # One receipt
 
-    def _finish(self, cuts: int) -> None:
+    def _finish(self) -> None:
+        """A job that no cut ended."""
         job, self._job, self._sure_lines = self._job, None, 0
-        if job is None:
-            return
-        if job.paper.page_mode:
-            job.paper.print_page(leave=True)
-        job.paper.end_line()
-        if job.blank:
-            return
+        if job is not None:
+            job.end()
+        self._let_go(job)
+        if job is not None and not job.blank:
+            self._tell(job)
+
+    def _tell(self, job: Job) -> None:
         reading, lines, encoding = self._read(job)
-        fields = _fields(reading, lines, job, cuts, encoding)
+        fields = fields_of(job, reading, lines, encoding)
         why = "" if reading.total else self._why_unreadable(job, lines)
         if reading.total and (reading.report or reading.reprint):
             self._say(job.at_byte, Note("receipt", fields, "report" if reading.report else "reprint"))
@@ -297,7 +325,7 @@ class EscposTapDecoder(QuietDecoder):
         elif not why:
             self._say(job.at_byte, Note("junk", {"lines": lines}, "tail" if job.tail else "noise"))
         else:
-            self._say(job.at_byte, Note("receipt", {**fields, "unreadable": why}, why))
+            self._say(job.at_byte, Note("receipt", {**fields, "unreadable": True, "reason": why}, why))
             if not reading.report:
                 self._unreadable(job, why, len(lines))
 
@@ -329,34 +357,9 @@ class EscposTapDecoder(QuietDecoder):
         self._say(job.at_byte, ReceiptUnreadable(till=self._options.till, reason=why, line_count=count))
 
     def _say(self, at_byte: int, what: Any) -> None:
+        if isinstance(what, Note) and what.type == "receipt":
+            self._totals.add(what.fields)
         self._heard.append(Heard(at_byte, what))
-
-
-def _fields(reading: Reading, lines: list[str], job: Job, cuts: int, encoding: str) -> dict[str, Any]:
-    """The Note's fields; what the paper does not say is left out."""
-    fields: dict[str, Any] = {
-        "lines": lines,
-        "items": [[part for part in item if part] for item in reading.items],
-        "subtotal": reading.subtotal,
-        "tax": reading.taxes[0] if reading.taxes else "",
-        "total": reading.total,
-        "cash": next((amount for kind, amount in reading.tenders if kind == "cash"), ""),
-        "tenders": [list(tender) for tender in reading.tenders],
-        "change": reading.change,
-        "discounts": [list(each) for each in reading.adjustments],
-        **reading.numbers,
-        "barcode": job.barcodes[0] if job.barcodes else "",
-        "qr": job.qrs[0] if job.qrs else "",
-        "drawer_pulses": job.pulses,
-        "cuts": cuts,
-        "has_graphics": bool(job.graphics),
-        "encoding": encoding,
-    }
-    flags = {
-        name: True for name in ("is_return", "reprint", "report", "unbalanced") if getattr(reading, name)
-    }
-    kept = {key: value for key, value in fields.items() if value not in ("", [])}
-    return {**kept, "lines": lines, "items": fields["items"], **flags}
 
 
 def _u16(args: bytes) -> int:

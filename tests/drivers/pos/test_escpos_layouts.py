@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from drivers.pos.escpos_tap.options import Options
-from drivers.pos.escpos_tap.protocol import EscposTapDecoder
+from drivers.pos.escpos_tap.protocol import AFTER_CUT_MS, EscposTapDecoder
 
 _PAPERS: list[tuple[str, str, list[str], dict[str, Any]]] = [
     (
@@ -115,6 +115,7 @@ def test_a_paper_is_read_without_being_told(
     currency: str, codec: str, lines: list[str], expect: dict[str, Any]
 ) -> None:
     job = b"\x1b@" + "\n".join(lines).encode(codec) + b"\n\x1bi"
-    fields = EscposTapDecoder(Options(currency=currency)).feed(job, 0)[0].what.fields
+    decoder = EscposTapDecoder(Options(currency=currency))
+    fields = (decoder.feed(job, 0) + decoder.wake(AFTER_CUT_MS))[0].what.fields
     assert {key: fields.get(key) for key in expect} == expect
     assert "unbalanced" not in fields

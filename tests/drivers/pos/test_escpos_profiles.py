@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from drivers.pos.escpos_tap import profiles
 from drivers.pos.escpos_tap.options import Options
-from drivers.pos.escpos_tap.protocol import EscposTapDecoder
+from drivers.pos.escpos_tap.protocol import AFTER_CUT_MS, EscposTapDecoder
 from sync.contract.events import SaleCompleted
 
 _CORNER = r"""
@@ -29,7 +29,7 @@ def _profile(folder: Path, text: str) -> str:
 def test_a_profile_takes_the_place_of_what_it_names(tmp_path: Path) -> None:
     decoder = EscposTapDecoder(Options(profile=_profile(tmp_path, _CORNER)))
     job = b"\x1b@\x1bt\x15" + "2 Чай   5.00\nZUSAMMEN   5.00\nCASH   5.00\n".encode("cp1251") + b"\x1bi"
-    note, sale = (heard.what for heard in decoder.feed(job, 0))
+    note, sale = (heard.what for heard in decoder.feed(job, 0) + decoder.wake(AFTER_CUT_MS))
     assert isinstance(sale, SaleCompleted)
     assert note.fields["items"] == [["Чай", "2", "5.00"]]
     assert (sale.total_minor, sale.lines[0].quantity_milli, sale.tenders[0].kind) == (500, 2000, "cash")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from drivers.pos.escpos_tap import DRIVER
 from drivers.pos.escpos_tap.encoder import Language, PaperStyle, encode_receipt
 from drivers.pos.escpos_tap.options import Options
-from drivers.pos.escpos_tap.protocol import EscposTapDecoder
+from drivers.pos.escpos_tap.protocol import AFTER_CUT_MS, EscposTapDecoder
 from drivers.pos.escpos_tap.simulator import simulate
 from sync.contract.events import SaleCompleted, SaleLine, Tender
 
@@ -85,7 +85,7 @@ def test_any_sale_comes_back_from_its_own_paper(
     job = encode_receipt(sale, style, language, shop="Tillbeam 好邻居便利店")
     decoder = EscposTapDecoder(Options(till="T1"))
     cut = int(where * len(job))
-    heard = decoder.feed(job[:cut], 0) + decoder.feed(job[cut:], 1)
+    heard = decoder.feed(job[:cut], 0) + decoder.feed(job[cut:], 1) + decoder.wake(1 + AFTER_CUT_MS)
     assert [each.what for each in heard if isinstance(each.what, SaleCompleted)] == [sale]
 
 
@@ -97,7 +97,7 @@ def test_the_simulated_till_sells_and_every_receipt_balances(currency: str, seed
     now, events, notes = 0, [], []
     for scene in islice(simulate(options, random.Random(seed)), 120):
         now += scene.wait_ms
-        for heard in decoder.feed(scene.chunk, now):
+        for heard in decoder.feed(scene.chunk, now) + decoder.wake(now + AFTER_CUT_MS):
             (events if isinstance(heard.what, SaleCompleted) else notes).append(heard.what)
     assert len(events) == len(notes) == 60
     assert not [note for note in notes if note.problem or note.fields.get("unbalanced")]
