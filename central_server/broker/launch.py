@@ -104,6 +104,8 @@ async def _answer(process: asyncio.subprocess.Process, orders: Orders) -> Answer
         async with asyncio.timeout(START_MAX_S):
             await process.stdin.drain()
             line = await process.stdout.readline()
+        if not line:
+            raise Misconfigured("the broker does not start: {why}", why="its process has ended")
         return msgspec.json.decode(line, type=Answer)
     except (TimeoutError, ConnectionError, msgspec.DecodeError) as error:
         raise Misconfigured("the broker does not start: {why}", why=error or "no answer") from error

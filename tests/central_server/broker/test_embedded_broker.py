@@ -79,6 +79,11 @@ async def test_logins_that_cannot_be_loaded_are_said_so(logins: str) -> None:
         await start_broker(BrokerSettings(port=0, logins=logins))
 
 
+async def test_a_process_that_ends_without_a_word_is_said_so() -> None:
+    with pytest.raises(Misconfigured, match="its process has ended"):
+        await start_broker(BrokerSettings(port=0, logins="os:abort"))
+
+
 async def test_a_certificate_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     files = BrokerTls(str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"))
     with pytest.raises(Misconfigured, match=r"cert\.pem"):
