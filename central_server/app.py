@@ -14,6 +14,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -194,7 +195,7 @@ def build_app(settings: CentralSettings, *, centre: Centre | None = None) -> Fas
     app.state.clock = built.clock
     app.state.keys = built.keys
     app.state.handlers = built.handlers
-    app.state.viewer_of = viewer_of
+    app.state.viewer_of = partial(viewer_of, idle_ms=settings.limits.session_idle_minutes * 60_000)
     app.state.passwords = Passwords()
     app.include_router(probes.router)
     for router in modules.routers():

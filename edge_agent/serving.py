@@ -118,7 +118,7 @@ async def open_pages(edge: Edge) -> Pages | None:
     app = build(
         till=edge.till,
         status=edge.status,
-        metrics=edge.metrics,
+        metrics=edge.metrics if edge.settings.health.metrics else None,
         wedge=lambda: wedge_decoder(edge.settings),
         lang=edge.settings.language,
         token=secrets.token_urlsafe(16),

@@ -59,7 +59,7 @@ class Pages:
         *,
         till: Till,
         status: Callable[[], Status],
-        metrics: Callable[[], bytes],
+        metrics: Callable[[], bytes] | None,
         wedge: Callable[[], Decoder],
         lang: str,
         token: str,
@@ -155,6 +155,8 @@ class Pages:
         return Response(msgspec.json.encode(self._status()), media_type="application/json")
 
     async def metrics(self, request: Request) -> Response:
+        if self._metrics is None:
+            return PlainTextResponse("health.metrics is off in the settings.", 404)
         return Response(self._metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     def _state(self, request: Request) -> dict[str, Any]:
@@ -209,13 +211,16 @@ def build(
     *,
     till: Till,
     status: Callable[[], Status],
-    metrics: Callable[[], bytes],
+    metrics: Callable[[], bytes] | None,
     wedge: Callable[[], Decoder],
     lang: str,
     token: str,
     hosts: Iterable[str] = ("localhost", "127.0.0.1", "::1"),
 ) -> Starlette:
-    """The application. `token` is random for each start; `hosts` are the names it may be called by."""
+    """The application. `token` is random for each start; `hosts` are the names it may be called by.
+
+    Without `metrics` there is nothing under `/metrics`.
+    """
     pages = Pages(till=till, status=status, metrics=metrics, wedge=wedge, lang=lang, token=token)
     app = Starlette(
         routes=[*pages.routes(), Mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))]
