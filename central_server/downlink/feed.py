@@ -102,15 +102,17 @@ async def last_numbers(session: AsyncSession, feeds: Iterable[str]) -> dict[str,
     return dict.fromkeys(wanted, 0) | {row.name: row.last for row in found}
 
 
-async def raise_above(session: AsyncSession, feed: str, number: int, most: int) -> bool:
-    """Number the words of `feed` anew, in their order, above `number`; False when that is over `most` away.
+async def raise_above(session: AsyncSession, feed: str, number: int, *, most: int, beyond: int) -> bool:
+    """Number the words of `feed` anew, in their order, from `beyond` above `number` on.
+
+    Gives False, and does nothing, when `number` is not above the feed's last, or over `most` away from it.
 
     For a centre that was restored from a backup: stores leave words whose number they have.
     """
     last = await _take_numbers(session, feed, 0)
     if not last < number <= last + most:
         return False
-    step = number  # at least the last number, so that no word meets another on its way up
+    step = number + beyond  # at least the last number, so that no word meets another on its way up
     await session.execute(
         sa.update(FeedWord).where(FeedWord.feed == feed).values(number=FeedWord.number + step)
     )

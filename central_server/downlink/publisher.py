@@ -37,6 +37,7 @@ WORDS_MAX_BYTES = EVENT_MAX_BYTES  # of JSON in one message; under 64 KiB even i
 STORES_MAX = 20_000  # followed at once; past it the one that spoke longest ago is forgotten
 PAYLOADS_KEPT = 32  # most stores are at the same place of the feed for everyone
 RAISE_EVERY_MS = 600_000  # a feed is raised at most so often
+RAISE_BEYOND = 1_000_000  # above the number that was heard, for other stores may have come further than that
 RAISE_MAX = 10_000_000  # and not further than this: no chain has told so many words in a day
 
 log = logging.getLogger(__name__)
@@ -182,15 +183,15 @@ class Publisher:
     async def _raise(self, feed: str, number: int) -> bool:
         """A store has more of a feed than there is: the centre came back from a backup.
 
-        Everything in the feed is numbered anew above what the store has, so that it is taken again. A store
-        that lies can so make every store take its words again, hence the two limits.
+        Everything in the feed is numbered anew, far above what the store has, so that every store takes it
+        again. A store that lies can so make all the others do that, hence the two limits.
         """
         now_ms = self._clock.mono_ms()
         if now_ms - self._raised_ms.get(feed, -RAISE_EVERY_MS) < RAISE_EVERY_MS:
             return False
         self._raised_ms[feed] = now_ms
         async with self._database.transaction() as session:
-            raised = await raise_above(session, feed, number, RAISE_MAX)
+            raised = await raise_above(session, feed, number, most=RAISE_MAX, beyond=RAISE_BEYOND)
         self._payloads.clear()
         say = log.warning if raised else log.error
         say("a store has number %d of feed %s, which has never given it (raised: %s)", number, feed, raised)

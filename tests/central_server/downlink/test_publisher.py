@@ -8,7 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central_server.db import Database
 from central_server.downlink import publisher
 from central_server.downlink.feed import tell, tell_many
-from central_server.downlink.publisher import ANSWER_TIMEOUT_MS, STORES_MAX, TRIES_MAX, WINDOW, Publisher
+from central_server.downlink.publisher import (
+    ANSWER_TIMEOUT_MS,
+    RAISE_BEYOND,
+    STORES_MAX,
+    TRIES_MAX,
+    WINDOW,
+    Publisher,
+)
 from sync.contract.message import PAYLOAD_MAX_BYTES, Hello, Here, Words, decode_down
 from sync.contract.told import EVERYONE, MemberTold
 from sync.link.base import LinkDown
@@ -173,9 +180,20 @@ async def test_a_centre_restored_from_a_backup_tells_everything_again(town: Town
     await town.says_here(greet=True)
     assert sorted(town.store.words) == ["member/a", "member/b"]
     async with town.database.transaction() as session:
-        assert await tell(session, EVERYONE, MemberTold(member="c", name="")) == 53
+        assert await tell(session, EVERYONE, MemberTold(member="c", name="")) == 53 + RAISE_BEYOND
     await town.says_here()
     assert sorted(town.store.words) == ["member/a", "member/b", "member/c"]
+
+
+async def test_after_a_restore_a_store_that_had_come_further_than_the_first_to_speak_is_told_all_too(
+    town: Town,
+) -> None:
+    await town.tell("a", "b")
+    await town.publisher.here("shop", Here(EPOCH, everyone=50), True)
+    await town.publisher.publish()
+    town.store.has[EVERYONE] = 52
+    await town.says_here(greet=True)
+    assert sorted(town.store.words) == ["member/a", "member/b"]
 
 
 async def test_a_store_that_lies_about_its_number_cannot_use_the_numbers_up(town: Town) -> None:
