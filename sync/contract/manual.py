@@ -11,6 +11,7 @@ import msgspec
 
 from sync.contract import events, message, told
 from sync.contract.events import LANES, SaleLine, Tender
+from sync.contract.ids import Lane
 from sync.contract.questions import Visit
 
 _INTRO = """# Events and words
@@ -18,8 +19,8 @@ _INTRO = """# Events and words
 Written from `sync/contract` by `tools/manuals.py`; change the classes, not this page.
 
 A store sends batches `[epoch, lane, first, [[wall_ms, sure, boot, mono_ms, event], …]]` on
-`tb/1/<store>/up/<lane>`: JSON, closed with zlib, at most {payload} KiB, MQTT 3.1.1 at QoS 1. Numbers count
-1, 2, 3 … in each (store, epoch, lane) without gaps. Amounts are minor units of the currency, quantities
+`tb/1/<store>/up/<lane>`: JSON, closed with zlib, at most {payload} KiB, MQTT 3.1.1 at QoS 1. `lane` is a
+number: {lanes}. Events count 1, 2, 3 … in each (store, epoch, lane) without gaps. Amounts are minor units of the currency, quantities
 thousandths, times milliseconds since 1970 in UTC. Fields that have their default value are left out.
 """
 
@@ -28,7 +29,10 @@ def events_manual() -> str:
     """The whole page, Markdown."""
     kinds = typing.get_args(events.Event)
     parts = [
-        _INTRO.format(payload=message.PAYLOAD_MAX_BYTES // 1024),
+        _INTRO.format(
+            payload=message.PAYLOAD_MAX_BYTES // 1024,
+            lanes=", ".join(f"{int(lane)} {lane.label}" for lane in Lane),
+        ),
         "\n## Events\n",
         *(_section(kind, f"lane `{LANES[kind].label}`" if kind in LANES else "any lane") for kind in kinds),
         "\n## Parts of events and words\n",
