@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 from pydantic import ValidationError
@@ -12,6 +12,15 @@ from drivers.base import Decoder, Driver, Heard, Note, Options
 from drivers.errors import BadOptions
 
 WAKES_MAX = 1000  # at the end of a stream; every decoder is done after a handful
+
+
+@runtime_checkable
+class Summing(Protocol):
+    """A decoder that adds up its stream."""
+
+    def summary(self) -> Note:
+        """The sums so far, zeros included: a stream in which nobody passed says so."""
+        ...
 
 
 def options_of(driver: Driver, given: Mapping[str, Any]) -> Options:
@@ -34,7 +43,8 @@ def decode_stream(
     """``{"at_byte": 12, "type": "frame", …}`` for everything that the stream says, in order.
 
     Notes have their fields (and `problem`, if any), events and questions are as they travel. Time stands
-    still while the stream lasts; then it flows on until the decoder waits for nothing more.
+    still while the stream lasts; then it flows on until the decoder waits for nothing more. The last object
+    is the summary of a decoder that has one.
     Raises BadOptions at once; no stream makes it raise.
     """
     checked = options if isinstance(options, Options) else options_of(driver, options)
@@ -42,7 +52,9 @@ def decode_stream(
 
 
 def _decoded(decoder: Decoder, chunks: Iterable[bytes], now_ms: int) -> Iterator[dict[str, Any]]:
+    size_bytes = 0
     for chunk in chunks:
+        size_bytes += len(chunk)
         yield from map(flat, decoder.feed(chunk, now_ms))
         decoder.replies()
     for _ in range(WAKES_MAX):
@@ -51,6 +63,8 @@ def _decoded(decoder: Decoder, chunks: Iterable[bytes], now_ms: int) -> Iterator
         now_ms = max(now_ms + 1, decoder.wake_at_ms)
         yield from map(flat, decoder.wake(now_ms))
         decoder.replies()
+    if isinstance(decoder, Summing):
+        yield flat(Heard(size_bytes, decoder.summary()))
 
 
 def flat(heard: Heard) -> dict[str, Any]:

@@ -6,7 +6,7 @@ counts a slow person twice (Tasmota #516, #11237). Here a beam has changed once 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from drivers.base import Note
 from sync.contract.events import DeviceState, Passed
@@ -51,6 +51,15 @@ class Doorway:
         self.blocked = False
         self.count_in = 0
         self.count_out = 0
+        self._ever_unsure = False
+        self._ever_blocked = False
+
+    @property
+    def totals(self) -> dict[str, Any]:
+        """The counts; `ambiguous` and `fault` when any passage was unsure, or a beam blocked, at any time."""
+        totals: dict[str, Any] = {"count_in": self.count_in, "count_out": self.count_out}
+        totals["ambiguous"] = self._ever_unsure
+        return totals | ({"fault": "blocked"} if self._ever_blocked else {})
 
     @property
     def due_ms(self) -> int | None:
@@ -80,7 +89,7 @@ class Doorway:
                 beam.since_ms, beam.changing_since_ms = beam.changing_since_ms, None
                 said += self._step(beam.since_ms)
             else:
-                self.blocked = True
+                self.blocked = self._ever_blocked = True
                 said += [
                     DeviceState(state="blocked", detail="a beam is broken"),
                     self._note("blocked", at_ms),
@@ -122,6 +131,7 @@ class Doorway:
             return [self._note("turned", t_ms)]
         self.count_in += inward
         self.count_out += outward
+        self._ever_unsure |= self._unsure
         passed = Passed(inward=int(inward), outward=int(outward), line=self._line, unsure=self._unsure)
         return [passed, self._note("in" if inward else "out", t_ms)]
 

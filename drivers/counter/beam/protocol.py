@@ -5,7 +5,7 @@
 On the line one edge each, as text or JSON; where there is a time in milliseconds it counts, not the arrival:
 
         A1                      beam A broken, now
-        120 A 1                 the same at 120 ms of the device's clock
+        120 A 1                 the same at 120 ms of the device's clock; 120,A,1 too
         [120,"A",1]             the same; also rows of them, [[120,"A",1], [350,"A",0]]
 
 The states stand in a ring. Steps are counted along it, and on the return to 00 four steps forward are one
@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from drivers.base import Heard, Options
+from drivers.base import Heard, Note, Options
 from drivers.counter.beam.doorway import Doorway
 from drivers.frames import Window
 
@@ -31,9 +31,15 @@ EDGE_BYTES_MAX = 80  # the longest way to write one edge, with the indentation o
 JUNK_BYTES_MAX = 8  # before the first edge of a line; a line that starts with more is not ours
 RESTART_MS = 1000  # a board whose clock goes back has started again, which takes it about so long
 LINE_END_MS = 50  # an edge without a line end counts after this silence
-_CORE = re.compile(rb'([AB])(?:"\s{0,20},\s{0,20}([01])\s{0,20}\]|[ \t=:]{0,3}([01])[ \t]{0,8}[\r\n])')
-_BEFORE_JSON = re.compile(rb'\[\s{0,20}(\d{1,15})\s{0,20},\s{0,20}"$')
-_BEFORE_LINE = re.compile(rb"(?:^|(?<=[\r\n]))[^\r\n]{0,%d}?(?:(\d{1,15})[ \t,;]{1,4})?$" % JUNK_BYTES_MAX)
+_CORE = re.compile(
+    rb'([AB])(?:"\s{0,20},\s{0,20}([01]|true|false)\s{0,20}\]|[ \t=:,;]{0,3}([01])[ \t]{0,8}[\r\n])'
+)
+_TIME = rb"(\d{1,15})(?:\.\d{0,9})?"  # less than a millisecond does not matter to a doorway
+_BEFORE_JSON = re.compile(rb'\[\s{0,20}%s\s{0,20},\s{0,20}"$' % _TIME)
+_BEFORE_TIMED = re.compile(rb"(?<![\x20-\x7e])%s[ \t,;]{1,4}$" % _TIME)  # whatever noise stands before it
+_BEFORE_LINE = re.compile(
+    rb"(?:^|(?<=[\r\n]))[^\r\n]{0,%d}?(?:(?<![\d.])%s[ \t,;]{1,4})?$" % (JUNK_BYTES_MAX, _TIME)
+)
 
 
 class BeamOptions(Options):
@@ -105,6 +111,10 @@ class BeamDecoder:
     def replies(self) -> bytes:
         return b""
 
+    def summary(self) -> Note:
+        """Who passed in all, and whether anything was doubtful."""
+        return Note("summary", self._doorway.totals)
+
     def _edges(self, now_ms: int) -> list[Heard]:
         heard: list[Heard] = []
         done = 0
@@ -150,13 +160,13 @@ class BeamDecoder:
 def _edge(core: re.Match[bytes], before: bytes, *, whole: bool) -> Edge | None:
     """The edge around `core`, or None when what stands before it is not as we write it."""
     json = core[2] is not None
-    start = (_BEFORE_JSON if json else _BEFORE_LINE).search(before)
+    start = (_BEFORE_JSON if json else _BEFORE_TIMED).search(before)
+    if start is None and not json and (whole or b"\n" in before or b"\r" in before):
+        start = _BEFORE_LINE.search(before)  # else the middle of a long line of something else
     if start is None:
         return None
-    if not json and not whole and b"\n" not in before and b"\r" not in before:
-        return None  # the middle of a long line of something else
     t_ms = int(start[1]) if start[1] else None
-    return Edge(t_ms, core[1].decode(), (core[2] or core[3]) == b"1")
+    return Edge(t_ms, core[1].decode(), (core[2] or core[3]) in (b"1", b"true"))
 
 
 def encode_edge(edge: Edge) -> bytes:

@@ -33,7 +33,7 @@ def test_in_is_in_and_out_is_out_and_swap_changes_them() -> None:
     assert net(OUT, swap=True) == (1, 0)
 
 
-@pytest.mark.parametrize("write", ["%s%d\n", "%s %d\r\n", "%s=%d\n"])
+@pytest.mark.parametrize("write", ["%s%d\n", "%s %d\r\n", "%s=%d\n", "%s,%d\n"])
 def test_lines_without_a_time_count_by_their_arrival(write: str) -> None:
     decoder = DRIVER.decoder(DRIVER.options())
     heard = []
@@ -84,3 +84,21 @@ def test_flicker_shorter_than_the_debouncing_never_counts(flicker: list[tuple[in
 def test_an_edge_is_written_as_it_is_read() -> None:
     assert encode_edge(Edge(120, "A", True)) == b"120 A 1\n"
     assert encode_edge(Edge(None, "B", False)) == b"B 0\n"
+
+
+@pytest.mark.parametrize("write", ["%d,%s,%d\n", "%d.75 %s %d\n", "%d; %s;%d\r\n", '[%d.5, "%s", %d]'])
+def test_the_time_may_have_a_fraction_and_commas_behind_it(write: str) -> None:
+    data = "".join(write % edge for edge in IN).encode()
+    last = list(decode_stream(DRIVER, {}, [data]))[-2]
+    assert (last["count_in"], last["duration_ms"]) == (1, 480)
+
+
+def test_the_last_word_sums_up_even_when_nobody_passed() -> None:
+    def last(rows: list[tuple[int, str, int]]) -> dict[str, Any]:
+        data = encode_edges(Edge(t, beam, bool(broken)) for t, beam, broken in rows)
+        said = list(decode_stream(DRIVER, {}, [data]))[-1]
+        return {key: value for key, value in said.items() if key not in ("at_byte", "type")}
+
+    assert last([]) == {"count_in": 0, "count_out": 0, "ambiguous": False}
+    box = [*IN, (900, "A", 1), (60_900, "A", 0)]
+    assert last(box) == {"count_in": 1, "count_out": 0, "ambiguous": False, "fault": "blocked"}
