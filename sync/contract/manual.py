@@ -20,8 +20,9 @@ Written from `sync/contract` by `tools/manuals.py`; change the classes, not this
 
 A store sends batches `[epoch, lane, first, [[wall_ms, sure, boot, mono_ms, event], …]]` on
 `tb/1/<store>/up/<lane>`: JSON, closed with zlib, at most {payload} KiB, MQTT 3.1.1 at QoS 1. `lane` is a
-number: {lanes}. Events count 1, 2, 3 … in each (store, epoch, lane) without gaps. Amounts are minor units of the currency, quantities
-thousandths, times milliseconds since 1970 in UTC. Fields that have their default value are left out.
+number: {lanes}. Events count 1, 2, 3 … in each (store, epoch, lane) without
+gaps. Amounts are minor units of the currency, quantities thousandths, times milliseconds since 1970 in UTC.
+Fields that have their default value are left out.
 """
 
 
