@@ -27,7 +27,7 @@ from edge_agent.store.replica import Replica
 from sync.contract.events import Event
 from sync.contract.ids import Lane
 from sync.contract.message import Batch, Words
-from tests.corridor.world import PUT_BACK, RESTORED, Plan
+from tests.corridor.troubles import PUT_BACK, RESTORED, Plan
 
 Fits = Callable[[Plan], bool]
 

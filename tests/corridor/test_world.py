@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.corridor.mutants import MUTANTS, planted
-from tests.corridor.world import Plan, WorldRun
+from tests.corridor.troubles import Plan
+from tests.corridor.world import WorldRun
 
 SEEDS = 300
 AT_ONCE = 10

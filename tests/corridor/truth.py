@@ -30,7 +30,7 @@ from sync.contract.events import (
 from sync.contract.ids import Lane
 from sync.contract.message import Envelope, decode_batch
 from sync.contract.told import EVERYONE, MemberTold, Told
-from tests.corridor.boxes import ACCEPTED, REFUSED, Key, Said
+from tests.corridor.store_box import ACCEPTED, REFUSED, Key, Said
 
 _told = msgspec.json.Decoder(Told)
 
