@@ -37,7 +37,8 @@ AT_ONCE = 10_000  # rows in one transaction of the prefill and of the bare inser
 BOOT = "0bench00"  # an earlier run of the box, whose clock was right
 STALLED_S = 60.0  # nothing new at the centre for so long: it will never arrive
 DAY_MS = 86_400_000
-_MARK = "SELECT coalesce(max(mark), 0) FROM mark WHERE lane ="
+_LAST = "SELECT coalesce(max(number), 0) FROM row WHERE lane = ?"
+MARK = "SELECT coalesce(max(mark), 0) FROM mark WHERE lane ="
 _FIRST = "SELECT min(received_ms) FROM batch JOIN mark ON mark.id = mark_id WHERE lane ="
 _INSERT_ROW = "INSERT INTO row (lane, number, boot, mono_ms, body) VALUES (?, ?, ?, ?, ?)"
 
@@ -162,12 +163,13 @@ def sales(number: int, lines: int = 5) -> Iterator[tuple[int, Event]]:
 
 
 async def fill(path: Path, lane: Lane, happened: Iterable[tuple[int, Event]]) -> int:
-    """The outbox as the agent would have left it, numbers 1, 2, 3 …; gives how many people passed."""
+    """The outbox as the agent would have left it, on numbers without a gap; gives how many people passed."""
     chance = random.Random(3)
-    people, start, mono_ms = 0, 0, 0
+    people, mono_ms = 0, 0
     database = await open_database(path, connect_inline, chance.randbytes, 16_384)
     events = iter(happened)
     try:
+        start = await database.write(lambda sql: int(sql.execute(_LAST, (lane,)).fetchone()[0]))
         while some := list(islice(events, AT_ONCE)):
             rows = [
                 (lane, number, BOOT, mono_ms, encode_event(event))
@@ -178,7 +180,7 @@ async def fill(path: Path, lane: Lane, happened: Iterable[tuple[int, Event]]) ->
             start += len(rows)
             await database.write(lambda sql, rows=rows: sql.executemany(_INSERT_ROW, rows))
         offset = (BOOT, SystemClock().wall_ms() - mono_ms, 1)  # the last of them happened just now
-        await database.write(lambda sql: sql.execute("INSERT INTO boot VALUES (?, ?, ?)", offset))
+        await database.write(lambda sql: sql.execute("INSERT OR REPLACE INTO boot VALUES (?, ?, ?)", offset))
     finally:
         await database.close()
     return people
@@ -191,7 +193,7 @@ async def _arrived(stands: rig.Rig, lane: Lane, number: int) -> int:
     """Wait until the centre has the lane up to `number`; when it had read the first batch (wall ms)."""
     seen, seen_s = -1, time.monotonic()
     while True:
-        row = await _ask(stands, f"{_MARK} {int(lane)}")
+        row = await _ask(stands, f"{MARK} {int(lane)}")
         if row[0] >= number:
             break
         if row[0] > seen:

@@ -30,7 +30,7 @@ from edge_agent.identity import FILE_NAME, Identity, enrol, write_identity
 from sync.clock import SystemClock
 
 VAR = Path(__file__).resolve().parent.parent / "var" / "bench"
-STORE = "bench"
+STORE = "demo"  # so that the demo's settings fit too
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _MOSQUITTO = "/usr/sbin/mosquitto"
 
@@ -59,6 +59,7 @@ class Rig:
     broker_pid: int = 0
     identity: Identity | None = None
     devices: list[dict[str, Any]] = field(default_factory=list)
+    edge_settings: Path | None = None  # instead of our own
 
     @property
     def edge_folder(self) -> Path:
@@ -101,7 +102,7 @@ async def centre(where: Path, *, db: str = "sqlite", broker: str = "embedded") -
 async def edge(rig: Rig, *, wait: bool = True) -> AsyncIterator[Program]:
     """The store's agent, running (its pages answer, if asked to `wait`). Raises NotReady."""
     where = rig.places.folder
-    settings = _yaml(where / "edge.yaml", _edge_settings(rig))
+    settings = rig.edge_settings or _yaml(where / "edge.yaml", _edge_settings(rig))
     rig.edge = Program("edge_agent", ["run", "--config", str(settings)], rig.places, where / "edge.log")
     try:
         if wait:
