@@ -16,6 +16,7 @@ from drivers.frames import Window
 
 RUN_BITS_MIN = 40  # three characters, sentinels and check with some zeros
 RUN_BITS_MAX = 2048  # 107 characters of five bits, and as much again of zeros
+NO_CLOCK_MIN = 12  # ones and zeros in a run that is more than clocking bits
 SENTINELS_TRIED_MAX = 8  # the right one is the first, but for a scratch in the zeros
 _RUN = re.compile(rb"[01]{%d,}" % RUN_BITS_MIN)
 _TAIL = re.compile(rb"[01]+\Z")
@@ -96,7 +97,7 @@ def _track(reading: Reading) -> Track:
 
 
 def read_bits(bits: str) -> Reading | None:
-    """The best way to read `bits` (text of 0 and 1); None when no way finds a card."""
+    """The best way to read `bits` (text of 0 and 1); None when there is nothing but clocking bits."""
     best: Reading | None = None
     for inverted in (False, True):
         upright = bits.translate(_FLIP) if inverted else bits
@@ -106,6 +107,8 @@ def read_bits(bits: str) -> Reading | None:
                 reading = _read(line, layout, backwards, inverted)
                 if reading is not None and (best is None or reading.doubts < best.doubts):
                     best = reading
+    if best is None and min(bits.count("0"), bits.count("1")) >= NO_CLOCK_MIN:
+        best = Reading(5, "", "", "start_sentinel", 0)
     return best
 
 
@@ -136,10 +139,12 @@ def _read_from(
         odd.append(character.count("1") % 2 == 1)
         if len(values) > 1 and values[-2] == end:
             break
-    if len(values) < 6 or end not in values[:-1]:
-        return None
+    if end not in values[:-1]:
+        return _without_end(values, odd, layout, backwards, inverted)
     last = values.index(end)
     values, odd = values[: last + 2], odd[: last + 2]
+    if len(values) < 6:
+        return None
     check = 0
     for value in values[: last + 1]:
         check ^= value
@@ -151,6 +156,20 @@ def _read_from(
     return Reading(
         width, text, chr(base + values[-1]), error, wrong * 2 + (check != values[-1]), backwards, inverted
     )
+
+
+def _without_end(
+    values: list[int], odd: list[bool], layout: tuple[int, int, int, int], backwards: bool, inverted: bool
+) -> Reading | None:
+    """What ends in zeros instead of a sentinel, if most of it looks like characters."""
+    width, base, _, _ = layout
+    last = next((place for place in reversed(range(len(values))) if values[place] or odd[place]), -1)
+    wrong = odd[: last + 1].count(False)
+    if last < 8 or wrong * 8 > last:
+        return None
+    text = "".join(chr(base + value) for value in values[: last + 1])
+    error = "parity" if wrong else "end_sentinel"
+    return Reading(width, text, "", error, wrong * 2 + 4, backwards, inverted)
 
 
 def encode_character(value: int, width: int) -> str:

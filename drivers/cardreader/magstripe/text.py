@@ -19,6 +19,7 @@ UNENDED_CHARACTERS_MIN = 8  # a track that was cut; a shorter one is junk
 _BODY = rb"[\x20-\x24\x26-\x3a\x3c-\x3e\x40-\x7e]"
 _PIECE = re.compile(rb"([%%;+])(%s{0,%d})([?\r\n])|[\r\n\t]" % (_BODY, TRACK_CHARACTERS_MAX))
 _UNENDED = re.compile(rb"([%%;+])(%s{0,%d})\Z" % (_BODY, TRACK_CHARACTERS_MAX))
+_CUT_OFF = re.compile(r"[A-Z]?\d{8}")
 _TERMINATORS = {b"\r": "CR", b"\n": "LF", b"\t": "TAB"}
 
 
@@ -102,8 +103,9 @@ class TextSwipes:
         if swipe is None:
             return []
         ends_clean = terminator is not None and at_byte == self._ended_at
-        if len(swipe.tracks) == 1 and swipe.tracks[0].error and not ends_clean:
-            return []  # `;E?` in the midst of noise is nothing strange
+        only = swipe.tracks[0] if len(swipe.tracks) == 1 else None
+        if only and only.error and not ends_clean and not _CUT_OFF.match(only.body):
+            return []  # `;E?` in the midst of noise is nothing strange; many digits are a swipe cut off
         swipe.extras["terminator"] = terminator
         return [swipe]
 

@@ -21,8 +21,11 @@ _TRACK2 = re.compile(r"([0-9]{4,40})(?:[=D](.*))?", re.DOTALL)
 _LOOSE = re.compile(r"([0-9]{4,40})(?:[^0-9](.*))?", re.DOTALL)
 _AFTER = re.compile(r"(\d{2}(?:0[1-9]|1[0-2]))?(\d{3})?(.*)", re.DOTALL)
 # Issuers' numbers of payment cards: 3 travel and JCB, 4 Visa, 5 Mastercard, 6 Discover, UnionPay, Maestro,
-# and Mastercard's second row 2221 to 2720.
-_PAYMENT = re.compile(r"[3456]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720")
+# and Mastercard's second row 2221 to 2720. At one length only, for others may begin so too: Mir 2200 to 2204,
+# RuPay 81 and 82, Uzcard 8600, Humo 9860, Troy 9792, and UATP's 1 with 15 digits.
+_PAYMENT = re.compile(
+    r"[3456]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|(?:220[0-4]|8[12]\d\d|8600|9860|9792)\d{12}$|1\d{14}$"
+)
 
 
 def luhn(number: str) -> bool:
@@ -59,13 +62,16 @@ def read_track1(body: str) -> dict[str, Any] | None:
     found = _TRACK1.fullmatch(body.upper())
     if found is None:
         return None
-    surname, slash, given = (found[3] or "").partition("/")
+    name, after = found[3] or "", found[4]
+    if after is None and name.isdecimal():
+        name, after = "", name  # gift cards have no name, and not always its place
+    surname, slash, given = name.partition("/")
     return {
         "format": found[1] or None,
         "number": found[2].replace(" ", ""),
         "surname": surname.strip() or None,
         "given": given.strip() if slash else None,
-        **_after(found[4]),
+        **_after(after),
     }
 
 

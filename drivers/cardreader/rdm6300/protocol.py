@@ -3,10 +3,10 @@
     02 | V V | T T T T T T T T | C C | [0D 0A] | 03        9600 8N1, about every 65 ms
     STX  version   tag            sum   ID-20LA   ETX      VV, TT…, CC are ASCII hex
 
-CC is the XOR of the five bytes before it, the version among them. It is weak: of eight phantom tags that
-people have met (esp-rfid#411: 000000000000, 000000078F88, F000060007F1, B59A99E5A9FA …) all have a right
-sum. So a tag counts only when the same frame is heard twice within `agree_ms`, and once until it has been
-silent for `silence_ms`; all zeros never.
+CC is the XOR of the five bytes before it, the version among them (one firmware leaves it out, Bruce#2014). It
+is weak: of eight phantom tags that people have met (esp-rfid#411: 000000000000, 000000078F88, F000060007F1,
+B59A99E5A9FA …) all have a right sum. So a tag counts only when the same frame is heard twice within
+`agree_ms`, and once until it has been silent for `silence_ms`; all zeros never.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ class Rdm6300Options(Options):
     silence_ms: int = Field(
         default=500, ge=100, le=60_000, description="A card is new again after this much silence."
     )
+    sum_without_version: bool = Field(
+        default=False, description="The reader leaves the version out of its check sum; take that too."
+    )
 
 
 class Rdm6300Decoder(QuietDecoder):
@@ -55,7 +58,8 @@ class Rdm6300Decoder(QuietDecoder):
         for frame in _FRAME.finditer(self._window.bytes):
             done = frame.end()
             at_byte = self._window.start + frame.start()
-            note = read_frame(frame[1], id20la=frame[2] is not None)
+            lenient = self._options.sum_without_version
+            note = read_frame(frame[1], id20la=frame[2] is not None, lenient=lenient)
             heard.append(Heard(at_byte, note))
             if not note.problem and self._is_new(number := frame[1][:10].decode().upper(), now_ms):
                 heard.append(Heard(at_byte, CardShown(number, "rfid125")))
@@ -80,24 +84,30 @@ class Rdm6300Decoder(QuietDecoder):
         return new
 
 
-def read_frame(digits: bytes, *, id20la: bool = False) -> Note:
+def read_frame(digits: bytes, *, id20la: bool = False, lenient: bool = False) -> Note:
     """What the twelve hex digits of a frame say. `tag_decimal` is what is printed on many cards; others
-    have `facility`, `card`: the low 24 bits as 8 and 16."""
+    have `facility`, `card`: the low 24 bits as 8 and 16; `printed` has both as they stand on the plastic.
+    `lenient` also takes a sum that leaves the version out; those frames have `version_in_checksum: false`."""
     *number, checksum = bytes.fromhex(digits.decode())
-    if xor(bytes(number)) != checksum:
-        wrong = {"checksum_ok": False, "error": "checksum", "raw": digits.decode()}
-        return Note("frame", wrong, problem="checksum")
     tag = int.from_bytes(number[1:], "big")
+    good = xor(bytes(number)) == checksum
+    versionless = not good and xor(bytes(number[1:])) == checksum
     fields = {
         "version": f"{number[0]:02X}",
         "tag": f"{tag:08X}",
         "tag_decimal": tag,
         "facility": tag >> 16 & 0xFF,
         "card": tag & 0xFFFF,
-        "checksum_ok": True,
+        "printed": f"{tag:010d} {tag >> 16 & 0xFF:03d},{tag & 0xFFFF:05d}",
+        "checksum_ok": good,
         "variant": "ID-20LA" if id20la else "RDM6300",
     }
-    return Note("frame", fields, problem="" if any(number) else "all-zero")
+    if versionless:
+        fields["version_in_checksum"] = False
+    problem = "all-zero" if not any(number) else "" if good or (versionless and lenient) else "checksum"
+    if not problem:
+        return Note("frame", fields)
+    return Note("frame", {**fields, "error": problem, "raw": digits.decode()}, problem)
 
 
 def encode_frame(number: str, *, id20la: bool = False) -> bytes:

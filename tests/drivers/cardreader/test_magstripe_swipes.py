@@ -16,7 +16,7 @@ from drivers.decode import decode_stream
 
 MEMBER = "6287019900000010"
 VISA = "4111111111111111"
-numbers = st.text("0123456789", min_size=4, max_size=19).map(lambda digits: "9" + digits[1:])
+numbers = st.text("0123456789", min_size=4, max_size=19).map(lambda digits: "7" + digits[1:])
 
 
 def said(data: bytes, **options: Any) -> list[dict[str, Any]]:
@@ -125,3 +125,45 @@ def test_a_track_that_was_cut_is_no_card() -> None:
 @given(st.binary(max_size=400).filter(lambda junk: not set(junk) & set(b"%;+01")))
 def test_junk_is_no_swipe(junk: bytes) -> None:
     assert said(junk) == []
+
+
+@pytest.mark.parametrize(
+    "number",
+    """
+    4222222222222 4000000000000000006 5555555555554444 2223003122003222 378282246310005 30569309025904
+    6011111111111117 3530111333300000 6759649826438453 2200000000000004 135410014004955 5060990580000217499
+    6362970000457013 8171999927660000 9792000000000003
+    """.split(),
+)
+def test_cards_of_every_scheme_are_refused(number: str) -> None:
+    for data in (
+        encode_text(track2(number)),
+        encode_text(track1(number), ";E?"),
+        encode_bits(track2(number)),
+    ):
+        assert refused(data) == ["payment_card"]
+        assert number not in json.dumps(said(data))
+
+
+def test_what_is_wrong_with_bits_is_told() -> None:
+    def error(bits: str) -> Any:
+        return next(one["error"] for one in said(bits.encode()) if one["type"] == "swipe")
+
+    whole = encode_bits(track2(MEMBER, after="3012"), zeros=20).decode()
+    broken = {at: whole[:at] + "10"[int(whole[at])] + whole[at + 1 :] for at in (22, 60, len(whole) - 29)}
+    assert error(broken[22]) == "start_sentinel"
+    assert error(broken[60]) == "parity"
+    assert error(broken[len(whole) - 29]) == "parity"  # in the end sentinel
+    assert error(whole[: len(whole) - 30] + "0" * 20) == "end_sentinel"
+    assert said(b"0" * 200) == said(b"1" * 200) == []
+
+
+def test_a_swipe_that_was_cut_off_is_told() -> None:
+    assert refused(b";62870199000000") == refused(b"%B6287019900000") == ["misread"]
+    assert refused(b";6287") == []
+
+
+def test_a_gift_card_without_a_name_keeps_its_digits() -> None:
+    told = said(b"%B6035718888888888888^2551?\r")[0]
+    assert (told["track1"]["surname"], told["track1"]["expiry"]) == (None, None)
+    assert told["track1"]["discretionary"] == "2551"

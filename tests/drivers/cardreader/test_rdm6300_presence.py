@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.base import Note
 from drivers.cardreader.rdm6300.protocol import Rdm6300Decoder, Rdm6300Options, encode_frame
 from sync.contract.questions import CardShown
 
@@ -45,3 +46,20 @@ def test_a_phantom_between_a_cards_frames_is_no_card(phantom: str) -> None:
 
 def test_all_zeros_are_never_a_card() -> None:
     assert shown(*((at_ms, "0000000000") for at_ms in range(0, 1000, 65))) == []
+
+
+def test_a_reader_that_leaves_the_version_out_of_its_sum_is_told_and_taken_if_wished() -> None:
+    sum_of_tag = 0xE3 ^ 0x08 ^ 0x6C ^ 0xED
+    frames = b"\x02%s%02X\x03" % (CARD.encode(), sum_of_tag) * 2
+    strict = Rdm6300Decoder(Rdm6300Options()).feed(frames, 0)
+    assert [one.what.problem for one in strict if isinstance(one.what, Note)] == ["checksum", "checksum"]
+    assert all(
+        one.what.fields["version_in_checksum"] is False for one in strict if isinstance(one.what, Note)
+    )
+    lenient = Rdm6300Decoder(Rdm6300Options(sum_without_version=True)).feed(frames, 0)
+    assert [one.what.number for one in lenient if isinstance(one.what, CardShown)] == [CARD]
+
+
+def test_what_is_printed_on_a_card_is_told() -> None:
+    fields = Rdm6300Decoder(Rdm6300Options()).feed(encode_frame("0A00B1C2D3"), 0)[0].what.fields
+    assert fields["printed"] == "0011649747 177,49875"
