@@ -14,6 +14,7 @@ from sync.contract.money import format_minor
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent
+_SIGNS = {"CNY": "¥", "JPY": "¥", "EUR": "€", "GBP": "£", "USD": "$"}
 LANGUAGE_COOKIE = "tillbeam_lang"
 
 
@@ -29,7 +30,7 @@ def templates(lang: str) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.install_gettext_translations(catalogue(PACKAGE, lang), newstyle=True)  # type: ignore[attr-defined]
-    environment.filters["money"] = format_minor
+    environment.filters["money"] = _money
     environment.filters["clock_time"] = _clock_time
     environment.filters["day"] = _day
     return environment
@@ -38,6 +39,12 @@ def templates(lang: str) -> jinja2.Environment:
 def language(request: Request, default: str) -> str:
     """What the reader chose, else what the store's settings say."""
     return nearest_language(request.cookies.get(LANGUAGE_COOKIE, default))
+
+
+def _money(minor: int, currency: str) -> str:
+    """``¥1234.50``; the code where there is no sign that everybody knows."""
+    sign = _SIGNS.get(currency, f"{currency} ")
+    return f"{'-' if minor < 0 else ''}{sign}{format_minor(abs(minor), currency)}"
 
 
 def _clock_time(wall_ms: int) -> str:

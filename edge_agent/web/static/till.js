@@ -76,4 +76,6 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-setInterval(() => { $("clock").textContent = new Date().toLocaleTimeString(document.documentElement.lang); }, 1000);
+const tick = () => { $("clock").textContent = new Date().toLocaleTimeString(document.documentElement.lang); };
+tick();
+setInterval(tick, 1000);

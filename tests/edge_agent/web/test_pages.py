@@ -25,7 +25,7 @@ async def test_a_telephone_number_typed_at_the_till_shows_the_member_masked(
     answer = await browser.post("/till/lookup", json={"till": "1", "text": "138 0000 0001"})
     page = await browser.get("/till?till=1")
     assert answer.status_code == 204
-    for shown in ("王**", "gold", "1280", "50.50", "199.50"):
+    for shown in ("王**", "gold", "1,280", "50.50", "199.50"):
         assert shown in page.text
     assert edge.outbox.last(Lane.TILL) == 1
 
