@@ -1,4 +1,4 @@
-"""The browser in which pictures are taken and pages are tried: Debian's, without a window or a network life."""
+"""The browser in which pictures are taken and pages are tried: Debian's, without window or phoning home."""
 
 from __future__ import annotations
 

@@ -92,6 +92,10 @@ class Shop:
         for number, (device, port) in enumerate(zip(DEVICES, self._ports, strict=True)):
             self._playing.append(asyncio.create_task(self._play(device, port, self._seed + number)))
 
+    def say(self, link: str, chunk: bytes) -> None:
+        """One device says something: for those who play the shop themselves."""
+        self._ports[[device.link for device in DEVICES].index(link)].say(chunk)
+
     async def stop_selling(self) -> None:
         """Let each device finish the scene it is in, then be silent."""
         self._stopping.set()
