@@ -57,7 +57,7 @@ def enrol(
 ) -> None:
     from edge_agent.app import edge_version
     from edge_agent.errors import IdentityError
-    from edge_agent.identity import FILE_NAME, write_identity
+    from edge_agent.identity import FILE_NAME, check_writable, write_identity
     from edge_agent.identity import enrol as ask_centre
 
     settings = _load(config).settings
@@ -66,6 +66,7 @@ def enrol(
         _fail(_("Where is head office? Give --centre https://…"))
     path = settings.state_dir / FILE_NAME
     try:
+        check_writable(path)  # a code is good for once only
         identity = ask_centre(str(url), code, edge_version(), ca_file=settings.centre.ca)
         write_identity(path, identity)
     except (IdentityError, OSError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from edge_agent.errors import BadIdentity, EnrolFailed, NotEnrolled
-from edge_agent.identity import Identity, enrol, read_identity, write_identity
+from edge_agent.identity import Identity, check_writable, enrol, read_identity, write_identity
 
 IDENTITY = Identity(
     store="hz-004",
@@ -98,3 +99,17 @@ def test_a_refusal_says_what_the_centre_says(centre_url: str) -> None:
 def test_an_address_that_leads_nowhere_is_said_to(url: str) -> None:
     with pytest.raises(EnrolFailed):
         enrol(url, "ABCD-1234", "0.1")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_technician_with_sudo_leaves_the_file_to_the_agent(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, 65534)
+    write_identity(tmp_path / "identity.json", IDENTITY)
+    assert (tmp_path / "identity.json").stat().st_uid == 65534
+
+
+def test_a_folder_that_cannot_be_made_is_found_out_before_the_code_is_used(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        check_writable(tmp_path / "file" / "identity.json")
+    check_writable(tmp_path / "state" / "identity.json")
