@@ -57,6 +57,7 @@ class StoreBox:
         self.edge: Edge | None = None
         self.said: list[Said] = []
         self.forgotten = dict.fromkeys(Lane, 0)  # owed as `dropped` when the power went
+        self._forgotten_by_copy = self.forgotten
         self.deaths: list[str] = []
         self.crashes = 0
         self.port_broken = asyncio.Event()
@@ -74,9 +75,12 @@ class StoreBox:
 
     @property
     def wants_nothing(self) -> bool:
-        """Everything it has is confirmed, and the centre answers."""
+        """Everything it has is confirmed, nothing is still to be said to be dropped, and the centre answers."""
         edge = self.edge
-        return bool(edge and edge.uplink and edge.uplink.greeted and not any(edge.outbox.unsent().values()))
+        if edge is None or edge.uplink is None or not edge.uplink.greeted:
+            return False
+        owed = (state.owed for state in edge.outbox._lanes.values())
+        return not any(edge.outbox.unsent().values()) and not any(owed)
 
     async def start(self) -> None:
         """The agent begins, in this boot; if it ends by itself that is a death, and it begins again."""
@@ -116,7 +120,7 @@ class StoreBox:
         except Exception as error:  # noqa: BLE001 (whatever ended it)
             self.deaths.append(f"{self.name} died at {self.clock.mono_ms()}: {error!r}")
         finally:
-            self._note_owed(edge)
+            self.forgotten = self._forgotten_with(edge)
             self.edge = None
             for line in self._lines:
                 line.kill()
@@ -148,6 +152,7 @@ class StoreBox:
             return False
         copy_database(self.path, self.path.with_suffix(".copy"))
         self._copied = len(self.said)
+        self._forgotten_by_copy = self._forgotten_with(self.edge)
         return True
 
     def put_back(self) -> bool:
@@ -158,6 +163,7 @@ class StoreBox:
         # What was said since is gone from here; the centre has some of it, and keeps it.
         for said in self.said[self._copied :]:
             said.state = UNDONE if said.state != REFUSED else REFUSED
+        self.forgotten = dict(self._forgotten_by_copy)
         self.trace.note("put back", self.name)
         return True
 
@@ -171,10 +177,11 @@ class StoreBox:
         self._number += 1
         return self._number
 
-    def _note_owed(self, edge: Edge) -> None:
-        if hasattr(edge, "outbox"):
-            for lane, state in edge.outbox._lanes.items():
-                self.forgotten[lane] += state.owed
+    def _forgotten_with(self, edge: Edge) -> dict[Lane, int]:
+        """What would be forgotten if the power went now: `dropped` that are owed are not on disk yet."""
+        if not hasattr(edge, "outbox"):
+            return self.forgotten
+        return {lane: self.forgotten[lane] + state.owed for lane, state in edge.outbox._lanes.items()}
 
     def _noting(
         self, accept: Callable[[Sequence[Event]], Awaitable[None]]

@@ -59,10 +59,13 @@ def committed_mark(centre: Path, store: str, epoch: str, lane: Lane) -> int:
     return int(row[0]) if row else 0
 
 
-def feeds(centre: Path) -> dict[str, int]:
-    """The last number of each feed."""
+def feeds(centre: Path) -> dict[str, tuple[int, int]]:
+    """By feed: the number of its newest word (0: it has none), and the last that it gave."""
+    query = (
+        "SELECT name, coalesce(max(number), 0), last FROM feed LEFT JOIN word ON feed = name GROUP BY name"
+    )
     with _open(centre) as sql:
-        return dict(sql.execute("SELECT name, last FROM feed").fetchall())
+        return {name: (newest, last) for name, newest, last in sql.execute(query)}
 
 
 def members_told(centre: Path) -> set[str]:
@@ -71,13 +74,13 @@ def members_told(centre: Path) -> set[str]:
         return {_told.decode(body).member for (body,) in sql.execute("SELECT body FROM word")}
 
 
-def lanes_of(centre: Path, store: str) -> Iterator[tuple[str, Lane, int, list[Seen]]]:
-    """(epoch, lane, mark, events in the order of their numbers), the oldest epoch first."""
+def lanes_of(centre: Path, store: str) -> Iterator[tuple[Lane, list[Seen]]]:
+    """Each lane's events in the order of their numbers, the oldest epoch first. Raises AssertionError."""
     with _open(centre) as sql:
         marks = sql.execute(
-            "SELECT id, epoch, lane, mark FROM mark WHERE store = ? ORDER BY id", (store,)
+            "SELECT id, lane, mark FROM mark WHERE store = ? ORDER BY id", (store,)
         ).fetchall()
-        for id_, epoch, lane, mark in marks:
+        for id_, lane, mark in marks:
             seen: list[Seen] = []
             at = 0
             rows = sql.execute(
@@ -94,7 +97,7 @@ def lanes_of(centre: Path, store: str) -> Iterator[tuple[str, Lane, int, list[Se
                 raise AssertionError(
                     f"{store} {Lane(lane).label}: the batches end at {at}, the mark is {mark}"
                 )
-            yield epoch, Lane(lane), mark, seen
+            yield Lane(lane), seen
 
 
 def _new_of(mark_id: int, payload: bytes, first: int) -> Iterator[Seen]:
