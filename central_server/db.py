@@ -33,6 +33,7 @@ from sync.link.base import full_jitter_s
 BUSY_TIMEOUT_MS = 5_000
 CACHE_KIB = 64 * 1024
 WAL_MAX_BYTES = 64 * 1024 * 1024  # what a checkpoint leaves of the log file
+CHECKPOINT_PAGES = 4_000  # 16 MiB of log, then it is folded in: two fsyncs more, but not at every group
 TRIES_MAX = 8  # of one transaction, with jitter between 0 and 2 s: gives up after about half a minute
 _PASSING_SQLSTATES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}  # and class 08, connections
 _SQLITE_BUSY, _SQLITE_LOCKED = 5, 6
@@ -338,6 +339,7 @@ def _prepare_sqlite(engine: AsyncEngine, foreign_keys: bool) -> None:
             f"foreign_keys = {foreign_keys:d}",
             f"cache_size = -{CACHE_KIB}",
             f"journal_size_limit = {WAL_MAX_BYTES}",
+            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
