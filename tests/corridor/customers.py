@@ -18,35 +18,35 @@ CARDS = 30  # that customers of the chain carry
 
 
 def happens(store: StoreBox) -> list[Event]:
-    """What somebody in the shop does: no two events have the same content."""
+    """What somebody in the shop does, and who walks in meanwhile."""
     chance, what = store.chance, store.chance.random()
     events: list[Event] = []
     if what < 0.55:
-        total = chance.randrange(-2_000, 90_000)
-        lines = tuple(SaleLine(f"thing {n}", total // 3 + n) for n in range(chance.randrange(4)))
-        card = card_of(chance.randrange(1, CARDS)) if chance.random() < 0.4 else ""
-        events.append(
-            SaleCompleted(
-                device="receipts",
-                till="1",
-                receipt=f"{store.name}-{store.next_number()}",
-                currency="CNY",
-                total_minor=total,
-                lines=lines,
-                tenders=(Tender("cash", total),),
-                card=card,
-            )
-        )
+        events.append(sale(store))
     elif what < 0.65:
-        number = f"{chance.randrange(1, CARDS)}"
+        card = card_of(chance.randrange(1, CARDS))
         events.append(
-            CardPresented(
-                device="pad", till=f"{store.next_number()}", card=card_of(int(number)), technology="rfid125"
-            )
+            CardPresented(device="pad", till=f"{store.next_number()}", card=card, technology="rfid125")
         )
     if what > 0.5:
         events += people(store, chance.choice((1, 1, 1, 2, 10, 40)))
     return events
+
+
+def sale(store: StoreBox) -> SaleCompleted:
+    """A receipt or a return, sometimes of somebody who has shown a card."""
+    chance = store.chance
+    total = chance.randrange(-2_000, 90_000)
+    return SaleCompleted(
+        device="receipts",
+        till="1",
+        receipt=f"{store.name}-{store.next_number()}",
+        currency="CNY",
+        total_minor=total,
+        lines=tuple(SaleLine(f"thing {n}", total // 3 + n) for n in range(chance.randrange(4))),
+        tenders=(Tender("cash", total),),
+        card=card_of(chance.randrange(1, CARDS)) if chance.random() < 0.4 else "",
+    )
 
 
 def people(store: StoreBox, many: int) -> list[Event]:

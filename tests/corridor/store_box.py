@@ -75,7 +75,7 @@ class StoreBox:
 
     @property
     def wants_nothing(self) -> bool:
-        """Everything it has is confirmed, nothing is still to be said to be dropped, and the centre answers."""
+        """Everything it has is confirmed or said to be dropped, and the centre answers."""
         edge = self.edge
         if edge is None or edge.uplink is None or not edge.uplink.greeted:
             return False

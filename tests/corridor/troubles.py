@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tests.corridor import truth
 from tests.corridor.centre_box import CentreBox
-from tests.corridor.customers import happens, people
+from tests.corridor.customers import happens, people, sale
 from tests.corridor.disks import copy_database, put_back
 from tests.corridor.store_box import StoreBox
 from tests.corridor.trace import Trace, TracedBroker
@@ -169,7 +169,10 @@ class Troubles:
         return True
 
     async def _disk_full(self) -> None:
-        """No room, and half of the time no line either: nothing can be let go, and counts are thinned."""
+        """No room, and half of the time no line either: nothing can be let go, and counts are thinned.
+
+        Then sales take the last of it, and are refused. The line comes back before there is room again.
+        """
         store = self._some_store()
         store.disk.full = self.was_full = True
         alone = self._chance.random() < 0.5
@@ -178,9 +181,12 @@ class Troubles:
         for _ in range(12):
             await self._wait(2)
             await store.record(people(store, 80))
+            if alone:
+                await store.record([sale(store) for _ in range(20)])
         await self._for_a_while()
         if alone:
             self._broker.heal(store.name)
+            await self._wait(15)
         store.disk.full = False
 
     async def _edge_clock(self) -> None:
