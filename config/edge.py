@@ -109,7 +109,7 @@ class UplinkSettings(Section):
     """How events travel to the centre."""
 
     window: int = Field(
-        default=8, ge=1, le=64, description=_("Batches on the way at once before the first is confirmed.")
+        default=32, ge=1, le=64, description=_("Batches on the way at once before the first is confirmed.")
     )
     receipt_timeout_s: float = Field(
         default=10.0,

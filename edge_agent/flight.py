@@ -3,6 +3,10 @@
 Every batch is answered by one receipt with the centre's mark. A mark that moved is progress. A mark that
 stands still while batches are on their way says that one of them was lost: everything after it must go
 again, once, however many receipts say the same (each batch behind the hole is answered with it too).
+
+How many may be on their way follows the receipts: more while they come quickly, so that neither the centre
+nor the line waits; fewer when they come slowly, so that on a thin line a receipt is not given up while its
+batch stands behind half a megabyte of others.
 """
 
 from __future__ import annotations
@@ -11,6 +15,11 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from sync.contract.ids import Lane
+
+FIRST_WINDOW = 8  # until the first receipt says how fast the line is
+LEAST_WINDOW = 2
+QUICK_MS = 500  # from a batch to its receipt
+SLOW_MS = 2_000
 
 
 @dataclass(slots=True)
@@ -24,8 +33,9 @@ class _LaneFlight:
 class Flight:
     """The window of one connection."""
 
-    def __init__(self, window: int, marks: dict[Lane, int]) -> None:
-        self._window = window
+    def __init__(self, window_most: int, marks: dict[Lane, int]) -> None:
+        self._most = window_most
+        self._window = min(FIRST_WINDOW, window_most)
         self._lanes = {lane: _LaneFlight(mark, mark) for lane, mark in marks.items()}
 
     def room(self) -> dict[Lane, int]:
@@ -50,19 +60,26 @@ class Flight:
         state.flying.append((last, now_ms))
         return True
 
-    def received(self, lane: Lane, mark: int) -> bool:
+    def received(self, lane: Lane, mark: int, now_ms: int) -> bool:
         """The centre's receipt; whether it moved the mark."""
         state = self._lanes[lane]
         if mark > state.mark:
             state.mark, state.resumed = mark, -1
             state.sent = max(state.sent, mark)
             while state.flying and state.flying[0][0] <= mark:
-                state.flying.popleft()
+                _, sent_ms = state.flying.popleft()
+                self._mind(now_ms - sent_ms)
             return True
         if mark == state.mark and state.flying and state.resumed != mark:
             state.resumed, state.sent = mark, mark
             state.flying.clear()
         return False
+
+    def _mind(self, took_ms: int) -> None:
+        if took_ms < QUICK_MS:
+            self._window = min(self._most, self._window + 1)
+        elif took_ms > SLOW_MS:
+            self._window = max(min(LEAST_WINDOW, self._most), self._window - 1)
 
     def oldest_ms(self) -> int | None:
         """When the batch that has waited longest for its receipt was sent; None when nothing flies."""

@@ -40,9 +40,9 @@ RaiseAlarm = Callable[[str, bool, str], Awaitable[None]]  # name, raised, detail
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How many batches may be on their way, and how long each may take."""
+    """How many batches may be on their way at most, and how long each may take."""
 
-    window: int = 8
+    window: int = 32
     receipt_timeout_s: float = 10.0
     stuck_after_s: float = 120.0
     publish_timeout_s: float = (
@@ -286,7 +286,7 @@ class _Talk:
         if receipt.mark > outbox.last(receipt.lane):
             self._forget_hello()  # more than we ever said: its hello will tell
             return
-        if self.flight.received(receipt.lane, receipt.mark):
+        if self.flight.received(receipt.lane, receipt.mark, self._now()):
             outbox.confirm(receipt.lane, receipt.mark)
             self._progress_ms[receipt.lane] = self._now()
             await self._up._say_stuck(receipt.lane, False)
