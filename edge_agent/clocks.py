@@ -9,13 +9,17 @@ nothing else.
 from __future__ import annotations
 
 import ctypes
+import logging
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_agent.store.database import Database
+from edge_agent.store.database import Database, is_full
 from edge_agent.store.lines import Sql
 from sync.contract.clock import Clock, Stamp
+
+log = logging.getLogger(__name__)
 
 BOOTS_KEPT = 1_000  # of a box that is switched off every night: three years
 ROUND_TRIP_MAX_MS = 10_000  # a hello that took longer says too little about the time
@@ -109,7 +113,13 @@ class Calendar:
                     (self.boot,),
                 )
 
-        await self._db.write(work)
+        try:
+            await self._db.write(work)
+        except sqlite3.Error as error:
+            if not is_full(error):
+                raise
+            # Kept in memory: what a full disk may cost is the time of this boot's rows, and no row.
+            log.warning("no room to note the time of boot %s", self.boot)
 
 
 def kernel_boot() -> str:

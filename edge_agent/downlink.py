@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 
+from edge_agent.store.database import is_full
 from edge_agent.store.outbox import Outbox
 from edge_agent.store.replica import Replica
 from sync.contract.message import Down, Here, Words, decode_down
@@ -31,9 +33,15 @@ class Downlink:
         """The message, whose words, if it has any, are on disk; the centre is to be told which we now have.
 
         A hole in the numbers leaves the words untaken: what we then say we have makes the centre begin there.
-        Raises BadMessage, sqlite3.Error.
+        So does a full disk, on which tills go on with what they know. Raises BadMessage, sqlite3.Error.
         """
         message = decode_down(payload)
-        if isinstance(message, Words) and not await self._replica.apply(message):
-            log.info("words of feed %s follow %d, which we do not have", message.feed, message.after)
+        if isinstance(message, Words):
+            try:
+                if not await self._replica.apply(message):
+                    log.info("words of feed %s follow %d, which we do not have", message.feed, message.after)
+            except sqlite3.Error as error:
+                if not is_full(error):
+                    raise
+                log.warning("no room for words of feed %s; they will come again", message.feed)
         return message
