@@ -1,0 +1,87 @@
+"""The manual names every metric, alarm, limit and time of keeping as the code has it, in both languages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from central_server.uplink.meters import Meters
+from config.central import CentralSettings, KeepSettings, LimitSettings
+from config.edge import EdgeSettings
+
+MANUALS = ("docs/operating.md", "docs/operating.zh-CN.md")
+
+
+@pytest.fixture(params=MANUALS)
+def manual(request: pytest.FixtureRequest, root: Path) -> str:
+    return (root / request.param).read_text("utf-8")
+
+
+def test_every_metric_of_the_centre_is_told_and_no_other(manual: str) -> None:
+    registry = CollectorRegistry()
+    Meters(registry)
+    known = {f.name + ("_total" if f.type == "counter" else "") for f in registry.collect()}
+    assert set(re.findall(r"tillbeam_uplink_[a-z_]+", manual)) == known
+
+
+def test_every_metric_of_a_box_is_told_and_no_other(manual: str, root: Path) -> None:
+    source = "".join(path.read_text("utf-8") for path in (root / "edge_agent").glob("*.py"))
+    known = {f"tillbeam_edge_{name}" for name in re.findall(r'\bfamily\(\s*"([a-z_]+)"', source)}
+    assert len(known) > 10
+    assert set(re.findall(r"tillbeam_edge_[a-z_]+", manual)) == known
+
+
+def test_every_alarm_is_told(manual: str, root: Path) -> None:
+    source = "".join(path.read_text("utf-8") for path in (root / "edge_agent").glob("*.py"))
+    raised = set(re.findall(r'\b_?alarms?(?:\.set)?\(\s*"([a-z_]+)"', source))
+    assert raised >= {"disk_full", "lane_stuck", "epoch_fenced"}
+    told = set(re.findall(r"^\| `([a-z_]+)` \|", manual, re.MULTILINE))
+    assert raised <= told
+
+
+def test_times_of_keeping_are_those_of_the_settings(manual: str) -> None:
+    for name, field in KeepSettings.model_fields.items():
+        assert f"| `keep.{name}` | {field.default} |" in manual
+    assert EdgeSettings().outbox.keep_days == 7
+    assert re.search(r"\| `outbox\.keep_days`.*\| 7 \|", manual)
+
+
+def test_limits_are_those_of_the_code(manual: str) -> None:
+    from central_server.membership.cards import CARDS_MAX
+    from central_server.stores.enrolment import ADDRESS_TRIES, CODE_HOLDS_MS
+    from central_server.stores.hierarchy import STORES_MAX
+    from central_server.uplink.inbox import WAITING_MAX
+    from config.edge import DEVICES_MAX
+    from config.sources import ALL_FILES_MAX_BYTES, FILE_MAX_BYTES, FILES_MAX
+    from edge_agent.health import OFFLINE_HEARTBEAT_MS
+    from edge_agent.till import CARD_STAYS_MS, RECENT_KEPT
+    from sync.contract.events import LINES_MAX, TENDERS_MAX
+    from sync.contract.message import EVENT_MAX_BYTES, INFLATED_MAX_BYTES, PAYLOAD_MAX_BYTES
+
+    numbers = [
+        [PAYLOAD_MAX_BYTES // 1024, INFLATED_MAX_BYTES // 2**20],
+        [EVENT_MAX_BYTES // 1024],
+        [LINES_MAX, TENDERS_MAX],
+        [DEVICES_MAX],
+        sorted([FILE_MAX_BYTES // 1024, ALL_FILES_MAX_BYTES // 2**20, FILES_MAX]),
+        [EdgeSettings().outbox.max_mib],
+        [CARD_STAYS_MS // 60_000],
+        [RECENT_KEPT],
+        [OFFLINE_HEARTBEAT_MS // 60_000],
+        [WAITING_MAX],
+        [STORES_MAX],
+        [ADDRESS_TRIES],
+        [LimitSettings().sign_in_tries],
+        [CentralSettings().limits.export_rows],
+        [CARDS_MAX],
+    ]
+    table = re.split(r"^## (?:Limits|上限)$", manual, flags=re.MULTILINE)[1].split("\n## ")[0]
+    cells = [line.split("|")[2] for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(cells) == len(numbers)
+    for cell, expected in zip(cells, numbers, strict=True):
+        found = [int(n) for n in re.findall(r"\b(\d+)\b", re.sub(r"[^\x00-\x7f]", " ", cell))]
+        assert set(expected) <= set(found), cell
+    assert CODE_HOLDS_MS == 24 * 3_600_000
