@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 
 CURRENCY = r"[¥$€£]"
-_LATER_SIGN = r"(?:\s?(?:[€$£¥元]|EUR|RMB|CNY|USD|GBP|JPY))?"
+# Ç, ╒, ı and so on: what becomes of a euro sign that the printer has on another code page
+_LATER_SIGN = r"(?:\s?(?:[€$£¥元Ç╒ıÕñ¤�?]|EUR|RMB|CNY|USD|GBP|JPY))?"
 _CODE = r"(?:\s?[*#]|\s?[A-Z]{1,2})?"  # a tax letter, or a star for what earns no points
 TRAILER = _LATER_SIGN + _CODE
 
 # What is printed in full width, or as another character for the same thing; one for one, so places stay
 _PLAIN = str.maketrans(
-    "０１２３４５６７８９．，：；（）－−＋＊／％＃￥＄｜　ＸｘＡＢＣＤ×",
-    "0123456789.,:;()--+*/%#¥$| XxABCDx",
+    "０１２３４５６７８９．，：；（）－−＋＊／％＃￥＄　ＸｘＡＢＣＤ×｜|│┃║",
+    "0123456789.,:;()--+*/%#¥$ XxABCDx     ",
 )
 
 

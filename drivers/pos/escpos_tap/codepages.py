@@ -13,10 +13,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from drivers.pos.escpos_tap import tables
+
 # ESC t n, as "number codec". Where Python has no codec for a page its nearest relation stands in.
 _PAGES = """
-    0 cp437       1 cp932       2 cp850       3 cp860       4 cp863       5 cp865      11 cp850
-   12 cp857      13 cp857      14 cp737      15 iso8859_7  16 cp1252     17 cp866      18 cp852
+    0 cp437       1 cp932       2 cp850       3 cp860       4 cp863       5 cp865      11 cp851
+   12 cp853      13 cp857      14 cp737      15 iso8859_7  16 cp1252     17 cp866      18 cp852
    19 cp858      20 cp874      21 cp874      22 cp874      23 cp874      24 cp874      25 cp874
    26 cp874      30 cp1258     31 cp1258     32 cp720      33 cp775      34 cp855      35 cp861
    36 cp862      37 cp864      38 cp869      39 iso8859_2  40 iso8859_15 41 cp864      42 cp775
@@ -77,7 +79,9 @@ class Piece(NamedTuple):
 
 
 def known(encoding: str) -> bool:
-    """Whether Python has a codec of that name."""
+    """Whether there is a codec of that name, of Python's or of ours."""
+    if encoding in tables.TABLES:
+        return True
     try:
         codecs.lookup(encoding)
     except LookupError:
@@ -112,8 +116,8 @@ class Reader:
         raw = piece.raw
         codec = "ascii" if raw.isascii() else self._codec(piece)
         if codec != "ascii":
-            self._used[codec] += len(_HIGH.findall(raw))
-        text = raw.decode("gb18030" if codec == "gbk" else codec, "replace")
+            self._used[codec] += len(_HIGH.findall(_RULE.sub(b"", raw)))
+        text = tables.decoded(raw, codec)
         if piece.style.country in _COUNTRY_TABLES:
             text = text.translate(_COUNTRY_TABLES[piece.style.country])
         return text.translate(_UNPRINTABLE) if not text.isprintable() else text
@@ -129,7 +133,7 @@ class Reader:
             return self._open
         if style.two_byte is None and style.page and self._purpose and page in _LATIN:
             return self._purpose
-        return page
+        return tables.KATAKANA if page == "cp932" and style.two_byte == "" else page
 
 
 def _judged(pieces: list[bytes], few: int) -> str:

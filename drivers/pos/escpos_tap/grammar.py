@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from drivers.pos.escpos_tap.amounts import CURRENCY, TRAILER, money_pattern, plain, printed
+from drivers.pos.escpos_tap.amounts import CURRENCY, TRAILER, milli, minor, money_pattern, plain, printed
 from drivers.pos.escpos_tap.profiles import BadProfile, Profile
 from drivers.pos.escpos_tap.reading import Adder, Item, Reading, Row
 
@@ -24,6 +24,15 @@ _LETTER = re.compile(r"[^\W\d_]")
 _HAS_CJK = re.compile(rf"[{_CJK}]")
 _DATE = re.compile(r"\d{2,4}[-/.年]\d{1,2}[-/.月]\d{1,4}|\d{1,2}:\d{2}(?::\d{2})?")
 _WHOLE_FIELDS = {"due", "total", "subtotal", "cash", "change", "received", "discount"}
+_SKU = re.compile(r"[A-Z]?\d{3,14}\s+(?=\S)")
+# Where a heading names the columns, one space between them is enough
+_HEADED_FORMS = {
+    ("name", "qty", "amount"): r"{name}\s+{qty}\s*{measure}?\s+{amount}",
+    ("qty", "name", "amount"): r"{qty}\s*{measure}?\s+{name}\s+{amount}",
+    ("qty", "name", "unit", "amount"): r"{qty}\s*{measure}?\s+{name}\s+{unit}\s+{amount}",
+    ("name", "qty", "unit", "amount"): r"{name}\s+{a}\s*{measure}?\s+{b}\s+{amount}",
+    ("name", "unit", "qty", "amount"): r"{name}\s+{a}\s+{b}\s*{measure}?\s+{amount}",
+}
 _MEASURES = (
     *(
         "kg",
@@ -72,6 +81,15 @@ class Grammar:
         self._forms = [self._form(text, money, ("amount",)) for text in profile.items]
         loose = money_pattern(digits, whole=True)
         self._loose_forms = [self._form(text, loose, ("amount",)) for text in profile.items]
+        self._tight = {
+            form[at]
+            for form in (self._forms, self._loose_forms)
+            for at, text in enumerate(profile.items)
+            if "{name}" in text and "{a}" in text and "{gap}" not in text
+        }
+        self._headed = {
+            columns: self._form(text, loose, ("amount",)) for columns, text in _HEADED_FORMS.items()
+        }
         self._details = [self._form(text, money, ("qty", "unit")) for text in profile.details]
         self._labels = self._label_table(profile)
         heading = profile.heading
@@ -136,8 +154,10 @@ class Grammar:
         rows: list[Row] = []
         order: list[str] = []
         for line in lines:
-            text = plain(line)[:LINE_MAX].strip()
-            shown = line.strip()[:LINE_MAX]
+            even = plain(line)
+            text = even.strip()[:LINE_MAX].rstrip()
+            lead = len(even) - len(even.lstrip())
+            shown = line[lead : lead + len(text)]
             if not text or not (_LETTER.search(text) or any(char.isdigit() for char in text)):
                 continue
             headed = self._heading_of(text)
@@ -155,6 +175,10 @@ class Grammar:
         if pairs:
             self._take_numbers(text, reading)
             return pairs
+        for form in self._details:
+            match = form.fullmatch(text)
+            if match:
+                return [Row("detail", item=Item("", match["qty"], printed(match["unit"]), ""))]
         at_end = self._at_end.search(text) or self._whole_at_end.search(text)
         if at_end:
             name = self.label(text[: at_end.start()])
@@ -173,10 +197,6 @@ class Grammar:
         item = self._item(text, shown, order)
         if item is not None:
             return [Row("item" if item.name else "bare", item=item)]
-        for form in self._details:
-            match = form.fullmatch(text)
-            if match:
-                return [Row("detail", item=Item("", match["qty"], printed(match["unit"]), ""))]
         if self._take_numbers(text, reading) or not _LETTER.search(text) or _DATE.search(text):
             return [Row("other")]
         return [Row("other" if self.label(text) else "text", item=Item(shown, "", "", ""))]
@@ -201,9 +221,13 @@ class Grammar:
         return rows
 
     def _item(self, text: str, shown: str, order: list[str]) -> Item | None:
-        for form in self._loose_forms if order else self._forms:
+        if order[:1] == ["sku"] and (code := _SKU.match(text)):
+            text, shown = text[code.end() :], shown[code.end() :]
+        headed = self._headed.get(_columns(order))
+        forms = self._loose_forms if order else self._forms
+        for form in [headed, *forms] if headed else forms:
             match = form.fullmatch(text)
-            if not match:
+            if not match or (form in self._tight and not self._multiplies(match)):
                 continue
             groups = match.groupdict()
             name = ""
@@ -222,6 +246,12 @@ class Grammar:
             return Item(name, qty, unit, amount)
         return None
 
+    def _multiplies(self, match: re.Match[str]) -> bool:
+        """Whether `a` times `b` is the amount, so that single spaces are columns and not part of a name."""
+        product = milli(printed(match["a"])) * milli(printed(match["b"])) * float(f"1e{self._digits - 6}")
+        amount = minor(printed(match["amount"]), self._digits)
+        return abs(abs(product) - abs(amount)) <= 1
+
     def _which(self, a: str, b: str, amount: str, order: list[str]) -> tuple[str, str] | None:
         """(quantity, unit price) of two numbers in front of an amount."""
         places = [column for column in order if column in ("qty", "unit")]
@@ -236,9 +266,10 @@ class Grammar:
 
     def _heading_of(self, text: str) -> list[str]:
         """The columns of a heading line, from the left; empty when the line is none."""
-        words = re.split(r"\s{2,}|(?<=[" + _CJK + r"])\s+|\s*[|/]\s*", text)
-        if len(words) < 2:
-            words = text.split()
+        wide = re.split(r"\s{2,}|(?<=[" + _CJK + r"])\s+|\s*[|/]\s*", text)
+        return self._columns_of(wide) or self._columns_of(text.split())
+
+    def _columns_of(self, words: list[str]) -> list[str]:
         columns = []
         for word in words:
             bare = squashed(word).strip(" :*()")
@@ -269,6 +300,12 @@ class Grammar:
                 setattr(reading, "is_return" if kind == "return" else kind, True)
                 return True
         return False
+
+
+def _columns(order: list[str]) -> tuple[str, ...]:
+    """The columns of a heading without the code; a price that stands last is the amount."""
+    columns = [column for column in order if column != "sku"]
+    return (*columns[:-1], "amount") if columns and columns[-1] == "unit" else tuple(columns)
 
 
 def squashed(text: str) -> str:

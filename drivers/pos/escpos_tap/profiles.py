@@ -41,6 +41,7 @@ class Heading(_Part):
     qty: list[str] = []
     unit: list[str] = []
     amount: list[str] = []
+    sku: list[str] = []
 
 
 class Labels(_Part):

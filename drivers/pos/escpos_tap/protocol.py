@@ -52,7 +52,7 @@ class EscposTapDecoder(QuietDecoder):
         self._grammar = Grammar(profile, exponent(options.currency))
         self._lexer = Lexer()
         self._style = Style()
-        self._two_byte = "gb18030"
+        self._two_byte = "gbk"
         self._qr = b""
         self._job: Job | None = None
         self._held: Job | None = None  # cut, and said once it is sure that nothing more belongs to it
@@ -187,7 +187,7 @@ class EscposTapDecoder(QuietDecoder):
             self._finish()
 
     def _cut(self) -> None:
-        """The job is at its end, but for what may still belong to it. A second cut of it is counted too."""
+        """The job is at its end, but for what may still belong to it. Two cuts in a row cut it once."""
         self._totals.cuts += 1
         self._tail = True
         self._junk_row = 0
@@ -196,7 +196,6 @@ class EscposTapDecoder(QuietDecoder):
             job.end()
         if job is None or job.blank:
             if self._held:
-                self._held.cuts += 1
                 self._held.pulses += job.pulses if job else 0
             return
         self._let_go(job)
@@ -214,7 +213,7 @@ class EscposTapDecoder(QuietDecoder):
 
     def _initialise(self, at_byte: int) -> None:
         """ESC @: the printer forgets its styles and its unprinted line; most jobs begin so."""
-        self._style, self._two_byte = Style(), "gb18030"
+        self._style, self._two_byte = Style(), "gbk"
         self._junk_row = 0
         job = self._job
         if job is not None:
@@ -258,7 +257,7 @@ class EscposTapDecoder(QuietDecoder):
 
     def _two_byte_code(self, _: Job, args: bytes) -> None:
         """FS C n: 1 and 2 are Shift JIS on Japanese models; 0 is the code of the country."""
-        self._two_byte = "cp932" if args[0] in (1, 2, 49, 50) else "gb18030"
+        self._two_byte = "cp932" if args[0] in (1, 2, 49, 50) else "gbk"
         if self._style.two_byte:
             self._restyle(two_byte=self._two_byte)
 

@@ -70,7 +70,7 @@ def test_each_cut_is_a_receipt_and_two_in_a_row_are_one() -> None:
         (b"\x1bp\x00\x19\xfa\x1b@", 1, 1),
         (b"\x1b@\x1bp\x00\x19\xfa", 1, 1),
         (b"\n\x10\x14\x01\x00\x01\x1bp\x01\x19\xfa", 2, 1),
-        (b"\n\x1bi\x1bp\x00\x19\xfa", 1, 2),
+        (b"\n\x1bi\x1bp\x00\x19\xfa", 1, 1),
     ],
 )
 def test_a_drawer_opened_behind_the_cut_is_of_that_receipt(behind: bytes, pulses: int, cuts: int) -> None:
