@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from playwright.async_api import Browser, Playwright
@@ -19,6 +21,8 @@ ARGUMENTS = (
 )
 
 
-async def launch(playwright: Playwright) -> Browser:
+async def launch(playwright: Playwright, *, environ: Mapping[str, str] | None = None) -> Browser:
     """A browser with a profile of its own. Raises playwright's Error when it does not start."""
-    return await playwright.chromium.launch(executable_path=EXECUTABLE, args=list(ARGUMENTS))
+    return await playwright.chromium.launch(
+        executable_path=EXECUTABLE, args=list(ARGUMENTS), env={**os.environ, **(environ or {})}
+    )

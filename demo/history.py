@@ -32,6 +32,7 @@ OPENS, CLOSES = 9, 22
 BY_HOUR = (18, 24, 38, 52, 40, 30, 28, 34, 56, 62, 48, 32, 16)
 WEEKEND = 1.45
 MEMBER_SHARE = 0.35
+REGULARS, REGULAR_SHARE = 60, 0.4  # the first members come so much more often
 BATCH_EVENTS = 2_000
 
 
@@ -84,7 +85,6 @@ def _by_lane(
     shop: Shop, crowd: list[NewMember], keys: Keys, chance: random.Random, now_ms: int, days: int
 ) -> dict[Lane, list[Envelope]]:
     lanes: dict[Lane, list[Envelope]] = {Lane.TILL: [], Lane.COUNT: []}
-    holders = [new for new in crowd if new.cards]
     now = datetime.fromtimestamp(now_ms / 1000, ZONE)
     morning = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days)
     receipt = 1000
@@ -94,7 +94,8 @@ def _by_lane(
                 break
             if isinstance(event, SaleCompleted):
                 receipt += 1
-                holder = chance.choice(holders) if chance.random() < MEMBER_SHARE else None
+                known = crowd[:REGULARS] if chance.random() < REGULAR_SHARE else crowd
+                holder = chance.choice(known) if chance.random() < MEMBER_SHARE else None
                 event = msgspec.structs.replace(
                     event,
                     device="receipts",

@@ -33,7 +33,7 @@ _GIVEN = (
     "浩然",
 )
 _LATIN = ("Anna Weber", "Jonas Lind", "Maria Rossi", "Tom Baker", "Aiko Sato", "Luc Martin")
-_TIERS = ("", "", "silver", "silver", "gold", "platinum")
+_TIERS = ("", "", "银卡", "银卡", "金卡", "白金卡")
 
 
 def members(count: int, chance: random.Random, now_ms: int) -> list[NewMember]:
@@ -50,7 +50,7 @@ def members(count: int, chance: random.Random, now_ms: int) -> list[NewMember]:
             "tier": chance.choice(_TIERS),
             "consent": "yes",
         }
-        cards = [*KNOWN_STRIPES[n : n + 1], *KNOWN_TAGS[n : n + 1]]
+        cards = [*KNOWN_STRIPES[n : n + 1], *KNOWN_TAGS[n : n + 1]] or [f"62870200{n:08d}"]
         joined_ms = now_ms - chance.randint(30, 900) * 86_400_000
         people.append(
             NewMember(

@@ -17,6 +17,7 @@ from sync.contract.money import format_minor
 _SIGNS: Final = {"CNY": "¥", "JPY": "¥", "EUR": "€", "GBP": "£", "USD": "$"}
 NOTHING: Final = "–"
 _CHANGE_MAX: Final = 9.0
+_GIB_FROM: Final = 4096  # below that tenths of a GiB say too little
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 60 * _MINUTE_MS
 _DAY_MS: Final = 24 * _HOUR_MS
@@ -46,6 +47,13 @@ def change(share: float | None, digits: int = 1) -> str:
     if share is None:
         return NOTHING
     return ">+900%" if share > _CHANGE_MAX else f"{share * 100:+,.{digits}f}%"
+
+
+def mib(size: int | None) -> str:
+    """``mib(212) == "212 MiB"``, ``mib(22_400) == "21.9 GiB"``; a dash for nothing."""
+    if size is None:
+        return NOTHING
+    return f"{size / 1024:,.1f} GiB" if size >= _GIB_FROM else f"{size:,} MiB"
 
 
 def in_zone(wall_ms: int, timezone: str) -> datetime:
@@ -101,6 +109,7 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "number": number,
     "percent": percent,
     "change": change,
+    "mib": mib,
     "when": when,
     "when_exactly": when_exactly,
     "day": day,

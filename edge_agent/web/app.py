@@ -107,7 +107,7 @@ class Pages:
     async def events(self, request: Request) -> Response:
         lang = render.language(request, self._lang)
         stream = till_events(self._till, _till_of(request), self._status, lang, recent_shown=RECENT_SHOWN)
-        return EventStream(stream)
+        return EventStream(stream, request.app.state.ending)
 
     async def look_up(self, request: Request) -> Response:
         _ = words.translator(render.language(request, self._lang))
@@ -180,14 +180,18 @@ class Pages:
 
 
 class EventStream(Response):
-    """Server-sent events from an async iterator, one write an event (WHATWG HTML, section 9.2)."""
+    """Server-sent events from an async iterator, one write an event (WHATWG HTML, section 9.2).
+
+    It ends when the browser goes, or when `ending` is set: else the last page to be closed would keep the
+    agent from ending.
+    """
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
+    def __init__(self, events: AsyncGenerator[bytes, None], ending: asyncio.Event) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
-        self._events = events
+        self._events, self._ending = events, ending
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -197,14 +201,19 @@ class EventStream(Response):
                 async for event in events:
                     await send({"type": "http.response.body", "body": event, "more_body": True})
 
-        pouring = asyncio.ensure_future(pour())
-        try:
+        async def gone() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
+
+        first = [asyncio.ensure_future(work) for work in (pour(), gone(), self._ending.wait())]
+        try:
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            pouring.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await pouring
+            for each in first:
+                each.cancel()
+            await asyncio.gather(*first, return_exceptions=True)
+        if self._ending.is_set():
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def build(
@@ -225,6 +234,7 @@ def build(
     app = Starlette(
         routes=[*pages.routes(), Mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))]
     )
+    app.state.ending = asyncio.Event()
     app.add_middleware(Guard, token=token, hosts=tuple(hosts))
     return app
 
