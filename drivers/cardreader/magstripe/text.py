@@ -17,7 +17,8 @@ from drivers.frames import Window
 JUNK_BYTES_MAX = 16  # between two tracks of a swipe; after more they are two swipes
 UNENDED_CHARACTERS_MIN = 8  # a track that was cut; a shorter one is junk
 _BODY = rb"[\x20-\x24\x26-\x3a\x3c-\x3e\x40-\x7e]"
-_PIECE = re.compile(rb"([%%;+])(%s{0,%d})([?\r\n])|[\r\n\t]" % (_BODY, TRACK_CHARACTERS_MAX))
+# One class in front, so that noise is searched at the speed of C; a sentinel alone is nothing
+_PIECE = re.compile(rb"([%%;+\r\n\t])(?:(?<=[%%;+])(%s{0,%d})([?\r\n]))?" % (_BODY, TRACK_CHARACTERS_MAX))
 _UNENDED = re.compile(rb"([%%;+])(%s{0,%d})\Z" % (_BODY, TRACK_CHARACTERS_MAX))
 _CUT_OFF = re.compile(r"[A-Z]?\d{8}")
 _TERMINATORS = {b"\r": "CR", b"\n": "LF", b"\t": "TAB"}
@@ -43,8 +44,9 @@ class TextSwipes:
         done: list[Swipe] = []
         for piece in _PIECE.finditer(window.bytes):
             at_byte = window.start + piece.start()
-            if piece[1] is None:
-                done += self._end(_TERMINATORS[piece[0]], at_byte)
+            if piece[2] is None:
+                if self._swipe and piece[1] in _TERMINATORS:
+                    done += self._end(_TERMINATORS[piece[1]], at_byte)
                 continue
             self._track(at_byte, piece[1], piece[2], ended=piece[3] == b"?", done=done)
             self._ended_at = window.start + piece.end()
