@@ -11,32 +11,39 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
 from central_server import migrations
 from central_server.db import Database
-from central_server.errors import CentreError, Misconfigured
+from central_server.errors import CentreError, Invalid, Misconfigured
 from central_server.keys import Keys
+from central_server.web.text import N_
 from config.central import CentralSettings
 from config.cli import settings_app
 from config.load import load
 from config.mistakes import BadSettings
-from config.text import language_of
+from config.text import catalogue, language_of
 from sync.clock import SystemClock
 
 DEFAULT_SETTINGS = Path("/etc/tillbeam/central.yaml")
-ConfigFile = Annotated[Path, typer.Option("--config", help="The settings file.")]
-T = TypeVar("T")
+_ = catalogue(Path(__file__).parent, language_of(os.environ)).gettext
+ConfigFile = Annotated[Path, typer.Option("--config", help=_("The settings file."))]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Head office's server.")
-admin = typer.Typer(no_args_is_help=True, help="Administrators.")
-aside_app = typer.Typer(no_args_is_help=True, help="Events that could not be applied.")
-store = typer.Typer(no_args_is_help=True, help="Stores and their enrolment.")
-keys_app = typer.Typer(no_args_is_help=True, help="The keys of personal fields.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=_("Head office's server."),
+)
+admin = typer.Typer(no_args_is_help=True, help=_("Administrators."))
+aside_app = typer.Typer(no_args_is_help=True, help=_("Events that could not be applied."))
+store = typer.Typer(no_args_is_help=True, help=_("Stores and their enrolment."))
+keys_app = typer.Typer(no_args_is_help=True, help=_("The keys of personal fields."))
 app.add_typer(admin, name="admin")
 app.add_typer(aside_app, name="aside")
 app.add_typer(store, name="store")
@@ -48,43 +55,52 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     """The console script."""
-    app()
+    try:
+        app()
+    except (CentreError, DBAPIError, OSError) as error:
+        typer.echo(f"tillbeam-central: {_in_words(error)}", err=True)
+        sys.exit(1)
 
 
-@app.command()
+@app.command(
+    help=_("Run the centre until it is told to stop (SIGINT, SIGTERM); SIGHUP reads the settings again.")
+)
 def serve(config: ConfigFile = DEFAULT_SETTINGS) -> None:
-    """Run the centre until it is told to stop (SIGINT, SIGTERM); SIGHUP reads the settings again."""
     from central_server.serving import run_server
 
     loaded = _loaded(config)
-    _run(lambda: run_server(config, loaded, os.environ))
+    asyncio.run(run_server(config, loaded, os.environ))
 
 
-@app.command()
+@app.command(help=_("Bring the database up to date."))
 def migrate(
     config: ConfigFile = DEFAULT_SETTINGS,
-    revision: Annotated[str, typer.Option(help="For developers: write a new step with this message.")] = "",
+    revision: Annotated[
+        str, typer.Option(help=_("For developers: write a new step with this message."))
+    ] = "",
 ) -> None:
-    """Bring the database up to date."""
     settings = _settings(config)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     url = settings.database_url()
-    _run(lambda: migrations.revision(url, revision) if revision else migrations.upgrade(url))
+    asyncio.run(migrations.revision(url, revision) if revision else migrations.upgrade(url))
 
 
-@app.command()
+@app.command(help=_("Print the API's OpenAPI schema."))
 def openapi() -> None:
-    """Print the API's OpenAPI schema."""
     from central_server.serving import openapi_schema
 
     typer.echo(json.dumps(openapi_schema(), ensure_ascii=False, indent=1, sort_keys=True))
 
 
-@admin.command("create")
+@admin.command(
+    "create",
+    help=_(
+        "Create the first administrator. The password is asked for, or is the first line of standard input."
+    ),
+)
 def admin_create(
     login: str, config: ConfigFile = DEFAULT_SETTINGS, name: Annotated[str, typer.Option()] = ""
 ) -> None:
-    """Create the first administrator. The password is asked for, or is the first line of standard input."""
     from central_server.staff.passwords import Passwords
     from central_server.staff.service import create_first_admin
 
@@ -99,13 +115,14 @@ def admin_create(
     _with_database(config, work)
 
 
-@store.command("add")
+@store.command("add", help=_("Add a store and print its id."))
 def store_add(
     name: str,
     config: ConfigFile = DEFAULT_SETTINGS,
-    store_id: Annotated[str, typer.Option("--id", help="a-z, 0-9 and '-'; default: made of the name.")] = "",
+    store_id: Annotated[
+        str, typer.Option("--id", help=_("a-z, 0-9 and '-'; default: made of the name."))
+    ] = "",
 ) -> None:
-    """Add a store and print its id."""
     from central_server.staff.service import COMMAND
     from central_server.stores import service as stores
 
@@ -121,9 +138,8 @@ def store_add(
     _with_database(config, work)
 
 
-@store.command("code")
+@store.command("code", help=_("Print a one-time code with which an edge enrols for the store."))
 def store_code(store_id: str, config: ConfigFile = DEFAULT_SETTINGS) -> None:
-    """Print a one-time code with which an edge enrols for the store."""
     from central_server.staff.service import COMMAND
     from central_server.stores import service as stores
 
@@ -138,9 +154,8 @@ def store_code(store_id: str, config: ConfigFile = DEFAULT_SETTINGS) -> None:
     _with_database(config, work)
 
 
-@aside_app.command("list")
+@aside_app.command("list", help=_("What waits, one event a line: number, place, kind, why."))
 def aside_list(config: ConfigFile = DEFAULT_SETTINGS) -> None:
-    """What waits, one event a line: number, place, kind, why."""
     from central_server.uplink import aside
 
     async def work(database: Database) -> None:
@@ -151,9 +166,8 @@ def aside_list(config: ConfigFile = DEFAULT_SETTINGS) -> None:
     _with_database(config, work)
 
 
-@aside_app.command("show")
+@aside_app.command("show", help=_("One event, with all that is known of it, as JSON."))
 def aside_show(number: int, config: ConfigFile = DEFAULT_SETTINGS) -> None:
-    """One event, with all that is known of it, as JSON."""
     from central_server.uplink import aside
 
     async def work(database: Database) -> None:
@@ -165,11 +179,10 @@ def aside_show(number: int, config: ConfigFile = DEFAULT_SETTINGS) -> None:
     _with_database(config, work)
 
 
-@aside_app.command("replay")
+@aside_app.command("replay", help=_("Hand an event, or all that wait, to their modules again."))
 def aside_replay(
-    number: Annotated[int, typer.Argument(help="0: all.")] = 0, config: ConfigFile = DEFAULT_SETTINGS
+    number: Annotated[int, typer.Argument(help=_("0: all."))] = 0, config: ConfigFile = DEFAULT_SETTINGS
 ) -> None:
-    """Hand an event, or all that wait, to their modules again."""
     from central_server.staff.service import COMMAND
     from central_server.uplink import aside
     from central_server.uplink.handlers import handlers
@@ -184,20 +197,19 @@ def aside_replay(
                 failed = 1 - done
         else:
             done, failed = await aside.replay_all(database, table, by=COMMAND, now_ms=now_ms)
-        typer.echo(f"replayed {done}, failed again {failed}")
+        typer.echo(_("replayed {done}, failed again {failed}").format(done=done, failed=failed))
         if failed:
             raise typer.Exit(1)
 
     _with_database(config, work)
 
 
-@aside_app.command("discard")
+@aside_app.command("discard", help=_("Decide that an event shall have no effect."))
 def aside_discard(
     number: int,
-    reason: Annotated[str, typer.Option(help="Why it may be discarded; kept in the audit trail.")],
+    reason: Annotated[str, typer.Option(help=_("Why it may be discarded; kept in the audit trail."))],
     config: ConfigFile = DEFAULT_SETTINGS,
 ) -> None:
-    """Decide that an event shall have no effect."""
     from central_server.staff.service import COMMAND
     from central_server.uplink import aside
 
@@ -209,16 +221,20 @@ def aside_discard(
     _with_database(config, work)
 
 
-@keys_app.command("rotate")
+@keys_app.command(
+    "rotate",
+    help=_(
+        "Add a key. After a restart the server closes with it, and by and by what older keys have closed."
+    ),
+)
 def keys_rotate(config: ConfigFile = DEFAULT_SETTINGS) -> None:
-    """Add a key. After a restart the server closes with it, and by and by what older keys have closed."""
     state_dir = _settings(config).state_dir
 
     async def work() -> None:
         Keys.open(state_dir).rotated(state_dir)
-        typer.echo("A key was added. Restart every centre process now, and back up the keys file.")
+        typer.echo(_("A key was added. Restart every centre process now, and back up the keys file."))
 
-    _run(work)
+    asyncio.run(work())
 
 
 def _loaded(config: Path) -> Any:
@@ -239,26 +255,29 @@ def _with_database(config: Path, work: Callable[[Database], Awaitable[None]]) ->
 
     async def within() -> None:
         if not await migrations.is_current(url):
-            raise Misconfigured("the database is not up to date: tillbeam-central migrate")
+            raise Misconfigured(N_("the database is not up to date: tillbeam-central migrate"))
         database = Database(url)
         try:
             await work(database)
         finally:
             await database.close()
 
-    _run(within)
+    asyncio.run(within())
 
 
-def _run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    try:
-        return asyncio.run(work())
-    except CentreError as error:
-        typer.echo(f"tillbeam-central: {error}", err=True)
-        raise typer.Exit(1) from None
+def _in_words(error: CentreError | DBAPIError | OSError) -> str:
+    """The error in the terminal's language, on one line."""
+    if isinstance(error, DBAPIError):
+        return " ".join(str(error.orig).split())
+    if isinstance(error, OSError):
+        return str(error)
+    if isinstance(error, Invalid):
+        return "; ".join(f"{field}: {_(why)}" for field, why in error.fields.items())
+    return _(error.msgid).format(**error.values) if error.values else _(error.msgid)
 
 
 def _password() -> str:
     if sys.stdin.isatty():
-        password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        password: str = typer.prompt(_("Password"), hide_input=True, confirmation_prompt=True)
         return password
     return sys.stdin.readline().rstrip("\n")

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from central_server.app import Centre, build_app, use_settings
 from central_server.db import with_driver
 from central_server.errors import Misconfigured
 from central_server.logs import set_up_logs
+from central_server.web.text import N_
 from config.central import CentralSettings
 from config.load import Loaded
 from config.reload import Kept, reload
@@ -40,6 +42,7 @@ async def run_server(path: Path, loaded: Loaded[CentralSettings], environ: Mappi
     centre = Centre(settings)
     app = build_app(settings, centre=centre)
     server = _server(app, settings)
+    sock = _listening(settings.web.host, settings.web.port)
     loop = asyncio.get_running_loop()
 
     def read_again() -> None:
@@ -63,20 +66,44 @@ async def run_server(path: Path, loaded: Loaded[CentralSettings], environ: Mappi
         await centre.start()  # before the web, so that what is wrong is said in one line
     except BaseException:
         await centre.stop()
+        sock.close()
         raise
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve(sockets=[sock]))
     watching = asyncio.create_task(_watch(centre, server))
     try:
         await serving
     finally:
         watching.cancel()
         await centre.stop()
+        sock.close()
         loop.remove_signal_handler(signal.SIGHUP)
     (failed,) = await asyncio.gather(watching, return_exceptions=True)
     if isinstance(failed, Exception):
         raise failed
     if not server.started:
-        raise Misconfigured("the server did not start; the log says why")
+        raise Misconfigured(N_("the server did not start; the log says why"))
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Bound before anything begins, so that a taken port is said in one line. Raises Misconfigured."""
+    try:
+        family, kind, protocol, _name, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(address)
+        except OSError:
+            sock.close()
+            raise
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise Misconfigured(
+            N_("the web cannot listen on {host}:{port}: {why}"), host=host, port=port, why=why
+        ) from error
+    sock.set_inheritable(False)
+    return sock
 
 
 async def _watch(centre: Centre, server: uvicorn.Server) -> None:
@@ -93,7 +120,7 @@ async def _migrate(url: str) -> None:
     if with_driver(url).get_backend_name() == "sqlite":
         await migrations.upgrade(url)  # one file, one process: nobody else can be in the middle of it
     elif not await migrations.is_current(url):
-        raise Misconfigured("the database is not up to date: tillbeam-central migrate")
+        raise Misconfigured(N_("the database is not up to date: tillbeam-central migrate"))
 
 
 class _Server(uvicorn.Server):

@@ -61,7 +61,7 @@ class CentreBroker:
             try:
                 await self.start()
             except Misconfigured as error:
-                log.error("the broker does not start: %s", error)
+                log.error("%s", error)
             else:
                 pauses_s = full_jitter_s(chance, first_s=1.0)
 

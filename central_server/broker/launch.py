@@ -14,6 +14,7 @@ import msgspec
 
 from central_server.broker.settings import Answer, BrokerSettings, Failed, Orders
 from central_server.errors import Misconfigured
+from central_server.web.text import N_
 from sync.contract.topics import CENTRE_LOGIN
 
 START_MAX_S = 15.0  # a slow card takes five; then something is wrong
@@ -74,11 +75,11 @@ async def start_broker(settings: BrokerSettings) -> RunningBroker:
         if isinstance(answer, Failed):
             if answer.port_taken:
                 raise PortTaken(
-                    "the broker cannot listen on {host}:{port}: another program does",
+                    N_("the broker cannot listen on {host}:{port}: another program does"),
                     host=settings.host,
                     port=settings.port,
                 )
-            raise Misconfigured("the broker does not start: {why}", why=answer.why)
+            raise Misconfigured(N_("the broker does not start: {why}"), why=answer.why)
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
@@ -105,7 +106,7 @@ async def _answer(process: asyncio.subprocess.Process, orders: Orders) -> Answer
             await process.stdin.drain()
             line = await process.stdout.readline()
         if not line:
-            raise Misconfigured("the broker does not start: {why}", why="its process has ended")
+            raise Misconfigured(N_("the broker does not start: {why}"), why="its process has ended")
         return msgspec.json.decode(line, type=Answer)
     except (TimeoutError, ConnectionError, msgspec.DecodeError) as error:
-        raise Misconfigured("the broker does not start: {why}", why=error or "no answer") from error
+        raise Misconfigured(N_("the broker does not start: {why}"), why=error or "no answer") from error

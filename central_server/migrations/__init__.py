@@ -18,7 +18,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from central_server.db import Base, Database
+from central_server.db import Base, Database, with_driver
 from central_server.modules import load_models
 
 _HERE = Path(__file__).parent
@@ -31,7 +31,10 @@ async def upgrade(url: str) -> None:
 
 
 async def is_current(url: str) -> bool:
-    """Whether the database at `url` has seen every step."""
+    """Whether the database at `url` has seen every step. A file that is not there is not made."""
+    place = with_driver(url)
+    if place.get_backend_name() == "sqlite" and not Path(place.database or "").exists():
+        return False
 
     def ask(connection: sa.Connection) -> bool:
         heads = ScriptDirectory.from_config(_config(connection)).get_heads()

@@ -24,6 +24,12 @@ async def test_migrations_make_what_the_models_say(empty_url: str) -> None:
     await migrations.upgrade(empty_url)
 
 
+async def test_asking_about_a_file_that_is_not_there_does_not_make_it(tmp_path: Path) -> None:
+    assert not await migrations.is_current(f"sqlite:///{tmp_path / 'centre.db'}")
+    assert not await migrations.is_current(f"sqlite:///{tmp_path / 'none' / 'centre.db'}")
+    assert not list(tmp_path.iterdir())
+
+
 async def test_tables_are_strict_on_sqlite(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'centre.db'}"
     await migrations.upgrade(url)
