@@ -2,7 +2,8 @@
 
 EdgeError
 ├── StoreBroken       the database cannot be opened or written; the process ends and is started again
-│   └── StoreTooNew   the database was made by a later version of ours
+│   ├── StoreTooNew   the database was made by a later version of ours
+│   └── StoreInUse    another agent is running with it
 ├── OutboxFull        no room on disk for a money event; the till is told so
 ├── EventTooLarge     one event over the contract's limit; nothing was stored
 └── IdentityError     who this store is
@@ -24,6 +25,10 @@ class StoreBroken(EdgeError):
 
 class StoreTooNew(StoreBroken):
     """The database has a schema that this version does not know."""
+
+
+class StoreInUse(StoreBroken):
+    """Another agent is running with the same state folder."""
 
 
 class OutboxFull(EdgeError):

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import secrets
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from edge_agent.app import Edge
+from edge_agent.errors import StoreInUse
 from edge_agent.health import NotifyFailed, notify
 from edge_agent.wedge import wedge_decoder
 
 log = logging.getLogger(__name__)
 
-PAGES_STOP_S = 1  # open pages hold a stream that never ends by itself
+PAGES_STOP_S = 1  # for what a page asked in the last moment
+LOCK_NAME = "lock"
 _BACKLOG = 64
 
 
@@ -61,9 +65,31 @@ async def serve(
 ) -> None:
     """Runs the agent until a signal ends it. `reload` is what SIGHUP does.
 
-    Raises EdgeError when it cannot start, and whatever ended a core part.
+    Raises EdgeError when it cannot start, OSError when the state folder cannot be written, and whatever ended
+    a core part.
     """
-    systemd = Systemd(environ)
+    with only_one(edge.settings.state_dir):
+        await _serve(edge, Systemd(environ), reload, ready)
+
+
+@contextlib.contextmanager
+def only_one(state_dir: Path) -> Iterator[None]:
+    """Holds the state folder: two agents would number their events alike. Raises StoreInUse, OSError.
+
+    The lock is the kernel's: it goes with the process, however that ends.
+    """
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with (state_dir / LOCK_NAME).open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreInUse(f"{state_dir}: another agent is running with this state folder") from None
+        yield
+
+
+async def _serve(
+    edge: Edge, systemd: Systemd, reload: Callable[[], Awaitable[None]], ready: Callable[[], None]
+) -> None:
     loop = asyncio.get_running_loop()
     await edge.start()
     reloads: set[asyncio.Task[None]] = set()
@@ -166,6 +192,7 @@ def _start(app: Any, sock: socket.socket) -> Pages:
 
     class Running:
         async def stop(self) -> None:
+            app.state.ending.set()
             server.should_exit = True
             await asyncio.gather(serving, return_exceptions=True)
             sock.close()
