@@ -288,7 +288,12 @@ def _sale_rows(number: int, wall_ms: int) -> tuple[list[tuple[Any, ...]], list[t
         stamp = Stamp("boot", mono_ms, wall_ms + mono_ms, True)
         facts.append(Fact(1 << 40 | n, EventId(rig.STORE, "0" * 16, Lane.TILL, n), stamp, event))
     rows = rows_of(rig.STORE, facts, calendar_of("Asia/Shanghai"), {}, {}, wall_ms + DAY_MS)
-    return rows.sales, rows.lines
+    return _by_row(rows.sales, number), _by_row(rows.lines, number * 5)
+
+
+def _by_row(values: list[Any], rows: int) -> list[tuple[Any, ...]]:
+    width = len(values) // rows
+    return list(zip(*[iter(values)] * width, strict=True))
 
 
 def _centre_tables() -> list[str]:

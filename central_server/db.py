@@ -17,6 +17,7 @@ import random
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from functools import lru_cache
 from itertools import chain
 from typing import Any, ClassVar, TypeVar
 
@@ -38,6 +39,7 @@ TRIES_MAX = 8  # of one transaction, with jitter between 0 and 2 s: gives up aft
 _PASSING_SQLSTATES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}  # and class 08, connections
 _SQLITE_BUSY, _SQLITE_LOCKED = 5, 6
 _SQLITE_PARAMETERS_MAX = 32_766
+_WAYS_MAX = 256  # tables and columns remembered
 _BEGIN = "tillbeam_begin"
 
 T = TypeVar("T")
@@ -186,9 +188,13 @@ async def bulk_insert(
     is a mapped class or a Table; its Python-side defaults are not applied. Sends few, large statements:
     SQLite's driver hands the interpreter's lock over once per step, which costs 5 ms while the loop is busy.
     """
-    return await _bulk(
-        session, _Bulk(session, table, columns), rows, " ON CONFLICT DO NOTHING" if skip_known else ""
-    )
+    conflict = " ON CONFLICT DO NOTHING" if skip_known else ""
+    return await _bulk(session, _way(session, table, columns), list(chain.from_iterable(rows)), conflict)
+
+
+async def insert_laid(session: AsyncSession, table: Any, values: list[Any]) -> None:
+    """`bulk_insert` of whole rows laid end to end: for tables where a tuple for every row is too slow."""
+    await _bulk(session, _way(session, table, None), values, "")
 
 
 async def bulk_upsert_add(
@@ -208,8 +214,8 @@ async def bulk_upsert_add(
         known = sums.get(at)
         sums[at] = amounts if known is None else tuple(a + b for a, b in zip(known, amounts, strict=True))
     # Everybody takes the row locks in the same order, so that two processes do not wait for each other.
-    merged = [at + sums[at] for at in sorted(sums)]
-    bulk = _Bulk(session, table, [*key, *add])
+    merged = [value for at in sorted(sums) for value in at + sums[at]]
+    bulk = _way(session, table, [*key, *add])
     name = bulk.name
     sets = ", ".join(f"{bulk.quote(c)} = {name}.{bulk.quote(c)} + excluded.{bulk.quote(c)}" for c in add)
     where = ", ".join(bulk.quote(c) for c in key)
@@ -219,49 +225,55 @@ async def bulk_upsert_add(
 class _Bulk:
     """How a table's rows go to the driver as they are: its name, columns, types and bind functions."""
 
-    def __init__(self, session: AsyncSession, table: Any, columns: Sequence[str] | None) -> None:
-        self.dialect = session.get_bind().dialect
-        self.quote: Callable[[str], str] = self.dialect.identifier_preparer.quote
-        whole: sa.Table = table if isinstance(table, sa.Table) else table.__table__
-        chosen = list(whole.columns) if columns is None else [whole.columns[name] for name in columns]
-        self.name = self.dialect.identifier_preparer.format_table(whole)
+    def __init__(self, dialect: sa.Dialect, table: sa.Table, columns: tuple[str, ...] | None) -> None:
+        self.dialect = dialect
+        self.quote: Callable[[str], str] = dialect.identifier_preparer.quote
+        chosen = list(table.columns) if columns is None else [table.columns[name] for name in columns]
+        self.name = dialect.identifier_preparer.format_table(table)
         self.columns = ", ".join(self.quote(column.name) for column in chosen)
         self.width = len(chosen)
-        self.types = [column.type.compile(self.dialect) for column in chosen]
-        self.binds = [
-            column.type.dialect_impl(self.dialect).bind_processor(self.dialect) for column in chosen
-        ]
+        self.types = [column.type.compile(dialect) for column in chosen]
+        self.binds = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in chosen]
 
-    def bound(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+    def bound(self, values: list[Any]) -> list[Any]:
         if not any(self.binds):
-            return rows
-        return [
-            tuple(value if bind is None else bind(value) for bind, value in zip(self.binds, row, strict=True))
-            for row in rows
-        ]
+            return values
+        values = values.copy()
+        for place, bind in enumerate(self.binds):
+            if bind is not None:
+                values[place :: self.width] = map(bind, values[place :: self.width])
+        return values
 
 
-async def _bulk(session: AsyncSession, bulk: _Bulk, rows: Sequence[tuple[Any, ...]], conflict: str) -> int:
-    if not rows:
+_bulk_of = lru_cache(maxsize=_WAYS_MAX)(_Bulk)  # worked out once: it takes as long as to insert 50 rows
+
+
+def _way(session: AsyncSession, table: Any, columns: Sequence[str] | None) -> _Bulk:
+    whole: sa.Table = table if isinstance(table, sa.Table) else table.__table__
+    return _bulk_of(session.get_bind().dialect, whole, None if columns is None else tuple(columns))
+
+
+async def _bulk(session: AsyncSession, bulk: _Bulk, values: list[Any], conflict: str) -> int:
+    """Insert rows laid end to end; how many were inserted."""
+    if not values:
         return 0
     await session.flush()  # what the session holds came first
     connection = await session.connection()
-    rows = bulk.bound(rows)
+    values = bulk.bound(values)
     head = f"INSERT INTO {bulk.name} ({bulk.columns}) "
     if bulk.dialect.name == "sqlite":
-        return await _insert_in_one_hop(connection, bulk, head, list(chain.from_iterable(rows)), conflict)
+        return await _insert_in_one_hop(connection, bulk, head, values, conflict)
     arrays = ", ".join(f"${n}::{type_}[]" for n, type_ in enumerate(bulk.types, 1))
     statement = f"{head}SELECT * FROM unnest({arrays}){conflict}"  # noqa: S608 (names from our own tables)
-    done = await connection.exec_driver_sql(
-        statement, tuple(list(column) for column in zip(*rows, strict=True))
-    )
+    columns = tuple(values[place :: bulk.width] for place in range(bulk.width))
+    done = await connection.exec_driver_sql(statement, columns)
     return done.rowcount
 
 
 async def _insert_in_one_hop(
     connection: AsyncConnection, bulk: _Bulk, head: str, values: list[Any], conflict: str
 ) -> int:
-    """Insert rows laid end to end, in statements of 2^n rows, so that SQLite knows each statement already.
+    """In statements of 2^n rows, so that SQLite knows each statement already.
 
     All of them are one hop to the driver's thread: a hop there and back costs 100 µs, and as much again to
     get the interpreter's lock while the loop is busy.

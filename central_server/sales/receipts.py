@@ -1,4 +1,4 @@
-"""Facts of tills as rows. Pure, and hot: tuples in, tuples out."""
+"""Facts of tills as rows. Pure, and hot: rows are laid end to end, as SQLite's driver wants them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Rows(NamedTuple):
-    """What a list of sales becomes. `sales` and `lines` stand in the order of their tables' columns."""
+    """What a list of sales becomes. `sales` and `lines`: values in the order of their tables' columns."""
 
-    sales: list[tuple[Any, ...]]
-    lines: list[tuple[Any, ...]]
+    sales: list[Any]
+    lines: list[Any]
     hours: dict[HourKey, list[int]]  # sales, returns, revenue, items, member sales, member revenue
     visits: dict[str, list[Visit]]  # by member
 
@@ -45,8 +45,8 @@ def rows_of(
     Raises ValueError when an event cannot be a sale: no currency of ISO 4217, or more than any shop takes.
     """
     check(facts)
-    sales: list[tuple[Any, ...]] = []
-    lines: list[tuple[Any, ...]] = []
+    sales: list[Any] = []
+    lines: list[Any] = []
     hours: dict[HourKey, list[int]] = {}
     visits: dict[str, list[Visit]] = {}
     latest_ms = now_ms + AHEAD_MS
@@ -61,28 +61,26 @@ def rows_of(
         card = event.card
         member = members.get(event.member) or members.get(card, "") if members else ""
         is_return = total < 0
-        sales.append(
-            (
-                key,
-                store,
-                text(event.till),
-                text(event.receipt),
-                at_ms,
-                sure,
-                day,
-                hour_ms,
-                RETURN if is_return else SALE,
-                currency,
-                total,
-                event.tax_minor,
-                event.change_minor,
-                _tenders(event),
-                member,
-                text(card) if card else "",
-                text(event.cashier) if event.cashier else "",
-                text(event.refers_to) if event.refers_to else "",
-                originals.get(key) if originals else None,
-            )
+        sales += (
+            key,
+            store,
+            text(event.till),
+            text(event.receipt),
+            at_ms,
+            sure,
+            day,
+            hour_ms,
+            RETURN if is_return else SALE,
+            currency,
+            total,
+            event.tax_minor,
+            event.change_minor,
+            _tenders(event),
+            member,
+            text(card) if card else "",
+            text(event.cashier) if event.cashier else "",
+            text(event.refers_to) if event.refers_to else "",
+            originals.get(key) if originals else None,
         )
         items = 0
         for number, line in enumerate(event.lines, 1):
@@ -90,9 +88,7 @@ def rows_of(
             if len(name) > NAME_MAX or not name.isprintable():
                 name = text(name, NAME_MAX)
             sku = line.sku
-            lines.append(
-                (key, number, name, text(sku) if sku else "", quantity, line.unit_price_minor, amount)
-            )
+            lines += (key, number, name, text(sku) if sku else "", quantity, line.unit_price_minor, amount)
             items += quantity
         sums = hours.get((hour_ms, currency))
         if sums is None:

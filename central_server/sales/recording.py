@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.calendar import believed
-from central_server.db import bulk_insert, bulk_upsert_add
+from central_server.db import bulk_insert, bulk_upsert_add, insert_laid
 from central_server.facts import Fact
 from central_server.membership import service as membership
 from central_server.sales.models import Sale, SaleLine, SalesHour, UnreadableReceipt
@@ -36,8 +36,8 @@ async def record(
     members = await membership.members_of(session, cards, ids) if cards or ids else {}
     originals = await _originals(session, store, facts, now_ms)
     rows = rows_of(store, facts, calendar, members, originals, now_ms)
-    await bulk_insert(session, Sale, rows.sales)
-    await bulk_insert(session, SaleLine, rows.lines)
+    await insert_laid(session, Sale, rows.sales)
+    await insert_laid(session, SaleLine, rows.lines)
     hours = [(store, *key, *sums) for key, sums in rows.hours.items()]
     await bulk_upsert_add(session, SalesHour, _HOUR_KEY, _HOUR_SUMS, hours)
     if rows.visits:
