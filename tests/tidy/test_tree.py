@@ -48,8 +48,7 @@ TOOLS = re.compile(
     r"gpt|open"
     r"ai|copi"
     r"lot|co-auth"
-    r"ored-by|generated w"
-    r"ith)\b",
+    r"ored-by)\b",
     re.IGNORECASE,
 )
 NO_NAMES = {"utils", "util", "common", "helpers", "helper", "core", "misc"}
