@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SETTINGS = Path(__file__).resolve().parent.parent / "config" / "demo"
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 READY_S = 60.0
 STOP_S = 15.0
 
@@ -68,6 +71,7 @@ class Program:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for the demo, which ends the programs in order
+                preexec_fn=_end_with_parent,
             )
 
     @property
@@ -98,6 +102,14 @@ class Program:
 
     def _tail(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
+
+
+def _end_with_parent() -> None:
+    """Runs in the new process: a demo that is killed leaves no agent behind that hunts for its devices.
+
+    Else that agent would open the pseudo-terminals of the next demo, which get the same numbers.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def start_central(places: Places) -> Program:
