@@ -26,6 +26,7 @@ from drivers.pos.escpos_tap.options import Options
 from drivers.pos.escpos_tap.paper import pieces, text_of
 from drivers.pos.escpos_tap.reading import Reading
 from drivers.pos.escpos_tap.sale import sale_of
+from drivers.pos.escpos_tap.symbols import QR, barcode_text
 from sync.contract.events import ReceiptUnreadable
 from sync.contract.money import exponent
 
@@ -53,7 +54,7 @@ class EscposTapDecoder(QuietDecoder):
         self._lexer = Lexer()
         self._style = Style()
         self._two_byte = "gbk"
-        self._qr = b""
+        self._stored: dict[int, bytes] = {}  # two-dimensional codes by kind, until they are printed
         self._job: Job | None = None
         self._held: Job | None = None  # cut, and said once it is sure that nothing more belongs to it
         self._held_until_ms = 0
@@ -284,22 +285,23 @@ class EscposTapDecoder(QuietDecoder):
         elif kind == 97:
             self._keep(job.qrs, args[5:])
         else:
-            self._keep(job.barcodes, args[2:])
+            self._keep(job.barcodes, args[2:], kind)
 
     def _extended(self, job: Job, args: bytes) -> None:
         """GS ( k stores and prints two-dimensional codes; GS ( L draws."""
         if args[:1] == b"L":
             job.graphics += 1
         elif args[:1] == b"k" and len(args) >= 5:
-            if args[4] == 80:
-                self._qr = args[6:]
-            elif args[4] == 81 and self._qr:
-                self._keep(job.qrs, self._qr)
+            kind, function = args[3], args[4]
+            if function == 80 and 48 <= kind <= 56:
+                self._stored[kind] = args[6:]
+            elif function == 81 and kind in self._stored:
+                self._keep(job.qrs if kind == QR else job.barcodes, self._stored[kind])
 
     @staticmethod
-    def _keep(codes: list[str], raw: bytes) -> None:
+    def _keep(codes: list[str], raw: bytes, kind: int = 0) -> None:
         if len(codes) < CODES_MAX:
-            codes.append(raw.decode("utf-8", "replace"))
+            codes.append(barcode_text(kind, raw))
 
     # One receipt
 
