@@ -20,6 +20,7 @@ from sync.contract.events import Dropped, encode_event
 from sync.contract.ids import Lane
 
 BALLAST_BYTES = 8 * 1024 * 1024
+RESERVE_LEAST_BYTES = 1024 * 1024  # also for who holds no ballast: about what a checkpoint moves
 PRUNE_STEP = 2_000  # rows in one transaction: a few ms, so that no `accept` waits long behind it
 THIN_STEP = 5_000
 _ROOMY = 0.9  # of the soft limit in use: below, there is room again
@@ -29,6 +30,7 @@ class Disk:
     """The disk that the database is on. The default has no ballast and no end: for tests."""
 
     size_max_mib = SIZE_MAX_MIB
+    reserve_bytes = BALLAST_BYTES  # less is free, and the disk counts as full; twice as much, and it has room
 
     def free_bytes(self) -> int:
         return 1 << 62
@@ -51,6 +53,7 @@ class RealDisk(Disk):
         self.size_max_mib = size_max_mib
         self._folder, self._ballast_bytes = folder, ballast_bytes
         self._ballast = folder / "ballast"
+        self.reserve_bytes = max(ballast_bytes, RESERVE_LEAST_BYTES)
 
     def free_bytes(self) -> int:
         return shutil.disk_usage(self._folder).free
@@ -83,7 +86,7 @@ async def make_room(
 ) -> bool:
     """One step towards room; whether anything was found. Raises sqlite3.Error other than SQLITE_FULL."""
     try:
-        if disk.free_bytes() < BALLAST_BYTES and disk.let_go():
+        if disk.free_bytes() < disk.reserve_bytes and disk.let_go():
             await db.bare(lambda sql: limit_pages(sql, None))
             return True
         return await db.write(lambda sql: _prune(sql, confirmed) or _thin(sql, sent))
@@ -97,7 +100,7 @@ async def has_room(db: Database, disk: Disk) -> bool:
     """Whether there is room again; takes the ballast back and lifts the pin if so."""
     limit = disk.size_max_mib * 1024 * 1024
     used = await db.read(_used_bytes)
-    if used > _ROOMY * limit or disk.free_bytes() < 2 * BALLAST_BYTES:
+    if used > _ROOMY * limit or disk.free_bytes() < 2 * disk.reserve_bytes:
         return False
     disk.hold_ballast()
     await db.bare(lambda sql: limit_pages(sql, disk.size_max_mib))
