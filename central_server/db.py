@@ -28,6 +28,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from sync.link.base import full_jitter_s
 
@@ -94,6 +95,8 @@ class Database:
         self._writing = asyncio.Lock()
         self.committed: list[Callable[[Mapping[str, Any]], None]] = []  # given `session.info` after a commit
         more: dict[str, Any] = {} if async_creator is None else {"async_creator": async_creator}
+        if self.url.get_dialect().get_pool_class(self.url) is AsyncAdaptedQueuePool:
+            more["poolclass"] = _Pool
         if not self.is_sqlite:
             more |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
         self.engine: AsyncEngine = create_async_engine(self.url, **more)
@@ -147,6 +150,19 @@ class Database:
     async def close(self) -> None:
         """Let every connection go."""
         await self.engine.dispose()
+
+
+class _Pool(AsyncAdaptedQueuePool):
+    """Too many want a connection: an OSError, which all who wait for the database wait out.
+
+    SQLAlchemy's own TimeoutError is no DBAPIError and would end the inbox.
+    """
+
+    def _do_get(self) -> Any:
+        try:
+            return super()._do_get()
+        except sa.exc.TimeoutError as error:
+            raise TimeoutError("every connection to the database is in use") from error
 
 
 def with_driver(url: str | URL) -> URL:

@@ -161,8 +161,9 @@ class LastHandler:
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
-    if isinstance(error, DBAPIError) and will_pass(error):
-        log.warning("%s %s: the database was busy: %s", request.method, request.url.path, error.orig)
+    if isinstance(error, DBAPIError | TimeoutError | ConnectionError) and will_pass(error):
+        why = error.orig if isinstance(error, DBAPIError) else error
+        log.warning("%s %s: the database was busy: %s", request.method, request.url.path, why)
         return answer(request, 503, headers={"Retry-After": "1"})
     incident = secrets.token_hex(4)
     log.error("%s %s failed, incident %s", request.method, request.url.path, incident, exc_info=error)

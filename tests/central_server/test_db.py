@@ -193,3 +193,21 @@ def test_what_may_pass() -> None:
     assert not will_pass(failed(sqlstate="23505"))
     assert not will_pass(failed(sqlite_errorcode=19))
     assert will_pass(ConnectionRefusedError())
+
+
+async def test_no_connection_left_is_a_thing_that_will_pass(database: Database) -> None:
+    pool: Any = database.engine.pool
+    pool._timeout = 0.01
+    held = []
+    try:
+        with pytest.raises(TimeoutError) as refused:
+            for _ in range(100):  # readers who take their time: slow exports
+                reader = database.reading()
+                session = await reader.__aenter__()
+                held.append(reader)
+                await session.execute(sa.select(1))
+        assert will_pass(refused.value)
+    finally:
+        for reader in held:
+            await reader.__aexit__(None, None, None)
+    assert await count(database) == 0
