@@ -215,6 +215,7 @@ async def _hand_over(
     if not careful:
         try:
             await handler(session, store, facts, now_ms)
+            await session.flush()  # what the handler left to be written is still its own fault
         except Exception as error:  # whatever a handler makes of an event, it must not stop a store
             if not is_the_events_fault(error):
                 raise

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import zlib
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from sync.contract.ids import Lane
 from sync.contract.message import Here, Received, decode_batch, encode
 from sync.contract.topics import down, here, up
 from sync.link.base import Message
-from tests.central_server.uplink.inbox_world import EPOCH, World, batch, passes
+from tests.central_server.uplink.inbox_world import EPOCH, Effect, World, batch, passes
 
 _stores = itertools.count(1)
 
@@ -104,6 +105,19 @@ async def test_one_poison_event_goes_aside_and_the_999_others_arrive(world: Worl
     (row,) = await aside(world)
     assert (row.number, row.type, row.why) == (500, "passed/1", "KeyError('poison 500')")
     assert b'"passed/1"' in row.envelope
+
+
+async def test_what_a_handler_leaves_to_be_written_later_is_its_events_fault_too(world: World) -> None:
+    async def forgets_to_flush(session: Any, store: str, facts: Any, _now_ms: int) -> None:
+        for fact in facts:
+            key = 1 if fact.id.number in (1, 2) else fact.key
+            session.add(Effect(key=key, store=store, lane=1, number=fact.id.number, numbers=1, type="Passed"))
+
+    world.handlers[Passed] = forgets_to_flush
+    async with asyncio.timeout(10):
+        await world.arrive(batch(1, passes(4)))
+    assert sorted(number for number, _ in await world.effects()) == [1, 3, 4]
+    assert world.sent[-1][1] == Received(EPOCH, Lane.COUNT, 4)
 
 
 async def test_a_poison_event_does_not_hold_up_the_messages_around_it(world: World) -> None:
