@@ -20,6 +20,7 @@ from central_server.uplink.handlers import Handlers
 from central_server.uplink.models import Aside, KeptBatch, Mark
 from central_server.uplink.parts import facts_by_type, new_part
 from central_server.web.text import N_
+from sync.contract.errors import ContractError
 from sync.contract.ids import EventId, Lane
 from sync.contract.message import Spoiled, decode_batch, encode_batch
 
@@ -151,7 +152,10 @@ async def _replayed(
     """None when the event has had its effect, else why not."""
     lane = Lane(mark.lane)
     # Through the same door as when it came, so that an event of an older version is brought up to date.
-    batch = decode_batch(encode_batch(mark.epoch, lane, row.number, [row.envelope]))
+    try:
+        batch = decode_batch(encode_batch(mark.epoch, lane, row.number, [row.envelope]))
+    except ContractError as error:  # an event too long was kept in part only, and is no JSON any more
+        return str(error)
     if isinstance(batch.events[0], Spoiled):
         return batch.events[0].why
     part = new_part(batch, row.number - 1)

@@ -7,6 +7,7 @@ from central_server.errors import Conflict, Invalid, NotFound
 from central_server.staff.service import COMMAND
 from central_server.uplink import aside
 from central_server.uplink.models import Aside, KeptBatch
+from sync.contract.message import EVENT_MAX_BYTES
 from tests.central_server.uplink.inbox_world import World, batch, passes
 
 DAY_MS = 24 * 3_600_000
@@ -50,6 +51,18 @@ async def test_an_event_nobody_can_read_fails_again_until_it_can_be_read(world: 
     await world.arrive(batch(1, [b'[1,true,"0badcafe",1,{"type":"from.the.future/9"}]']))
     (one,) = await waiting(world)
     assert not await replay(world, one.id)
+
+
+async def test_an_event_too_long_to_be_kept_whole_fails_again_and_stops_no_other(world: World) -> None:
+    long = b'[1,true,"0badcafe",1,{"type":"from.the.future/9","text":"%s"}]' % (b"x" * EVENT_MAX_BYTES)
+    world.poison = {2}
+    await world.arrive(batch(1, [long, *passes(1)]))
+    assert len(await waiting(world)) == 2
+    world.poison.clear()
+    done = await aside.replay_all(world.database, world.handlers, by=COMMAND, now_ms=world.clock.now_ms)
+    assert done == (1, 1)
+    (left,) = await waiting(world)
+    assert (left.event.number, left.tries) == (1, 1)
 
 
 async def test_all_that_wait_are_replayed(world: World) -> None:
