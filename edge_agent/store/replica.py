@@ -19,6 +19,11 @@ from sync.contract.questions import Answer, MemberKnown, NobodyKnown
 from sync.contract.told import EVERYONE, MemberGone, MemberTold
 
 _DIGEST_BYTES = 16
+_TOKEN = (  # writes nothing when it says nothing new
+    "INSERT INTO token VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE"
+    " SET member = excluded.member, reason = excluded.reason"
+    " WHERE member <> excluded.member OR reason <> excluded.reason"
+)
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(MemberKnown)
 
@@ -97,11 +102,11 @@ class Replica:
         if row is not None and row[0] != digests:
             self._forget_tokens(sql, told.member, row[0])
         sql.execute("INSERT OR REPLACE INTO member VALUES (?, ?, ?)", (told.member, _answer(told), digests))
-        if row is None or row[0] != digests:
-            sql.executemany(
-                "INSERT OR REPLACE INTO token VALUES (?, ?, ?)",
-                [(each, told.member, "") for each in live] + [(each, told.member, "lost") for each in lost],
-            )
+        # Also when the digests are the same: a card may have been somebody else's in between.
+        sql.executemany(
+            _TOKEN,
+            [(each, told.member, "") for each in live] + [(each, told.member, "lost") for each in lost],
+        )
 
     def _remove(self, sql: Sql, member: str) -> None:
         row = sql.execute("SELECT digests FROM member WHERE member = ?", (member,)).fetchone()

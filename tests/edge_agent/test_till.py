@@ -235,6 +235,16 @@ class TestWords:
         assert isinstance(answer, MemberKnown)
         assert answer.member == "m2"
 
+    async def test_a_card_that_came_back_is_its_first_owners_again(self, shop: Shop) -> None:
+        lee = MemberTold(member="m2", name="李**", cards=WANG.cards)
+        await shop.replica.apply(Words(STORE, 1, [(2, lee)]))
+        # What was said of Wang meanwhile was overtaken by the newest word and never came here.
+        back = Words(STORE, 2, [(4, MemberTold(member="m2", name="李**")), (5, WANG)])
+        await shop.replica.apply(back)
+        answer = await shop.till.answer(CARD)
+        assert isinstance(answer, MemberKnown)
+        assert answer.member == "m1"
+
     async def test_the_numbers_are_there_after_a_restart(self, shop: Shop) -> None:
         again = await Replica.open(shop.outbox._db, STORE, IDENTITY.store_key)
         assert (again.everyone, again.own) == (0, 1)
