@@ -166,7 +166,8 @@ class Pages:
 
     async def language(self, request: Request) -> Response:
         wish, to = request.query_params.get("lang", ""), urlsplit(request.query_params.get("to", "/"))
-        answer = RedirectResponse(to._replace(scheme="", netloc="").geturl() or "/", 303)
+        path = "/" + to._replace(scheme="", netloc="").geturl().lstrip("/")  # `//` would lead to another host
+        answer = RedirectResponse(path, 303)
         if wish in LANGUAGES:
             answer.set_cookie(render.LANGUAGE_COOKIE, wish, max_age=YEAR_S, samesite="strict", httponly=True)
         return answer
