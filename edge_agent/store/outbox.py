@@ -43,12 +43,12 @@ Row = tuple[int, int, str, int, bytes]
 class _Waiting:
     """One call of `accept`: stored whole or not at all."""
 
-    rows: list[tuple[Lane, int, bytes]]  # lane, mono_ms, body
+    rows: list[tuple[int, int, bytes]]  # lane, mono_ms, body; a plain int, which SQLite takes as it is
     told: asyncio.Future[None]
 
     @property
     def money(self) -> bool:
-        return any(lane is Lane.TILL for lane, _, _ in self.rows)
+        return any(lane == Lane.TILL for lane, _, _ in self.rows)
 
 
 @dataclass(slots=True)
@@ -133,7 +133,7 @@ class Outbox:
             body = encode_event(event)
             if len(body) > EVENT_MAX_BYTES:
                 raise EventTooLarge(f"an event of {len(body)} bytes is over {EVENT_MAX_BYTES}")
-            rows.append((lane_of(event), now, body))
+            rows.append((int(lane_of(event)), now, body))
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(rows, told))
         self._wake.set()
@@ -193,7 +193,7 @@ class Outbox:
         for each in group:
             if not each.told.done():
                 for lane, _, _ in each.rows:
-                    self._lanes[lane].owed += 1
+                    self._lanes[Lane(lane)].owed += 1
                 each.told.set_result(None)
 
     async def _commit_making_room(self, group: list[_Waiting]) -> bool:
@@ -209,16 +209,17 @@ class Outbox:
 
     async def _commit(self, group: list[_Waiting]) -> None:
         boot, now = self._calendar.boot, self._clock.mono_ms()
-        last = {lane: state.last for lane, state in self._lanes.items()}
+        last = {int(lane): state.last for lane, state in self._lanes.items()}
         rows: list[Row] = []
-        for lane, state in self._lanes.items():
+        for each_lane, state in self._lanes.items():
             if state.owed:
+                lane = int(each_lane)
                 last[lane] += state.owed
                 rows.append((lane, last[lane], boot, now, encode_event(Dropped(numbers=state.owed))))
         for each in group:
             for lane, mono_ms, body in each.rows:
-                last[lane] += 1
-                rows.append((lane, last[lane], boot, mono_ms, body))
+                number = last[lane] = last[lane] + 1
+                rows.append((lane, number, boot, mono_ms, body))
         marks = self._moved_marks()
 
         def work(sql: Sql) -> None:
@@ -228,8 +229,8 @@ class Outbox:
 
         await self._db.write(work)
         self._marks_saved(marks)
-        for lane, state in self._lanes.items():
-            state.last, state.owed = last[lane], 0
+        for each_lane, state in self._lanes.items():
+            state.last, state.owed = last[each_lane], 0
         for each in group:
             if not each.told.done():  # its caller may have been cancelled; the event is on disk all the same
                 each.told.set_result(None)
