@@ -76,6 +76,6 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-const tick = () => { $("clock").textContent = new Date().toLocaleTimeString(document.documentElement.lang); };
+const tick = () => { $("clock").textContent = new Date().toLocaleTimeString(document.documentElement.lang, { hourCycle: "h23" }); };
 tick();
 setInterval(tick, 1000);
