@@ -37,9 +37,10 @@ class Reckoning(NamedTuple):
     people: int
 
 
-def reckon(edge_db: Path, central_db: Path, store: str) -> Reckoning:
+def reckon(edge_db: Path, central_db: Path, store: str, *, pruned: bool = False) -> Reckoning:
     """Compares the two, asserting that nothing is lost, doubled or changed; what there was.
 
+    `pruned`: the edge made room by removing rows that the centre had confirmed, the oldest of each lane.
     Both programs must have ended or be idle.
     """
     with closing(sqlite3.connect(edge_db)) as edge, closing(sqlite3.connect(central_db)) as centre:
@@ -61,8 +62,9 @@ def reckon(edge_db: Path, central_db: Path, store: str) -> Reckoning:
             assert mark == here[-1].number, (
                 f"{lane.label}: the edge has {here[-1].number}, the mark is {mark}"
             )
-            _same_rows(lane, here, list(_kept(centre, mark_id, epoch, lane, mark)))
-            for row in here:
+            there = list(_kept(centre, mark_id, epoch, lane, mark))
+            _same_rows(lane, here, [row for row in there if not pruned or row.number >= here[0].number])
+            for row in there:
                 event = decode_event(row.body)
                 events[tag_of(event)] += 1
                 if isinstance(event, Passed):
@@ -75,11 +77,16 @@ def _same_rows(lane: Lane, here: list[Row], there: list[Row]) -> None:
     for one, other in zip(here, there, strict=False):
         assert one == other, f"{lane.label}: the edge has {one}, the centre {other}"
     assert len(here) == len(there), f"{lane.label}: {len(here)} rows here, {len(there)} there"
-    numbers = 0
+    numbers = there[0].number - _numbers(there[0])
     for row in here:
-        event = decode_event(row.body)
-        numbers += event.numbers if isinstance(event, Dropped) else 1
+        numbers += _numbers(row)
         assert row.number == numbers, f"{lane.label}: number {row.number} stands for event {numbers}"
+
+
+def _numbers(row: Row) -> int:
+    """How many numbers the row stands for."""
+    event = decode_event(row.body)
+    return event.numbers if isinstance(event, Dropped) else 1
 
 
 def _kept(centre: sqlite3.Connection, mark_id: int, epoch: str, lane: Lane, mark: int) -> Iterator[Row]:
@@ -93,10 +100,10 @@ def _kept(centre: sqlite3.Connection, mark_id: int, epoch: str, lane: Lane, mark
         said_epoch, said_lane, number, envelopes = msgspec.json.decode(inflate(payload), type=_WireBatch)
         assert (said_epoch, said_lane) == (epoch, lane)
         for _wall_ms, _sure, boot, mono_ms, body in envelopes:
-            event = decode_event(bytes(body))
-            number += event.numbers if isinstance(event, Dropped) else 1
+            row = Row(number, boot, mono_ms, bytes(body))
+            number += _numbers(row)
             if number > first:  # `number` is now the next event's
-                yield Row(number - 1, boot, mono_ms, bytes(body))
+                yield row._replace(number=number - 1)
         assert number == last + 1, f"{lane.label}: a batch up to {last} ends before {number}"
         reached = last
     assert reached == mark, f"{lane.label}: kept up to {reached}, the mark is {mark}"
