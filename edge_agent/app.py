@@ -27,6 +27,7 @@ from edge_agent.identity import FILE_NAME, Identity, read_identity
 from edge_agent.store.database import Database, open_database
 from edge_agent.store.lines import Connect, connect_in_thread
 from edge_agent.store.outbox import Limits, Outbox
+from edge_agent.store.owner import claim
 from edge_agent.store.replica import Replica
 from edge_agent.store.room import Disk, RealDisk
 from edge_agent.supervisor import DeviceWish, Hear, Listen, Supervisor
@@ -102,6 +103,8 @@ class Edge:
         path = settings.state_dir / DATABASE_NAME
         self._db = await open_database(path, world.connect, world.random_bytes, disk.size_max_mib)
         try:
+            if identity:
+                await claim(self._db, identity.store, identity.store_key)
             await self._build(self._db, identity, disk)
         except BaseException:
             await self.stop()
@@ -263,7 +266,8 @@ def _mqtt(settings: EdgeSettings, identity: Identity) -> Dialler:
     ca_file = tls.ca
     if ca_file is None and identity.ca:
         ca_file = settings.state_dir / "centre-ca.pem"
-        ca_file.write_text(identity.ca, "ascii")
+        if not ca_file.exists() or ca_file.read_text("ascii", "replace") != identity.ca:
+            ca_file.write_text(identity.ca, "ascii")  # not at every start: a disk may be full
     return MqttDialler(
         settings.centre.broker or identity.mqtt_url,
         login=identity.login,

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from config.edge import EdgeSettings
@@ -26,7 +27,8 @@ from edge_agent.health import metrics_text
 from edge_agent.identity import Identity
 from sync.contract.events import DeviceState, Passed
 from sync.contract.ids import Lane
-from sync.contract.message import Envelope, decode_batch
+from sync.contract.message import Envelope, Words, decode_batch
+from sync.contract.told import MemberTold
 from sync.link.base import LinkDown
 
 REPOSITORY = Path(__file__).parents[2]
@@ -176,6 +178,27 @@ async def test_it_refuses_to_be_another_store(edge_of: Any, tmp_path: Path) -> N
     settings = EdgeSettings.model_validate({"state_dir": tmp_path, "store": "hz-005"})
     with pytest.raises(BadIdentity, match="hz-005"):
         await Edge(settings, World(identity=IDENTITY)).start()
+
+
+async def test_a_box_enrolled_for_another_store_does_not_say_the_firsts_facts_as_its_own(
+    edge_of: Any,
+) -> None:
+    async with edge_of() as edge:
+        await edge.outbox.accept([Passed(inward=1)])
+    with pytest.raises(BadIdentity, match="holds what store hz-004 has recorded"):
+        async with edge_of(identity=msgspec.structs.replace(IDENTITY, store="hz-005")):
+            pass
+    async with edge_of() as edge:
+        assert edge.outbox.unsent()[Lane.COUNT] == 1
+
+
+async def test_a_replica_of_another_key_is_told_anew(edge_of: Any) -> None:
+    async with edge_of() as edge:
+        await edge.replica.apply(Words("hz-004", 0, [(7, MemberTold(member="m1", name="王**"))]))
+    async with edge_of() as edge:
+        assert edge.replica.own == 7
+    async with edge_of(identity=msgspec.structs.replace(IDENTITY, store_key=b"n" * 32)) as edge:
+        assert edge.replica.own == 0
 
 
 async def test_heartbeats_do_not_pile_up_while_the_line_is_down(edge_of: Any, until: Any) -> None:
