@@ -95,7 +95,8 @@ class Database:
         self._writing = asyncio.Lock()
         self.committed: list[Callable[[Mapping[str, Any]], None]] = []  # given `session.info` after a commit
         more: dict[str, Any] = {} if async_creator is None else {"async_creator": async_creator}
-        if self.url.get_dialect().get_pool_class(self.url) is AsyncAdaptedQueuePool:
+        dialect: Any = self.url.get_dialect()
+        if dialect.get_pool_class(self.url) is AsyncAdaptedQueuePool:
             more["poolclass"] = _Pool
         if not self.is_sqlite:
             more |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}

@@ -19,7 +19,7 @@ from sync.contract.questions import Answer, MemberKnown, NobodyKnown
 from sync.contract.told import EVERYONE, MemberGone, MemberTold
 
 _DIGEST_BYTES = 16
-_TOKEN = (  # writes nothing when it says nothing new
+_OWNED_BY = (  # writes nothing when it says nothing new
     "INSERT INTO token VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE"
     " SET member = excluded.member, reason = excluded.reason"
     " WHERE member <> excluded.member OR reason <> excluded.reason"
@@ -104,7 +104,7 @@ class Replica:
         sql.execute("INSERT OR REPLACE INTO member VALUES (?, ?, ?)", (told.member, _answer(told), digests))
         # Also when the digests are the same: a card may have been somebody else's in between.
         sql.executemany(
-            _TOKEN,
+            _OWNED_BY,
             [(each, told.member, "") for each in live] + [(each, told.member, "lost") for each in lost],
         )
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -198,16 +199,14 @@ def test_what_may_pass() -> None:
 async def test_no_connection_left_is_a_thing_that_will_pass(database: Database) -> None:
     pool: Any = database.engine.pool
     pool._timeout = 0.01
-    held = []
-    try:
-        with pytest.raises(TimeoutError) as refused:
-            for _ in range(100):  # readers who take their time: slow exports
-                reader = database.reading()
-                session = await reader.__aenter__()
-                held.append(reader)
+
+    async def read_slowly() -> None:  # as those do who fetch a long export over a thin line
+        async with AsyncExitStack() as held:
+            for _ in range(100):
+                session = await held.enter_async_context(database.reading())
                 await session.execute(sa.select(1))
-        assert will_pass(refused.value)
-    finally:
-        for reader in held:
-            await reader.__aexit__(None, None, None)
+
+    with pytest.raises(TimeoutError) as refused:
+        await read_slowly()
+    assert will_pass(refused.value)
     assert await count(database) == 0
