@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.errors import Conflict, Invalid, NotFound
 from central_server.staff.service import Who, differing, record_change
-from central_server.stores.models import Org, Store
+from central_server.stores.models import Login, Org, Store
 from central_server.web.deps import Viewer
 from central_server.web.text import N_
 from sync.contract.errors import BadId
@@ -123,8 +123,12 @@ async def store_with(session: AsyncSession, store: str, viewer: Viewer | None = 
 
 
 async def is_known(session: AsyncSession, store: str) -> bool:
-    """Whether there is such a store; what others send is not taken."""
-    return await session.scalar(sa.select(Store.id).where(Store.id == store)) is not None
+    """Whether there is such a store, and its edge was not shut out; what others send is not taken.
+
+    Also asked when the broker is somebody else's, who knows nothing of whom we have shut out.
+    """
+    query = sa.select(Store.id).outerjoin(Login, Login.store == Store.id)
+    return await session.scalar(query.where(Store.id == store, Login.revoked_ms.is_(None))) is not None
 
 
 async def timezone_of(session: AsyncSession, store: str) -> str:

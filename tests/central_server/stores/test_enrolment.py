@@ -108,6 +108,24 @@ async def test_a_new_edge_shuts_the_old_one_out_and_revoking_shuts_out_both(
     assert (await client.post("/api/enrol", json={"code": third})).status_code == 404
 
 
+async def test_who_was_shut_out_is_not_listened_to_on_anybodys_broker(
+    client, code, database, keys, root, clock
+) -> None:
+    async def known() -> bool:
+        async with database.reading() as session:
+            return await service.is_known(session, "s1")
+
+    await client.post("/api/enrol", json={"code": code})
+    assert await known()
+    async with database.transaction() as session:
+        await service.revoke(session, root, "s1", now_ms=clock.now_ms)
+    assert not await known()
+    async with database.transaction() as session:
+        again = await service.new_code(session, keys, root, "s1", now_ms=clock.now_ms)
+    await client.post("/api/enrol", json={"code": again})
+    assert await known()
+
+
 async def test_the_broker_opens_the_logins_by_the_database_s_address(database, client, code) -> None:
     password = (await client.post("/api/enrol", json={"code": code})).json()["password"]
     async with open_logins(database.url.render_as_string(hide_password=False)) as logins:
