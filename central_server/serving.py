@@ -20,7 +20,9 @@ from central_server import migrations
 from central_server.app import Centre, build_app, use_settings
 from central_server.db import with_driver
 from central_server.errors import Misconfigured
+from central_server.keys import KEYS_FILE, CannotDecrypt
 from central_server.logs import set_up_logs
+from central_server.membership import service as membership
 from central_server.web.text import N_
 from config.central import CentralSettings
 from config.load import Loaded
@@ -40,6 +42,7 @@ async def run_server(path: Path, loaded: Loaded[CentralSettings], environ: Mappi
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     await _migrate(settings.database_url())
     centre = Centre(settings)
+    await _check_keys(centre)
     app = build_app(settings, centre=centre)
     server = _server(app, settings)
     sock = _listening(settings.web.host, settings.web.port)
@@ -121,6 +124,20 @@ async def _migrate(url: str) -> None:
         await migrations.upgrade(url)  # one file, one process: nobody else can be in the middle of it
     elif not await migrations.is_current(url):
         raise Misconfigured(N_("the database is not up to date: tillbeam-central migrate"))
+
+
+async def _check_keys(centre: Centre) -> None:
+    """Without its keys a database would fill with what the right ones cannot open. Raises Misconfigured."""
+    try:
+        async with centre.database.reading() as session:
+            await membership.check_keys(session, keys=centre.keys)
+    except CannotDecrypt as error:
+        await centre.stop()
+        path = centre.settings.state_dir / KEYS_FILE
+        raise Misconfigured(
+            N_("{path} does not open the names in this database: put back the one that belongs to it"),
+            path=path,
+        ) from error
 
 
 class _Server(uvicorn.Server):

@@ -1,4 +1,4 @@
-"""After a new field key: close every personal field with it, some members at a time."""
+"""The keys of personal fields: whether they are the right ones; after a new one, all is closed anew."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ from central_server.keys import Keys
 from central_server.membership.models import PERSONAL_FIELDS, Member, MemberChange
 
 AT_ONCE = 500
+SAMPLE = 20  # members whose names are tried; ids are random, so the first of them are any
+
+
+async def check_keys(session: AsyncSession, *, keys: Keys) -> None:
+    """Make sure that these keys belong to this database. Raises CannotDecrypt."""
+    some = sa.select(Member.name).where(Member.name.is_not(None)).order_by(Member.id).limit(SAMPLE)
+    for closed in await session.scalars(some):
+        if closed:
+            keys.decrypt(bytes(closed))
 
 
 async def reclose_members(session: AsyncSession, *, keys: Keys, after: str = "") -> str | None:

@@ -5,7 +5,7 @@ cards       add_card, lose_card, replace_card
 finding     find, members_of, all_profiles, counts
 history     history
 facts       joined, cards_presented, cards_refused, visited
-keys        reclose_members, reclose_history
+keys        check_keys, reclose_members, reclose_history
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from central_server.membership.records import (
     profile,
     set_archived,
 )
-from central_server.membership.rotation import reclose_history, reclose_members
+from central_server.membership.rotation import check_keys, reclose_history, reclose_members
 from central_server.membership.search import all_profiles, counts, find, members_of
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "cards_presented",
     "cards_refused",
     "change",
+    "check_keys",
     "counts",
     "create_many",
     "enrol",

@@ -14,6 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from central_server.app import Centre
+from central_server.db import Database
+from central_server.errors import Misconfigured
+from central_server.keys import Keys
+from central_server.membership import service as membership
+from central_server.serving import _check_keys
+from config.central import CentralSettings
+from sync.contract.ids import member_id
+
 TILLBEAM = [sys.executable, "-c", "from central_server.cli import main; main()"]
 START_MAX_S = 40
 ROOT = Path(__file__).parents[2]
@@ -89,6 +98,19 @@ def test_the_centre_starts_from_nothing_and_ends_when_told(program: Program) -> 
     status, said = program.stop()
     assert status == 0
     assert "Traceback" not in said
+
+
+async def test_a_database_without_its_keys_is_not_served(tmp_path: Path, database: Database) -> None:
+    right, wrong = Keys.fresh(), Keys.fresh()
+    async with database.transaction() as session:
+        person = {"name": "王小明"}
+        await membership.enrol(
+            session, keys=right, member=member_id(b"12345678"), person=person, by="", at_ms=1
+        )
+    settings = CentralSettings(state_dir=tmp_path)
+    await _check_keys(Centre(settings, database=database, keys=right))
+    with pytest.raises(Misconfigured, match="put back"):
+        await _check_keys(Centre(settings, database=database, keys=wrong))
 
 
 @pytest.mark.slow
