@@ -187,7 +187,8 @@ def aside_replay(
     from central_server.uplink import aside
     from central_server.uplink.handlers import handlers
 
-    table = handlers(Keys.open(_settings(config).state_dir))
+    settings = _settings(config)
+    table = handlers(Keys.open(settings.state_dir), settings.country)
 
     async def work(database: Database) -> None:
         now_ms = SystemClock().wall_ms()
