@@ -115,6 +115,7 @@ class House:
     devices: str = "devices: []\n"  # YAML
     more: str = ""  # further YAML of the edge's settings
     edge_state: Path | None = None
+    keepalive_s: int = 5
     central_port: int = field(default_factory=lambda: free_port())
     edge_port: int = field(default_factory=lambda: free_port())
     broker_port: int = field(default_factory=lambda: free_port())
@@ -124,7 +125,7 @@ class House:
         self.edge_state = self.edge_state or self.folder / "edge"
         self.edge_yaml.write_text(
             f"state_dir: {self.edge_state}\n"
-            f"centre: {{url: 'http://127.0.0.1:{self.central_port}', keepalive_s: 5, "
+            f"centre: {{url: 'http://127.0.0.1:{self.central_port}', keepalive_s: {self.keepalive_s}, "
             f"broker: 'mqtt://127.0.0.1:{self.dialled_port or self.broker_port}'}}\n"
             f"web: {{port: {self.edge_port}}}\n{self.devices}{self.more}"
         )

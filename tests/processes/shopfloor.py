@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import random
 import termios
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ PEOPLE_PER_S = 200
 RECEIPTS_PER_S = 25
 SWIPES_PER_S = 5
 BEAT_S = 0.05
+PARKED = 32  # pseudo-terminals
 STEP_MS = 60  # from one edge of a passage to the next; the beams' debouncing is 20 ms
 
 
@@ -51,6 +53,9 @@ class Shopfloor:
 
     async def run(self) -> None:
         server = await asyncio.start_server(self._till, "127.0.0.1", self.port)
+        # A link left by a shop that was killed names a low number, and an agent that still follows it would
+        # take our line: leave it those.
+        parked = [fd for _ in range(PARKED) for fd in os.openpty()]
         door, reader = PtyPort(self._folder / "door"), PtyPort(self._folder / "reader")
         listening = [asyncio.create_task(_hear(port)) for port in (door, reader)]
         receipts = self._receipts()
@@ -76,6 +81,8 @@ class Shopfloor:
             await asyncio.gather(*listening, return_exceptions=True)
             await door.close()
             await reader.close()
+            for fd in parked:
+                os.close(fd)
             server.close()
             for till in self._tills:
                 till.transport.abort()
