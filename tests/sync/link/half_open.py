@@ -1,9 +1,10 @@
-"""A line that can fall silent: a TCP proxy that stops forwarding and says nothing."""
+"""A line that can fall silent or become slow: a TCP proxy that stops forwarding and says nothing."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,7 @@ class Line:
 
     def __init__(self, port: int) -> None:
         self.url = ""
+        self.bytes_per_s = math.inf  # each way, each connection
         self._port = port
         self._open = asyncio.Event()
         self._open.set()
@@ -33,10 +35,11 @@ class Line:
 
     async def _forward(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         try:
-            while chunk := await source.read(65536):
+            while chunk := await source.read(self._chunk_bytes()):
                 await self._open.wait()
                 sink.write(chunk)
                 await sink.drain()
+                await asyncio.sleep(len(chunk) / self.bytes_per_s)
             await self._open.wait()
         except OSError:
             pass
@@ -45,6 +48,9 @@ class Line:
             with contextlib.suppress(OSError):
                 await sink.wait_closed()
 
+    def _chunk_bytes(self) -> int:
+        return int(min(65536, self.bytes_per_s / 10))
+
     async def end(self) -> None:
         for task in list(self._tasks):
             task.cancel()
@@ -52,9 +58,10 @@ class Line:
 
 
 @asynccontextmanager
-async def line_to(url: str) -> AsyncIterator[Line]:
+async def line_to(url: str, port: int = 0) -> AsyncIterator[Line]:
+    """A line to the broker at `url`, to be dialled at `port` (0: any)."""
     line = Line(int(url.rsplit(":", 1)[1]))
-    server = await asyncio.start_server(line.join, "127.0.0.1", 0)
+    server = await asyncio.start_server(line.join, "127.0.0.1", port)
     line.url = f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield line
