@@ -14,6 +14,7 @@ Both take turns, so that a disk that is slow for a second is slow for both; medi
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
@@ -51,6 +52,8 @@ def main() -> int:
 
 async def measure(where: Path, turns: int, turn_s: float) -> dict[str, Any]:
     """Each kind of producer in its turn; medians, and what share of the bare figures they are."""
+    gc.collect()
+    gc.freeze()  # the agent has not loaded what this bench has
     clock = SystemClock()
     database = await open_database(where / "edge.db", connect_in_thread, urandom)
     calendar = await Calendar.open(database, clock, "boot", lambda: True)
