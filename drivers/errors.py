@@ -4,7 +4,8 @@ DriverError
 ├── UnknownDriver   no driver of that name; says which there are
 ├── BadPort         a port URL that we cannot read; says what one looks like
 ├── PortGone        the device is not there, or is no longer: unplugged, closed, refused
-│   └── PortHeld    somebody else has it open
+│   ├── PortHeld    somebody else has it open
+│   └── PortEnded   a file was read to its end; opened again it would say the same once more
 └── BadOptions      a driver's options are wrong; each mistake with its path
 """
 
@@ -38,6 +39,10 @@ class PortGone(DriverError):
 
 class PortHeld(PortGone):
     """Another program has the port open."""
+
+
+class PortEnded(PortGone):
+    """A file or recording has said all that it has. It is not to be opened again: all would count twice."""
 
 
 class BadOptions(DriverError):

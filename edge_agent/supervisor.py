@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from drivers.base import Decoder, Heard
-from drivers.errors import PortGone
+from drivers.errors import PortEnded, PortGone
 from edge_agent.errors import StoreBroken
 from edge_agent.session import Session
 from edge_agent.store.outbox import Outbox
@@ -162,6 +162,12 @@ class _Device:
             except StoreBroken as error:
                 house.disk_failed(error)
                 return
+            except PortEnded as error:
+                self._sink()
+                self._tally.problem(str(error))
+                self._state = "down"
+                await self._announce("down", str(error))
+                return  # until it is set up anew: read again, all of it would count twice
             except PortGone as error:
                 why = str(error)
             except Exception as error:

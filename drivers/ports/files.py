@@ -6,13 +6,15 @@ A recording is JSON lines, one for each chunk that was read: ``{"t_ms": 1200, "h
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from drivers.errors import PortGone
+from drivers.errors import PortEnded, PortGone
 from drivers.ports.base import READ_BYTES, Port, PortUrl, sleep_until
 from sync.contract.clock import Clock
 
@@ -32,11 +34,13 @@ class FilePort:
     def __init__(self, name: str, source: BufferedReader) -> None:
         self.name = name
         self._source = source
+        # A pipe or a keyboard's event file may have more to say when opened again; a file says the same.
+        self._gone = PortEnded if stat.S_ISREG(os.fstat(source.fileno()).st_mode) else PortGone
 
     async def read(self) -> bytes:
         chunk = b"" if self._source.closed else await asyncio.to_thread(self._source.read1, READ_BYTES)
         if not chunk:
-            raise PortGone(f"{self.name}: at its end")
+            raise self._gone(f"{self.name}: at its end")
         return chunk
 
     async def write(self, chunk: bytes) -> None:
@@ -67,7 +71,7 @@ class ReplayPort(FilePort):
             await sleep_until(self._clock, self._began_ms + round(said.t_ms / self._speed))
             if chunk:
                 return chunk
-        raise PortGone(f"{self.name}: at its end")
+        raise self._gone(f"{self.name}: at its end")
 
 
 def open_file(url: PortUrl) -> FilePort:

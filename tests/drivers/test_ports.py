@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from drivers.base import Heard
-from drivers.errors import BadPort, PortGone, PortHeld
+from drivers.errors import BadPort, PortEnded, PortGone, PortHeld
 from drivers.ports import RecordingPort, check_port, open_port
 from drivers.pump import pump
 from drivers.registry import driver
@@ -163,7 +163,7 @@ async def test_a_file_is_read_once(tmp_path: Path) -> None:
     (tmp_path / "job").write_bytes(b"x" * 40_000)
     port = await open_here(f"file:{tmp_path / 'job'}")
     assert len(await read_all(port, 40_000)) == 40_000
-    with pytest.raises(PortGone, match="at its end"):
+    with pytest.raises(PortEnded, match="at its end"):
         await port.read()
     await port.close()
 
@@ -177,7 +177,7 @@ async def test_a_recording_plays_back_what_was_read(tmp_path: Path) -> None:
     (tmp_path / "morning.jsonl").write_bytes(recording.getvalue())
     replay = await open_here(f"replay:{tmp_path / 'morning.jsonl'}?speed=1000")
     assert [await replay.read() for _ in range(20)] == said
-    with pytest.raises(PortGone, match="at its end"):
+    with pytest.raises(PortEnded, match="at its end"):
         await replay.read()
     await replay.close()
 

@@ -20,11 +20,12 @@ import pytest
 
 from config.edge import EdgeSettings
 from drivers.base import Heard, QuietDecoder
-from drivers.errors import PortGone
+from drivers.errors import PortEnded, PortGone
 from edge_agent.app import Edge, World
 from edge_agent.errors import BadIdentity, EdgeError
 from edge_agent.health import metrics_text
 from edge_agent.identity import Identity
+from edge_agent.supervisor import BACK_OFF_FIRST_S
 from sync.contract.events import DeviceState, Passed
 from sync.contract.ids import Lane
 from sync.contract.message import Envelope, Words, decode_batch
@@ -150,6 +151,19 @@ async def test_a_device_that_goes_and_stays_away_says_so_once(
         await until(lambda: devices.opened.count("door") == 3)
         downs = [e for e in await events_of(edge, Lane.HEALTH) if isinstance(e, DeviceState)]
         assert downs == [DeviceState(device="door", state="down", detail="unplugged")]
+
+
+async def test_a_file_read_to_its_end_is_not_read_again(edge_of: Any, devices: Devices, until: Any) -> None:
+    async with edge_of(wish("door"), wish("gate", 2)) as edge:
+        await until(lambda: {"door", "gate"} <= devices.lines.keys())
+        devices.lines["door"].put_nowait(PortEnded("at its end"))
+        devices.lines["gate"].put_nowait(PortGone("unplugged"))
+        await until(lambda: devices.opened.count("gate") >= 2)
+        await asyncio.sleep(BACK_OFF_FIRST_S)  # longer than the door would have waited
+        assert devices.opened.count("door") == 1
+        states = {each.name: each.state for each in edge.status().devices}
+        assert states["door"] == "down"
+        assert edge.alive
 
 
 async def test_new_settings_touch_only_what_differs(edge_of: Any, devices: Devices, until: Any) -> None:
