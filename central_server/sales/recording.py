@@ -11,7 +11,7 @@ from central_server.calendar import believed
 from central_server.db import bulk_insert, bulk_upsert_add, insert_laid
 from central_server.facts import Fact
 from central_server.membership import service as membership
-from central_server.sales.models import Sale, SaleLine, SalesHour, UnreadableReceipt
+from central_server.sales.models import SALE, Sale, SaleLine, SalesHour, UnreadableReceipt
 from central_server.sales.receipts import rows_of, text
 from central_server.sales.zones import calendar_of_store
 from sync.contract.events import ReceiptUnreadable, SaleCompleted
@@ -73,19 +73,18 @@ async def link_pending(session: AsyncSession, *, after: str = "") -> str | None:
         )
     )
     for card, member in (await membership.members_of(session, cards, [])).items():
-        sums = await session.execute(
-            sa.select(*_HOUR_OF_SALE, Sale.kind, sa.func.count(), sa.func.sum(Sale.total_minor))
+        # One statement says what it moved, so that nobody else's sums hold the same sale, nor miss one.
+        moved = await session.execute(
+            sa.update(Sale)
             .where(Sale.card == card, Sale.member == "")
-            .group_by(*_HOUR_OF_SALE, Sale.kind)
-        )
-        added = [
-            (store, hour_ms, currency, 0, 0, 0, 0, count if kind == "sale" else 0, int(total))
-            for store, hour_ms, currency, kind, count, total in sums
-        ]
-        await session.execute(
-            sa.update(Sale).where(Sale.card == card, Sale.member == "").values(member=member),
+            .values(member=member)
+            .returning(*_HOUR_OF_SALE, Sale.kind, Sale.total_minor),
             execution_options={"synchronize_session": False},
         )
+        added = [
+            (store, hour_ms, currency, 0, 0, 0, 0, int(kind == SALE), total)
+            for store, hour_ms, currency, kind, total in moved
+        ]
         await bulk_upsert_add(session, SalesHour, _HOUR_KEY, _HOUR_SUMS, added)
     return cards[-1] if len(cards) == AT_ONCE else None
 
