@@ -42,11 +42,21 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    folder: Path, *, days: int, people: int, language: str = "zh_CN", seed: int = 1, speed: float = 1.0
+    folder: Path,
+    *,
+    days: int,
+    people: int,
+    language: str = "zh_CN",
+    seed: int = 1,
+    speed: float = 1.0,
+    ports: tuple[int, int, int] = (0, 0, 0),
 ) -> AsyncIterator[Stage]:
-    """Put everything up in `folder` with `days` of history; take it down at the end. Raises NotReady."""
-    broker_port = free_port()
-    places = Places(folder, free_port(), free_port(), broker_port, free_port(), language)
+    """Put everything up in `folder` with `days` of history; take it down at the end. Raises NotReady.
+
+    `ports` are those wished for head office, the store's pages and the broker; taken ones are replaced.
+    """
+    central_port, edge_port, broker_port = (free_port(wish) for wish in ports)
+    places = Places(folder, central_port, edge_port, broker_port, free_port(), language)
     line = Line(broker_port, places.line_port)
     password = "-".join(secrets.token_hex(2) for _ in range(3))
     settings = load(SETTINGS / "central.yaml", CentralSettings, environ=places.environ).settings
@@ -57,7 +67,9 @@ async def stage(
         down.push_async_callback(database.close)
         keys = Keys.open(settings.state_dir)
         now_ms = SystemClock().wall_ms()
-        await create_first_admin(database, Passwords(), LOGIN, "Admin", password, now_ms=now_ms)
+        await create_first_admin(
+            database, Passwords(), LOGIN, "Admin", password, now_ms=now_ms, lang=language
+        )
         await history.fill(
             database, keys, chance=random.Random(seed), now_ms=now_ms, days=days, people=people
         )
