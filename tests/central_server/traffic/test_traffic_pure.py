@@ -16,8 +16,8 @@ from central_server.traffic.coverage import covered
 from central_server.traffic.occupancy import occupancy
 from central_server.traffic.reading import Quarter
 from central_server.traffic.series import row_of
-from central_server.traffic.view import View
 from central_server.traffic.tally import PEOPLE_MAX, recount, tally
+from central_server.traffic.view import View
 from sync.contract.clock import Stamp
 from sync.contract.events import Passed
 from sync.contract.ids import EventId, Lane
