@@ -112,7 +112,9 @@ async def members(
 
 
 @router.get("/members.csv")
-async def members_csv(request: Request, viewer: Exporter, db: ReadDb, status: str = "active") -> Response:
+async def members_csv(
+    request: Request, viewer: Exporter, db: ReadDb, q: str = "", status: str = "active"
+) -> Response:
     say = words(viewer.lang).gettext
     options, keys = options_of(request), keys_of(request)
     chosen = status if status in (*STATUSES, "") else "active"
@@ -124,11 +126,14 @@ async def members_csv(request: Request, viewer: Exporter, db: ReadDb, status: st
             "*",
             now_ms(request),
             status=chosen,
+            searched=bool(q.strip()),  # not for what: that is somebody's name or number
             masked=not viewer.may(PERSONAL),
         )
 
     async def lines() -> AsyncIterator[list[object]]:
-        async for one in service.all_profiles(db, keys=keys, status=chosen):
+        async for one in service.all_profiles(
+            db, keys=keys, query=q, status=chosen, country=country_of(request)
+        ):
             profile = seen(one, viewer)
             joined = in_zone(profile.joined_ms, options.timezone).isoformat(timespec="seconds")
             texts = [profile.fields[name] for name in PERSONAL_FIELDS]

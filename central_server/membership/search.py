@@ -80,11 +80,15 @@ async def members_of(session: AsyncSession, tokens: Sequence[str], members: Sequ
     return {key: today[member] for key, member in found.items() if member in today}
 
 
-async def all_profiles(session: AsyncSession, *, keys: Keys, status: str = ACTIVE) -> AsyncIterator[Profile]:
-    """Every member, for an export; reads as it goes."""
+async def all_profiles(
+    session: AsyncSession, *, keys: Keys, query: str = "", status: str = ACTIVE, country: str = "86"
+) -> AsyncIterator[Profile]:
+    """Every member that fits `query` as `find` has it, for an export; reads as it goes."""
     cursor: str | None = ""
     while cursor is not None:
-        some, cursor = await _newest(session, keys, status, AT_ONCE, cursor)
+        some, cursor = await find(
+            session, keys=keys, query=query, status=status, limit=AT_ONCE, after=cursor, country=country
+        )
         for one in some:
             yield one
         session.expunge_all()

@@ -260,3 +260,15 @@ async def test_a_member_is_enrolled_and_changed_through_the_pages(
         answer = await client.post(f"{path}/{step}", data=data, headers=keeper)
         assert answer.status_code == 303, (step, answer.text)
     assert "李" not in (await client.get(path, headers=keeper)).text
+
+
+async def test_the_file_of_a_search_holds_what_the_search_found(
+    client: httpx.AsyncClient, as_: Any, wang: str
+) -> None:
+    keeper, reader = as_("service"), as_("marketing")
+    assert (await client.post("/api/members", json={"name": "Li Lei"}, headers=keeper)).status_code < 300
+    page = (await client.get("/members?q=Li+Lei", headers=reader)).text
+    assert "/members.csv?q=Li+Lei&amp;status=active" in page.replace("%20", "+")
+    found = rows(await client.get("/members.csv?q=Li+Lei", headers=reader))
+    assert [row[2] for row in found[1:]] == ["Li Lei"]
+    assert len(rows(await client.get("/members.csv", headers=reader))) > len(found)
