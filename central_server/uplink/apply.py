@@ -18,6 +18,7 @@ from central_server.db import bulk_insert
 from central_server.errors import Busy
 from central_server.facts import Fact
 from central_server.uplink.handlers import Handlers
+from central_server.uplink.kept import kept_payload
 from central_server.uplink.models import Aside, KeptBatch, Mark
 from central_server.uplink.parts import LAST_MAX, Part, facts_by_type, new_part
 from sync.contract.events import encode_event, tag_of
@@ -117,7 +118,7 @@ def _take(row: _Row | None, each: Arrived, kept: list[tuple[Any, ...]]) -> str:
         return "known"
     if part.last > LAST_MAX:
         return "refused"
-    kept.append((row.id, part.first, part.last, each.received_ms, each.payload))
+    kept.append((row.id, part.first, part.last, each.received_ms, kept_payload(each.batch, each.payload)))
     row.parts.append(part)
     row.mark = part.last
     return "applied"
