@@ -1,8 +1,8 @@
 """What is kept of a message: the message as it came, but for people.
 
 Who joined at a till stands in the batch sealed to a key that the centre has: kept as it came, an erased
-member could be read out of it for as long as batches are kept. Once the joiner is a member the seal has
-done its work, so it is taken out. A joiner who could not be taken in stands in `aside`, sealed, until settled.
+member could be read out of it for as long as batches are kept. Once they are a member the seal has done its
+work, so it is taken out. A joiner who could not be taken in stands in `aside`, sealed, until settled.
 """
 
 from __future__ import annotations
