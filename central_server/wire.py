@@ -14,6 +14,7 @@ from central_server.broker.launch import RunningBroker, start_broker
 from central_server.broker.settings import BrokerSettings, BrokerTls
 from central_server.errors import Misconfigured
 from config.central import CentralSettings, EmbeddedBroker, ExternalBroker
+from config.parts import on_this_machine
 from sync.contract.topics import CENTRE_LOGIN
 from sync.link.base import Connection, Dialler, LinkDown, full_jitter_s
 from sync.link.mqtt import MqttDialler, Tls
@@ -48,6 +49,12 @@ class CentreBroker:
     async def start(self) -> None:
         """Start it. Raises Misconfigured (PortTaken)."""
         self._running = await start_broker(self._settings)
+        if self._settings.tls is None and not on_this_machine(self._settings.host):
+            log.warning(
+                "the broker listens on %s without TLS: logins and what stores say can be read on the way; "
+                "give broker.certificate and broker.key",
+                self._settings.host,
+            )
 
     async def run(self, chance: random.Random) -> None:
         """Whenever it ends, start it again, for ever."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,6 +23,14 @@ def _beside_the_settings(path: Path, info: ValidationInfo) -> Path:
 
 LocalPath = Annotated[Path, AfterValidator(_beside_the_settings)]
 """A file or folder; a relative one means the folder of the settings file."""
+
+
+def on_this_machine(host: str) -> bool:
+    """Whether what is sent to that host, a name or an IP address, never leaves this machine."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _currency(code: str) -> str:

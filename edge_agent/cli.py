@@ -53,8 +53,16 @@ def run(config: Path = _CONFIG) -> None:
 def enrol(
     code: str = typer.Option(..., "--code", help=_("The one-time code.")),
     centre: str = typer.Option("", "--centre", help=_("Head office's web address; else the settings'.")),
+    insecure: bool = typer.Option(
+        False,
+        "--insecure",
+        help=_("Take the keys over http:// too, where everybody on the way can read them."),
+    ),
     config: Path = _CONFIG,
 ) -> None:
+    from urllib.parse import urlsplit
+
+    from config.parts import on_this_machine
     from edge_agent.app import edge_version
     from edge_agent.errors import IdentityError
     from edge_agent.identity import FILE_NAME, check_writable, write_identity
@@ -64,6 +72,14 @@ def enrol(
     url = centre or settings.centre.url
     if not url:
         _fail(_("Where is head office? Give --centre https://…"))
+    reached = urlsplit(str(url))
+    if reached.scheme == "http" and not on_this_machine(reached.hostname or "") and not insecure:
+        _fail(
+            _(
+                "Not enrolled: over {url} the store's keys would travel in clear. "
+                "Use https://…, or --insecure if nobody else is on that line."
+            ).format(url=url)
+        )
     path = settings.state_dir / FILE_NAME
     try:
         check_writable(path)  # a code is good for once only

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from edge_agent import cli, identity
 from edge_agent.errors import BadIdentity, EnrolFailed, NotEnrolled
 from edge_agent.identity import Identity, check_writable, enrol, read_identity, write_identity
 
@@ -113,3 +115,29 @@ def test_a_folder_that_cannot_be_made_is_found_out_before_the_code_is_used(tmp_p
     with pytest.raises(OSError, match="file"):
         check_writable(tmp_path / "file" / "identity.json")
     check_writable(tmp_path / "state" / "identity.json")
+
+
+@pytest.mark.parametrize(
+    ("centre", "more", "status"),
+    [
+        ("http://crm.example.com", [], 1),
+        ("HTTP://10.0.0.5:8400", [], 1),
+        ("http://127.0.0.1.example.com", [], 1),
+        ("http://crm.example.com", ["--insecure"], 0),
+        ("https://crm.example.com", [], 0),
+        ("http://localhost:8400", [], 0),
+        ("http://127.0.0.1:8400", [], 0),
+        ("http://[::1]:8400", [], 0),
+    ],
+)
+def test_keys_are_not_fetched_in_clear_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, centre: str, more: list[str], status: int
+) -> None:
+    monkeypatch.setattr(identity, "enrol", lambda *_, **__: IDENTITY)
+    settings = tmp_path / "edge.yaml"
+    settings.write_text("state_dir: state\n")
+    words = ["enrol", "--code", "A", "--centre", centre, "--config", str(settings), *more]
+    done = CliRunner().invoke(cli.app, words)
+    assert done.exit_code == status, done.output
+    assert ("--insecure" in done.output) is (status == 1)
+    assert (tmp_path / "state" / "identity.json").exists() is (status == 0)
