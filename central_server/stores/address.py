@@ -9,13 +9,14 @@ from central_server.errors import Misconfigured
 from central_server.web.text import N_
 from config.central import CentralSettings
 
-CA_MAX_BYTES = 64 * 1024
+CA_MAX_BYTES = 32 * 1024  # some authorities; more is a whole system's bundle, which a store has itself
 
 
 def broker_address(settings: CentralSettings, reached_by: str) -> tuple[str, str]:
     """(mqtt url, PEM of the authority or empty). `reached_by` is the host name by which the asker reached us.
 
-    Raises Misconfigured when the authority's file cannot be read.
+    Without an authority the store believes those of its system. Raises Misconfigured when the authority's
+    file cannot be read or has over 32 KiB.
     """
     broker = settings.broker
     ca = _pem(broker.ca) if broker.ca is not None else ""
@@ -30,6 +31,9 @@ def broker_address(settings: CentralSettings, reached_by: str) -> tuple[str, str
 
 def _pem(path: Path) -> str:
     try:
-        return path.read_bytes()[:CA_MAX_BYTES].decode("ascii")
-    except (OSError, UnicodeDecodeError) as error:
+        pem = path.read_bytes()
+        if len(pem) > CA_MAX_BYTES:
+            raise ValueError(f"{len(pem)} bytes, and {CA_MAX_BYTES} are the most")
+        return pem.decode("ascii")
+    except (OSError, ValueError) as error:
         raise Misconfigured(N_("{path} cannot be read: {why}"), path=str(path), why=str(error)) from error

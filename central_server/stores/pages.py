@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -10,17 +10,18 @@ from pydantic import BaseModel, Field
 from starlette.responses import RedirectResponse, Response
 
 from central_server.errors import Conflict, Invalid
+from central_server.staff.service import record_change
 from central_server.stores import service
 from central_server.stores.charts import health_charts
 from central_server.stores.fleet import STATES
 from central_server.stores.hierarchy import FORMATS, KINDS
-from central_server.stores.models import Store
-from central_server.web.deps import Db, ReadDb, Viewer, keys_of, needs, now_ms, options_of
+from central_server.stores.models import Org, Store
+from central_server.web.deps import Db, ReadDb, Viewer, database_of, keys_of, needs, now_ms, options_of
 from central_server.web.formats import in_zone
 from central_server.web.forms import Filled, filled
 from central_server.web.render import page
 from central_server.web.tables import Page, csv_response, query_with, rows_wanted
-from central_server.web.text import words
+from central_server.web.text import N_, words
 
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Viewer, Depends(needs("stores.read"))]
@@ -166,6 +167,21 @@ async def add_org(request: Request, viewer: Writer, db: Db) -> Response:
     return await _orgs(request, viewer, db, form, 422)
 
 
+@router.get("/fleet/orgs.csv")  # before the stores' own: no store is called that
+async def orgs_csv(request: Request, viewer: Exporter, db: ReadDb) -> Response:
+    _ = words(viewer.lang).gettext
+    async with database_of(request).transaction() as session:
+        await record_change(session, viewer, N_("exported"), "organisation", "*", None, None, now_ms(request))
+
+    async def rows() -> AsyncIterator[list[object]]:
+        for path, org in _paths(await service.orgs(db)):
+            yield [org.id, " / ".join(path), org.name, _(KINDS[org.kind]), org.parent_id]
+
+    header = ["id", _("Group or company"), _("Name of the group or company"), _("Kind"), _("Belongs to")]
+    limit = options_of(request).export_rows_max
+    return csv_response("orgs.csv", header, rows(), rows_max=limit, lang=viewer.lang)
+
+
 @router.get("/fleet/{store}.csv")
 async def store_csv(request: Request, viewer: Exporter, db: ReadDb, store: str) -> Response:
     _ = words(viewer.lang).gettext
@@ -261,18 +277,23 @@ async def _form(
 
 async def _orgs(request: Request, viewer: Viewer, db: Any, form: Filled[Any], status: int = 200) -> Response:
     known = await service.orgs(db)
-    by_id = {org.id: org for org in known}
-    paths = sorted(([one.name for one in service.path_of(by_id, org.id)], org) for org in known)
     return page(
         request,
         viewer,
         "stores/orgs.html",
         status,
         form=form,
-        paths=paths,
+        paths=_paths(known),
         kinds=list(KINDS.items()),
         orgs=[(org.id, org.name) for org in known],
     )
+
+
+def _paths(known: Sequence[Org]) -> list[tuple[list[str], Org]]:
+    """Each with the names that lead to it from the top, in their order."""
+    by_id = {org.id: org for org in known}
+    paths = [([one.name for one in service.path_of(by_id, org.id)], org) for org in known]
+    return sorted(paths, key=lambda one: (one[0], one[1].id))  # two may have one name
 
 
 def _written(values: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ transaction: it has its effect once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
@@ -45,6 +45,15 @@ async def waiting(session: AsyncSession, *, after_id: int = 0, limit: int = ROWS
     """Those not settled, oldest first."""
     query = _rows().where(Aside.settled_ms.is_(None), Aside.id > after_id).order_by(Aside.id).limit(limit)
     return [_set_aside(*row) for row in await session.execute(query)]
+
+
+async def every_waiting(session: AsyncSession) -> AsyncIterator[SetAside]:
+    """All that are not settled, oldest first."""
+    some = await waiting(session)
+    while some:
+        for each in some:
+            yield each
+        some = await waiting(session, after_id=some[-1].id)
 
 
 async def waiting_count(session: AsyncSession) -> int:

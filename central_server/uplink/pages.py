@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from central_server.errors import Invalid
+from central_server.staff.service import record_change
 from central_server.uplink import aside
 from central_server.uplink.api import ID_MAX, AsideId, Reader, Writer, handlers_of, seen_by
-from central_server.web.deps import Db, ReadDb, database_of, now_ms
+from central_server.web.deps import Db, ReadDb, Viewer, database_of, needs, now_ms, options_of
+from central_server.web.formats import in_zone
 from central_server.web.render import page
-from central_server.web.tables import PAGE_ROWS, Page, query_with
+from central_server.web.tables import PAGE_ROWS, Page, csv_response, query_with
+from central_server.web.text import N_, words
 
 router = APIRouter(include_in_schema=False)
+Exporter = Annotated[Viewer, Depends(needs("aside.read", "export"))]
 
 
 @router.get("/aside")
@@ -28,6 +33,35 @@ async def aside_page(
     rows = Page(seen[:PAGE_ROWS], cursor, await aside.waiting_count(db))
     href = query_with(request.query_params, after=cursor) if cursor else ""
     return page(request, viewer, "uplink/aside.html", rows=rows, next_href=href)
+
+
+@router.get("/aside.csv")
+async def aside_csv(request: Request, viewer: Exporter, db: ReadDb) -> Response:
+    """All that waits."""
+    _, options = words(viewer.lang).gettext, options_of(request)
+    async with database_of(request).transaction() as session:
+        await record_change(session, viewer, N_("exported"), "event", "*", None, None, now_ms(request))
+
+    async def lines() -> AsyncIterator[list[object]]:
+        async for each in aside.every_waiting(db):
+            if viewer.may_see(each.event.store):
+                since = in_zone(each.aside_ms, options.timezone).isoformat(timespec="seconds")
+                where = [each.event.store, each.event.epoch, each.event.lane.label, each.event.number]
+                yield [each.id, *where, each.type, each.why, since, each.tries, each.envelope]
+
+    header = [
+        "id",
+        _("Store"),
+        "epoch",
+        _("Lane"),
+        _("Event"),
+        _("Kind"),
+        _("Why"),
+        _("Since"),
+        _("Tries"),
+        _("As it came"),
+    ]
+    return csv_response("aside.csv", header, lines(), rows_max=options.export_rows_max, lang=viewer.lang)
 
 
 @router.get("/aside/{aside_id}")

@@ -79,6 +79,7 @@ async def test_a_store_is_made_and_changed_on_its_page_and_the_trail_knows(
     org = await client.post("/fleet/orgs", data={"kind": "group", "name": "G"}, headers=header)
     assert org.status_code == 303
     assert "G" in (await client.get("/fleet/orgs")).text
+    assert "1,G,G," in (await client.get("/fleet/orgs.csv")).text
     assert (
         await client.post("/fleet/orgs", data={"kind": "x", "name": "G"}, headers=header)
     ).status_code == 422

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from central_server.staff.audit import Filter, every_change
 from central_server.uplink import api, pages
 from central_server.web.deps import Viewer, WebOptions
 from central_server.web.shell import install
 from tests.central_server.uplink.inbox_world import World, batch, passes
 
-BOSS = Viewer(1, "Boss", frozenset({"aside.read", "aside.write"}), csrf="c" * 43)
+BOSS = Viewer(1, "Boss", frozenset({"aside.read", "aside.write", "export"}), csrf="c" * 43)
 
 
 @pytest.fixture
@@ -54,6 +57,23 @@ async def test_the_pages_show_what_waits(world: World, client: httpx.AsyncClient
     assert one.status_code == 200
     assert "poison 2" in one.text
     assert (await client.get("/aside/99999")).status_code == 404
+
+
+async def test_what_waits_is_a_file_too_for_who_may_take_it_home(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.poison = {2, 3}
+    await world.arrive(batch(1, passes(3)))
+    rows = list(csv.reader(io.StringIO((await client.get("/aside.csv")).text.lstrip("\ufeff"))))
+    assert [row[1:6] for row in rows[1:]] == [
+        ["shop", "0123456789abcdef", "count", "2", "passed/1"],
+        ["shop", "0123456789abcdef", "count", "3", "passed/1"],
+    ]
+    assert (await client.get("/aside.csv", headers=as_("looker"))).status_code == 403
+    assert "passed/1" not in (await client.get("/aside.csv", headers=as_("mall"))).text
+    async with world.database.reading() as session:
+        noted = [(one.actor, one.action) async for one in every_change(session, Filter())]
+    assert noted == [("Mall", "exported"), ("Boss", "exported")]
 
 
 async def test_an_event_is_replayed_through_the_api(world: World, client: httpx.AsyncClient) -> None:
