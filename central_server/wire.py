@@ -99,5 +99,5 @@ def _client_id(login: str) -> str:
 def _broker_settings(broker: EmbeddedBroker, database_url: str) -> BrokerSettings:
     tls = None
     if broker.certificate is not None and broker.key is not None:
-        tls = BrokerTls(str(broker.certificate), str(broker.key), str(broker.ca or ""))
+        tls = BrokerTls(str(broker.certificate), str(broker.key), str(broker.client_ca or ""))
     return BrokerSettings(host=broker.host, port=broker.port, tls=tls, database_url=database_url)

@@ -127,6 +127,13 @@ class EmbeddedBroker(Certificates):
     ca: LocalPath | None = Field(
         default=None,
         description=_(
+            "File (PEM) of the authority that signed our certificate, told to each store when it enrols; "
+            "empty: stores believe their system's."
+        ),
+    )
+    client_ca: LocalPath | None = Field(
+        default=None,
+        description=_(
             "File (PEM) of the authority that signs the stores' certificates; "
             "with it, a store must show one that carries its login."
         ),
@@ -142,6 +149,14 @@ class EmbeddedBroker(Certificates):
             "empty: worked out from the web address."
         ),
     )
+
+    @field_validator("client_ca")
+    @classmethod
+    def _only_with_tls(cls, client_ca: Path | None, info: ValidationInfo) -> Path | None:
+        if client_ca is not None and "certificate" in info.data and info.data["certificate"] is None:
+            says = _("stores can show a certificate only where we have one")
+            raise wrong(says, _("add '{name}: …'"), name="certificate")
+        return client_ca
 
 
 class ExternalBroker(Certificates):
@@ -184,7 +199,10 @@ class KeepSettings(Section):
         default=30, ge=1, le=365, description=_("Days for which ended sign-ins are kept.")
     )
     aside_days: int = Field(
-        default=90, ge=7, le=3660, description=_("Days for which events set aside wait to be looked at.")
+        default=90,
+        ge=7,
+        le=3660,
+        description=_("Days for which events set aside are kept once they are replayed or discarded."),
     )
     health_days: int = Field(
         default=30, ge=1, le=3660, description=_("Days for which the stores' health reports are kept.")

@@ -32,6 +32,15 @@ def test_a_broker_without_a_kind_is_our_own(write, loaded):
     assert settings.broker == EmbeddedBroker(port=1884)
 
 
+def test_stores_certificates_are_asked_for_only_over_tls(write, mistakes, loaded):
+    [line] = mistakes(write("central.yaml", "broker: {client_ca: stores.pem}\n"), CentralSettings)
+    assert "stores can show a certificate only where we have one" in line
+    text = "broker: {certificate: a.pem, key: a.key, client_ca: stores.pem, ca: ours.pem}\n"
+    broker = loaded(write("central.yaml", text), CentralSettings).settings.broker
+    assert broker.client_ca.name == "stores.pem"
+    assert broker.ca.name == "ours.pem"
+
+
 def test_an_external_broker_has_an_address_and_perhaps_a_login(write, loaded):
     write("secrets.yaml", "mq: x\n", mode=0o600)
     text = "broker: {kind: external, url: 'mqtts://b:8883', login: centre, password: !secret mq}\n"

@@ -120,6 +120,16 @@ async def test_secrets_are_not_in_what_others_can_see_of_the_process(broker: Gro
         assert broker.secrets["centre"].encode() not in Path(f"/proc/{broker.pid}/{name}").read_bytes()
 
 
+async def test_with_tls_and_no_certificates_of_stores_it_is_the_same_door(tmp_path: Path) -> None:
+    async with embedded(tmp_path, tls=True) as ground:
+        assert ground.authority is not None
+        centre = await ground.dial("centre", topics.CENTRE_READS, url=ground.inside_url)
+        store = await ground.dial("s1", tls=Tls(ground.authority.ca_file))
+        await store.publish(UP, b"x")
+        async with asyncio.timeout(5):
+            assert (await centre.receive()).payload == b"x"
+
+
 async def test_with_tls_the_centre_has_a_door_of_its_own(tmp_path: Path) -> None:
     async with embedded(tmp_path, tls=True, client_certs=True) as ground:
         assert ground.authority is not None
