@@ -28,6 +28,7 @@ from sync.contract.message import Batch, Received, Spoiled, envelope
 EPOCHS_MAX = 1_000  # of one store; an edge box is not replaced so often, but a thief might invent them
 ALONE_MAX = 64  # bad events found one by one in one message; past it what fails goes aside together
 WHY_MAX_CHARS = 1_000
+ASIDE_MAX = 100_000  # events of one store that wait; past it they stand in the kept batches alone
 
 LaneId = tuple[str, str, Lane]  # store, epoch, lane
 
@@ -59,6 +60,7 @@ class Outcome(NamedTuple):
     outcomes: dict[str, int]  # messages by what became of them: applied, known, gap, refused
     events: dict[str, int]  # applied, by tag
     aside: int
+    not_kept: int  # went aside too, but the store had ASIDE_MAX waiting already
 
 
 class BadEvents(Exception):
@@ -91,20 +93,34 @@ async def apply(
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
     moved = {lane_id: row for lane_id, row in rows.items() if row.parts}
     events: dict[str, int] = {}
-    aside: list[tuple[Any, ...]] = []
+    aside = not_kept = 0
     if moved:
         await bulk_insert(session, KeptBatch, kept)
+        by_store: dict[str, list[tuple[Any, ...]]] = {}
         for lane_id, row in moved.items():
-            aside += await _apply_lane(session, handlers, lane_id, row, now_ms, events, careful=careful)
+            bad = await _apply_lane(session, handlers, lane_id, row, now_ms, events, careful=careful)
+            if bad:
+                by_store.setdefault(lane_id[0], []).extend(bad)
         await _move_marks(session, moved.values(), now_ms)
-        await bulk_insert(session, Aside, aside, columns=_ASIDE_COLUMNS, skip_known=True)
+        for store, bad in by_store.items():
+            some = bad[: await _room_aside(session, store)]
+            await bulk_insert(session, Aside, some, columns=_ASIDE_COLUMNS, skip_known=True)
+            aside, not_kept = aside + len(some), not_kept + len(bad) - len(some)
     receipts = [
         Receipt(
             store, Received(epoch, lane, rows[store, epoch, lane].mark if (store, epoch, lane) in rows else 0)
         )
         for store, epoch, lane in dict.fromkeys(each.lane_id for each in arrived)
     ]
-    return Outcome(receipts, outcomes, events, len(aside))
+    return Outcome(receipts, outcomes, events, aside, not_kept)
+
+
+async def _room_aside(session: AsyncSession, store: str) -> int:
+    """How many more events of `store` may wait aside: a box gone mad must not fill the disk with them."""
+    lanes = sa.select(Mark.id).where(Mark.store == store)
+    wait = sa.select(sa.func.count()).select_from(Aside)
+    wait = wait.where(Aside.mark_id.in_(lanes), Aside.settled_ms.is_(None))
+    return max(0, ASIDE_MAX - (await session.execute(wait)).scalar_one())
 
 
 def _take(row: _Row | None, each: Arrived, kept: list[tuple[Any, ...]]) -> str:

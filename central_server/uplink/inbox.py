@@ -166,6 +166,11 @@ class Inbox:
             self._complaints.say(
                 "events were put aside", stores, f"{outcome.aside} of them; see the page Aside"
             )
+        if outcome.not_kept:
+            self._meters.aside_not_kept.inc(outcome.not_kept)
+            stores = ", ".join(sorted({each.store for each in outcome.receipts}))
+            why = f"{outcome.not_kept} more had no room there: settle those that wait"
+            self._complaints.say("events were put aside in the kept batches alone", stores, why)
         for store, received in outcome.receipts:
             try:
                 await self._send(topics.down(store), encode(received))

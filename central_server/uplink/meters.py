@@ -27,6 +27,11 @@ class Meters:
         )
         self.events = Counter("tillbeam_uplink_events", "Events applied", ["type"], registry=registry)
         self.aside = Counter("tillbeam_uplink_aside", "Events put aside", registry=registry)
+        self.aside_not_kept = Counter(
+            "tillbeam_uplink_aside_not_kept",
+            "Events for which there was no room aside; they stand in the kept batches alone",
+            registry=registry,
+        )
         self.retries = Counter("tillbeam_uplink_retries", "Transactions that had to wait", registry=registry)
         self.commit_s = Histogram(
             "tillbeam_uplink_commit_seconds",

@@ -56,6 +56,7 @@ class World:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.clock = FakeClock()
+        self.meters = CollectorRegistry()
         self.sent: list[tuple[str, Down]] = []
         self.heard: list[tuple[str, Here, bool]] = []
         self.noted: list[str] = []
@@ -75,7 +76,7 @@ class World:
             heard=self._heard,
             clock=self.clock,
             chance=random.Random(1),
-            meters=Meters(CollectorRegistry()),
+            meters=Meters(self.meters),
         )
 
     async def _send(self, topic: str, payload: bytes) -> None:

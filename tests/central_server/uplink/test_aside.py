@@ -5,10 +5,10 @@ import sqlalchemy as sa
 
 from central_server.errors import Conflict, Invalid, NotFound
 from central_server.staff.service import COMMAND
-from central_server.uplink import aside
+from central_server.uplink import apply, aside
 from central_server.uplink.models import Aside, KeptBatch
 from sync.contract.message import EVENT_MAX_BYTES
-from tests.central_server.uplink.inbox_world import World, batch, passes
+from tests.central_server.uplink.inbox_world import EPOCH, World, batch, passes
 
 DAY_MS = 24 * 3_600_000
 
@@ -91,6 +91,21 @@ async def test_an_event_is_discarded_with_a_reason_and_never_replayed(world: Wor
         await replay(world, one.id)
     with pytest.raises(NotFound):
         await replay(world, one.id + 1)
+
+
+async def test_past_the_limit_of_a_store_bad_events_are_counted_and_those_of_others_still_wait(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "ASIDE_MAX", 3)
+    world.poison = {1, 2, 4, 5}
+    await world.arrive(batch(1, passes(2)))
+    await world.arrive(batch(3, passes(3)), batch(1, passes(2), store="mall"))
+    assert [each.event.number for each in await waiting(world)] == [1, 2, 4, 1, 2]
+    assert sorted(await world.effects()) == [(3, 1)]
+    assert world.meters.get_sample_value("tillbeam_uplink_aside_total") == 5
+    assert world.meters.get_sample_value("tillbeam_uplink_aside_not_kept_total") == 1
+    async with world.database.reading() as session:
+        assert await apply.marks_of(session, "shop", EPOCH) == {"count": 5}
 
 
 async def test_old_batches_and_settled_events_are_pruned_and_waiting_ones_are_not(world: World) -> None:
