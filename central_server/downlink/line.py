@@ -12,6 +12,7 @@ from sync.contract.topics import CENTRE_READS
 from sync.link.base import Connection, Dialler, LinkDown, LinkRefused, full_jitter_s
 
 STEADY_AFTER_MS = 30_000  # a connection that held so long starts the waiting times afresh
+PUBLISH_TIMEOUT_S = 1.5 * 15 + 5  # as at the edge: keepalive would have noticed a dead wire before
 
 log = logging.getLogger(__name__)
 
@@ -19,11 +20,20 @@ log = logging.getLogger(__name__)
 class Line:
     """One connection at a time; `publish` fails at once while there is none."""
 
-    def __init__(self, dialler: Dialler, clock: Clock, chance: random.Random) -> None:
+    def __init__(
+        self,
+        dialler: Dialler,
+        clock: Clock,
+        chance: random.Random,
+        *,
+        publish_timeout_s: float = PUBLISH_TIMEOUT_S,
+    ) -> None:
         self._dialler = dialler
         self._clock = clock
         self._chance = chance
+        self._publish_timeout_s = publish_timeout_s
         self._connection: Connection | None = None
+        self._given_up: LinkDown | None = None  # why we ended this connection ourselves
         self.why_down = "not dialled yet"
 
     @property
@@ -32,10 +42,22 @@ class Line:
         return self._connection is not None
 
     async def publish(self, topic: str, payload: bytes) -> None:
-        """Put a message on the wire. Raises LinkDown."""
-        if self._connection is None:
+        """Put a message on the wire. Raises LinkDown.
+
+        A broker that answers pings and acknowledges nothing for 27.5 s is left: the inbox waits behind it.
+        """
+        connection = self._connection
+        if connection is None:
             raise LinkDown(self.why_down)
-        await self._connection.publish(topic, payload)
+        try:
+            async with asyncio.timeout(self._publish_timeout_s):
+                await connection.publish(topic, payload)
+        except TimeoutError:
+            why = LinkDown(f"the broker has acknowledged nothing for {self._publish_timeout_s:g} s")
+            if self._connection is connection:
+                self._connection, self._given_up = None, why
+            await connection.close()  # and so `receive` in `run` ends too
+            raise why from None
 
     async def run(self, receive: Callable[[Connection], Awaitable[None]]) -> None:
         """Dial, `receive(connection)` until it raises LinkDown, and dial again, for ever."""
@@ -48,11 +70,11 @@ class Line:
             else:
                 dialled_ms = self._clock.mono_ms()
                 log.info("the line to the broker is up")
-                self._connection = connection
+                self._connection, self._given_up = connection, None
                 try:
                     await receive(connection)
                 except LinkDown as error:
-                    self._down(error)
+                    self._down(self._given_up or error)
                 finally:
                     self._connection = None
                     await connection.close()
