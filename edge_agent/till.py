@@ -94,6 +94,7 @@ class Till:
         self._shown: dict[str, ShownCard] = {}
         self._recent: dict[str, deque[Swipe]] = {}
         self._watchers: defaultdict[str, set[asyncio.Queue[Swipe]]] = defaultdict(set)
+        self._joining = asyncio.Lock()  # one after the other: a double click is the same person twice
 
     # ── questions ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -176,36 +177,37 @@ class Till:
             raise JoinRefused("payment_card")
         phone_is = self._checked("phone", lambda key: phone_token(key, phone, self._country)) if phone else ""
         card_is = self._checked("card", lambda key: card_token(key, card)) if card else ""
-        for token in filter(None, (phone_is, card_is)):
-            if await self._look_up(token) != NobodyKnown():
-                raise JoinRefused("known")
-        from sync.contract.sealed import Joiner, seal  # cryptography: 7 MiB that most days nobody needs
+        async with self._joining:
+            for token in filter(None, (phone_is, card_is)):
+                if await self._look_up(token) != NobodyKnown():
+                    raise JoinRefused("known")
+            from sync.contract.sealed import Joiner, seal  # cryptography: 7 MiB that most days nobody needs
 
-        member = member_id(self._random_bytes(MEMBER_RANDOM_BYTES))
-        joiner = Joiner(name=name, phone=phone, card=card, consent=consent)
-        event = MemberJoined(
-            till=till,
-            member=member,
-            sealed=seal(joiner, self._identity.centre_public_key),
-            card=card_is,
-            phone=phone_is,
-        )
-        try:
-            await self._outbox.accept([event])
-        except OutboxFull:
-            raise JoinRefused("disk_full") from None
-        told = MemberTold(
-            member=member,
-            name=masked(name),
-            cards=(card_is,) if card_is else (),
-            phones=(phone_is,) if phone_is else (),
-            flags=(NEW,),
-        )
-        try:
-            await self._replica.expect(told)
-        except sqlite3.Error as error:
-            if not is_full(error):
-                raise  # with a full disk the new member is known as soon as the centre says so
+            member = member_id(self._random_bytes(MEMBER_RANDOM_BYTES))
+            joiner = Joiner(name=name, phone=phone, card=card, consent=consent)
+            event = MemberJoined(
+                till=till,
+                member=member,
+                sealed=seal(joiner, self._identity.centre_public_key),
+                card=card_is,
+                phone=phone_is,
+            )
+            try:
+                await self._outbox.accept([event])
+            except OutboxFull:
+                raise JoinRefused("disk_full") from None
+            told = MemberTold(
+                member=member,
+                name=masked(name),
+                cards=(card_is,) if card_is else (),
+                phones=(phone_is,) if phone_is else (),
+                flags=(NEW,),
+            )
+            try:
+                await self._replica.expect(told)
+            except sqlite3.Error as error:
+                if not is_full(error):
+                    raise  # with a full disk the new member is known as soon as the centre says so
         answer = MemberKnown(member=member, name=told.name, flags=told.flags)
         self._shown[till] = ShownCard(card_is or phone_is, member, self._clock.mono_ms())
         self._publish(till, "keyboard", answer)

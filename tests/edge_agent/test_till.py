@@ -178,6 +178,17 @@ async def test_who_joins_is_known_at_once_and_only_the_centre_can_read_who(shop:
     )
 
 
+async def test_a_double_click_joins_once(shop: Shop) -> None:
+    first, second = await asyncio.gather(
+        *(shop.till.join("1", name="赵云", phone="13700001111", card="7000", consent=True) for _ in range(2)),
+        return_exceptions=True,
+    )
+    assert isinstance(second, JoinRefused)
+    assert second.reason == "known"
+    assert len(await shop.recorded()) == 1
+    assert await shop.till.answer(CardShown("7000", "rfid125")) == first
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [

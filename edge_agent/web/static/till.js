@@ -39,6 +39,9 @@ $("join").querySelector("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.target;
   const { name, phone, card } = Object.fromEntries(new FormData(form));
+  const button = form.querySelector("button");
+  if (button.disabled) return;
+  button.disabled = true; // a second click would join them again, and be told that they are known
   try {
     await post("/till/join", { till, name, phone, card, consent: form.consent.checked });
     form.reset();
@@ -47,6 +50,8 @@ $("join").querySelector("form").addEventListener("submit", async (event) => {
   } catch (error) {
     toast(error.message);
     sound("refused");
+  } finally {
+    button.disabled = false;
   }
 });
 
