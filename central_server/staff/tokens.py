@@ -68,6 +68,16 @@ async def add_token(
     return token, text
 
 
+async def revoke_tokens(session: AsyncSession, viewer: Viewer, user_id: int, *, now_ms: int) -> int:
+    """Shuts every key of a user, as whoever took over their account may have made one; gives how many."""
+    live = sa.select(Token).where(Token.user_id == user_id, Token.revoked_ms.is_(None))
+    found = (await session.scalars(live)).all()
+    for token in found:
+        token.revoked_ms = now_ms
+        await record_change(session, viewer, "revoked", "token", token.id, None, None, now_ms)
+    return len(found)
+
+
 async def revoke_token(session: AsyncSession, viewer: Viewer, token_id: int, *, now_ms: int) -> None:
     """Shuts a key: one's own, or anybody's for who may change staff. Raises NotFound."""
     token = await session.get(Token, token_id)

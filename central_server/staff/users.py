@@ -22,6 +22,7 @@ from central_server.staff.passwords import Passwords, weakness
 from central_server.staff.rights import ROLES, rights_of
 from central_server.staff.sessions import close_sessions, digest
 from central_server.staff.throttle import attempt, forgive, slow_down
+from central_server.staff.tokens import revoke_tokens
 from central_server.web.deps import Viewer
 from central_server.web.text import N_
 from config.text import LANGUAGES
@@ -117,7 +118,7 @@ async def change_user(
 async def set_password(
     database: Database, passwords: Passwords, viewer: Viewer, user_id: int, password: str, *, now_ms: int
 ) -> None:
-    """Gives a user a password that they must change; ends their sessions.
+    """Gives a user a password that they must change; ends their sessions and revokes their keys for programs.
 
     Raises NotFound, Invalid, Refused.
     """
@@ -131,6 +132,7 @@ async def set_password(
         row = await user_with(session, user_id)
         row.password_hash, row.must_change = hashed, True
         await close_sessions(session, user_id)
+        await revoke_tokens(session, viewer, user_id, now_ms=now_ms)
         await record_change(session, viewer, "set password", "user", user_id, None, None, now_ms)
 
     await database.run(done)

@@ -113,6 +113,28 @@ async def test_a_forgotten_password_is_replaced_by_one_that_is_shown_once(
     assert (await sign_in("alice", first)).headers["location"] == "/me"
 
 
+async def test_a_password_set_anew_ends_the_user_s_sessions_and_keys_for_good(
+    client, sign_in, csrf, add_user
+) -> None:
+    user_id = await add_user("alice", "analyst")
+    await sign_in("alice")
+    given = {"name": "BI", "rights": ["sales.read"], "days": 30}
+    made = await client.post("/api/v1/me/tokens", json=given, headers={"X-CSRF-Token": csrf()})
+    bearer = {"Authorization": f"Bearer {made.json()['token']}"}
+    old_session = client.cookies.get("tb_session")
+    await sign_in()
+    answer = await client.post(f"/staff/{user_id}/password", data={"csrf": csrf()})
+    assert "their keys for programs are revoked" in answer.text
+    first = answer.text.split('class="secret">')[1].split("<")[0]
+    await sign_in("alice", first)
+    new = {"old": first, "new": "quite another one", "again": "quite another one", "csrf": csrf()}
+    assert (await client.post("/me/password", data=new)).status_code == 303
+    client.cookies.clear()
+    assert (await client.get("/api/v1/me", headers=bearer)).status_code == 401
+    client.cookies.set("tb_session", old_session)
+    assert (await client.get("/api/v1/me")).status_code == 401
+
+
 async def test_a_key_for_a_program_may_what_it_was_given_until_it_is_revoked(client, sign_in, clock) -> None:
     await sign_in()
     page = await client.get("/me")
