@@ -65,12 +65,10 @@ async def list_aside(
     limit: Annotated[int, Query(ge=1, le=aside.ROWS_MAX)] = 50,
 ) -> EventsAside:
     """Events that wait for a person."""
-    found = await aside.waiting(db, after_id=after, limit=limit + 1)
-    seen = [each for each in found[:limit] if viewer.may_see(each.event.store)]
+    found = await aside.waiting(db, after_id=after, limit=limit + 1, stores=viewer.stores)
     follows = found[limit - 1].id if len(found) > limit else None
-    return EventsAside(
-        items=[_shown(each) for each in seen], next=follows, total=await aside.waiting_count(db)
-    )
+    total = await aside.waiting_count(db, viewer.stores)
+    return EventsAside(items=[_shown(each) for each in found[:limit]], next=follows, total=total)
 
 
 @router.get("/{aside_id}")

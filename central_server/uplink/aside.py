@@ -6,7 +6,7 @@ transaction: it has its effect once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
@@ -41,10 +41,17 @@ class SetAside(NamedTuple):
     envelope: str
 
 
-async def waiting(session: AsyncSession, *, after_id: int = 0, limit: int = ROWS_MAX) -> list[SetAside]:
-    """Those not settled, oldest first."""
-    query = _rows().where(Aside.settled_ms.is_(None), Aside.id > after_id).order_by(Aside.id).limit(limit)
-    return [_set_aside(*row) for row in await session.execute(query)]
+async def waiting(
+    session: AsyncSession,
+    *,
+    after_id: int = 0,
+    limit: int = ROWS_MAX,
+    stores: Collection[str] | None = None,
+) -> list[SetAside]:
+    """Those not settled, oldest first, of `stores` or of all."""
+    query = _rows().where(Aside.settled_ms.is_(None), Aside.id > after_id, *_of(stores))
+    rows = await session.execute(query.order_by(Aside.id).limit(limit))
+    return [_set_aside(*row) for row in rows]
 
 
 async def every_waiting(session: AsyncSession) -> AsyncIterator[SetAside]:
@@ -56,9 +63,12 @@ async def every_waiting(session: AsyncSession) -> AsyncIterator[SetAside]:
         some = await waiting(session, after_id=some[-1].id)
 
 
-async def waiting_count(session: AsyncSession) -> int:
-    """How many are not settled."""
-    query = sa.select(sa.func.count()).select_from(Aside).where(Aside.settled_ms.is_(None))
+async def waiting_count(session: AsyncSession, stores: Collection[str] | None = None) -> int:
+    """How many are not settled, of `stores` or of all."""
+    count = sa.select(sa.func.count()).select_from(Aside)
+    if stores is not None:
+        count = count.join(Mark, Mark.id == Aside.mark_id)
+    query = count.where(Aside.settled_ms.is_(None), *_of(stores))
     return (await session.execute(query)).scalar_one()
 
 
@@ -132,6 +142,10 @@ async def _delete(database: Database, some: sa.Delete) -> None:
         async with database.transaction() as session:
             deleted = await session.execute(some, execution_options={"synchronize_session": False})
             more = cast("sa.CursorResult[Any]", deleted).rowcount == PRUNE_AT_ONCE
+
+
+def _of(stores: Collection[str] | None) -> list[sa.ColumnElement[bool]]:
+    return [] if stores is None else [Mark.store.in_(stores)]
 
 
 def _rows() -> sa.Select[Aside, Mark]:

@@ -27,10 +27,9 @@ async def aside_page(
     request: Request, viewer: Reader, db: ReadDb, after: Annotated[int, Query(ge=0, le=ID_MAX)] = 0
 ) -> Response:
     """What waits, oldest first."""
-    found = await aside.waiting(db, after_id=after, limit=PAGE_ROWS + 1)
-    seen = [each for each in found if viewer.may_see(each.event.store)]
+    found = await aside.waiting(db, after_id=after, limit=PAGE_ROWS + 1, stores=viewer.stores)
     cursor = str(found[PAGE_ROWS - 1].id) if len(found) > PAGE_ROWS else None
-    rows = Page(seen[:PAGE_ROWS], cursor, await aside.waiting_count(db))
+    rows = Page(found[:PAGE_ROWS], cursor, await aside.waiting_count(db, viewer.stores))
     href = query_with(request.query_params, after=cursor) if cursor else ""
     return page(request, viewer, "uplink/aside.html", rows=rows, next_href=href)
 

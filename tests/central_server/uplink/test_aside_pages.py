@@ -24,6 +24,7 @@ async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
         "boss": BOSS,
         "looker": Viewer(2, "Looker", frozenset({"aside.read"})),
         "mall": Viewer(3, "Mall", BOSS.rights, stores=frozenset({"mall"})),
+        "here": Viewer(4, "Here", BOSS.rights, stores=frozenset({"shop"})),
     }
 
     async def viewer_of(_database: object, token: str, *, bearer: bool, now_ms: int) -> Viewer | None:
@@ -108,4 +109,17 @@ async def test_who_may_not_may_not(world: World, client: httpx.AsyncClient) -> N
     assert (await client.post(f"{at}/replay", headers=as_("looker"))).status_code == 403
     assert (await client.get(at, headers=as_("mall"))).status_code == 404
     assert (await client.post(f"{at}/replay", headers=as_("mall"))).status_code == 404
-    assert (await client.get("/api/v1/aside", headers=as_("mall"))).json()["items"] == []
+    nothing: dict[str, object] = {"items": [], "next": None, "total": 0}
+    assert (await client.get("/api/v1/aside", headers=as_("mall"))).json() == nothing
+
+
+async def test_who_sees_some_stores_is_counted_and_shown_theirs_alone(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.poison = {1, 2, 3}
+    await world.arrive(batch(1, passes(3)))
+    other = (await client.get("/api/v1/aside", params={"limit": 1}, headers=as_("mall"))).json()
+    assert other == {"items": [], "next": None, "total": 0}  # and no number of what others wait for
+    theirs = (await client.get("/api/v1/aside", params={"limit": 1}, headers=as_("here"))).json()
+    assert (len(theirs["items"]), theirs["total"]) == (1, 3)
+    assert "Nothing waits here." in (await client.get("/aside", headers=as_("mall"))).text
