@@ -19,9 +19,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from central_server.db import Base, bulk_insert
+from central_server.errors import Invalid
+from central_server.web.text import N_
+from sync.contract.message import EVENT_MAX_BYTES
 from sync.contract.told import Told
 
 KEYS_AT_ONCE_MAX = 500  # keys in one DELETE … IN
+WORD_MAX_BYTES = (
+    EVENT_MAX_BYTES  # of a word as JSON: it must fit a message even if zlib finds nothing to close
+)
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Told] = msgspec.json.Decoder(Told)
@@ -60,35 +66,49 @@ class Numbered(NamedTuple):
 
 
 async def tell(session: AsyncSession, feed: str, word: Told) -> int:
-    """Tell the store `feed`, or EVERYONE, `word`, when the session commits. Gives the word's number."""
+    """Tell the store `feed`, or EVERYONE, `word`, when the session commits. Gives the word's number.
+
+    Raises Invalid for a word over WORD_MAX_BYTES.
+    """
     return await tell_many(session, feed, [word])
 
 
 async def tell_many(session: AsyncSession, feed: str, words: Iterable[Told]) -> int:
-    """Tell several words in order; of one key only the last. Gives the number of the last, 0 for none."""
+    """Tell several words in order; of one key only the last. Gives the number of the last, 0 for none.
+
+    Raises Invalid, and tells none of them, when one is over WORD_MAX_BYTES.
+    """
     newest: dict[str, Told] = {}
     for word in words:
         newest.pop(word.key, None)  # so that a repeated key takes the later place
         newest[word.key] = word
     if not newest:
         return 0
+    bodies = [_encoder.encode(word) for word in newest.values()]
+    for key, body in zip(newest, bodies, strict=True):
+        if len(body) > WORD_MAX_BYTES:
+            raise Invalid({key: N_("is more than stores can be told of one thing")})
     last = await _take_numbers(session, feed, len(newest))
     keys = list(newest)
     for at in range(0, len(keys), KEYS_AT_ONCE_MAX):
         some = keys[at : at + KEYS_AT_ONCE_MAX]
         await session.execute(sa.delete(FeedWord).where(FeedWord.feed == feed, FeedWord.key.in_(some)))
     first = last - len(newest) + 1
-    rows = [(feed, first + n, key, _encoder.encode(word)) for n, (key, word) in enumerate(newest.items())]
+    rows = [(feed, first + n, key, body) for n, (key, body) in enumerate(zip(newest, bodies, strict=True))]
     await bulk_insert(session, FeedWord, rows)
     session.info.setdefault("told", set()).add(feed)
     return last
 
 
 async def after(session: AsyncSession, feed: str, number: int, limit: int) -> list[Numbered]:
-    """The next words of `feed` after `number`, oldest first, at most `limit`."""
+    """The next words of `feed` after `number`, oldest first, at most `limit`.
+
+    One that fits no message, from before `tell` refused such, is a hole like any other: it stops nobody.
+    """
     found = await session.execute(
         sa.select(FeedWord.number, FeedWord.body)
         .where(FeedWord.feed == feed, FeedWord.number > number)
+        .where(sa.func.length(FeedWord.body) <= WORD_MAX_BYTES)
         .order_by(FeedWord.number)
         .limit(limit)
     )

@@ -21,10 +21,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.db import Database
-from central_server.downlink.feed import Numbered, after, last_numbers, raise_above
+from central_server.downlink.feed import WORD_MAX_BYTES, Numbered, after, last_numbers, raise_above
 from sync.contract import topics
 from sync.contract.clock import Clock
-from sync.contract.message import EVENT_MAX_BYTES, Hello, Here, Words, encode
+from sync.contract.message import Hello, Here, Words, encode
 from sync.contract.told import EVERYONE
 from sync.link.base import LinkDown
 
@@ -33,7 +33,7 @@ WINDOW = 4  # messages of a feed ahead of what the store has confirmed
 ANSWER_TIMEOUT_MS = 10_000  # without a Here, what was sent is sent again
 TRIES_MAX = 6  # then the store is gone until it says Here
 WORDS_AT_ONCE = 500  # read from a feed in one query
-WORDS_MAX_BYTES = EVENT_MAX_BYTES  # of JSON in one message; under 64 KiB even if zlib finds nothing to close
+WORDS_MAX_BYTES = WORD_MAX_BYTES  # of JSON in one message; the largest word has room
 STORES_MAX = 20_000  # followed at once; past it the one that spoke longest ago is forgotten
 PAYLOADS_KEPT = 32  # most stores are at the same place of the feed for everyone
 RAISE_EVERY_MS = 600_000  # a feed is raised at most so often
@@ -205,16 +205,13 @@ class Publisher:
 
 
 def _packed(feed: str, number: int, words: list[Numbered]) -> _Payload:
-    """As many words as go into one message."""
+    """As many words as go into one message; it ends with the last of them, which the store will confirm."""
     some: list[Any] = []  # (number, Raw): the words stay the JSON that they are
     size, last = 0, number
     for word in words:
-        if len(word.body) > WORDS_MAX_BYTES:  # it fits no message, and must not stop the others
-            log.error("word %d of feed %s is too large to be sent", word.number, feed)
-        elif size + len(word.body) > WORDS_MAX_BYTES:
+        if size + len(word.body) > WORDS_MAX_BYTES:
             break
-        else:
-            size += len(word.body)
-            some.append((word.number, msgspec.Raw(word.body)))
+        size += len(word.body)
+        some.append((word.number, msgspec.Raw(word.body)))
         last = word.number
     return _Payload(last, encode(Words(feed, number, some)))

@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from central_server.db import Database
-from central_server.downlink.feed import FeedWord, after, last_numbers, tell, tell_many
+from central_server.downlink.feed import WORD_MAX_BYTES, FeedWord, after, last_numbers, tell, tell_many
+from central_server.errors import Invalid
 from sync.contract.told import EVERYONE, MemberGone, MemberTold
 
 
@@ -79,3 +80,10 @@ async def test_numbers_rise_in_the_order_of_the_commits(database: Database) -> N
     assert sorted(seen) == list(range(1, 13))
     async with database.reading() as session:
         assert (await session.execute(sa.select(sa.func.count()).select_from(FeedWord))).scalar_one() == 12
+
+
+async def test_a_word_too_large_for_any_message_is_refused_and_nothing_is_told(database: Database) -> None:
+    async with database.transaction() as session:
+        with pytest.raises(Invalid):
+            await tell_many(session, EVERYONE, [told("a"), MemberTold(member="b", name="x" * WORD_MAX_BYTES)])
+        assert await tell(session, EVERYONE, told("a")) == 1
