@@ -80,7 +80,7 @@ def _parameter(kind: str, name: str, value: str) -> None:
         fits = False
     if not fits:
         says = _("{name}={value} is no number from {least} to {most}")
-        raise wrong(says, name=name, value=value, least=f"{least:g}", most=f"{most:g}")
+        raise wrong(says, name=name, value=value, least=f"{least:.10g}", most=f"{most:.10g}")
 
 
 def _not_among(

@@ -95,4 +95,4 @@ def _mistake(driver: Driver, wrong: Any) -> str:
     path = ".".join(str(part) for part in wrong["loc"])
     if wrong["type"] == "extra_forbidden":
         return f"{path}: no such option; there are {', '.join(driver.options.model_fields)}"
-    return f"{path}: {wrong['msg']}"
+    return f"{path}: {wrong['msg'].removeprefix('Value error, ')}"

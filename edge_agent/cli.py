@@ -1,6 +1,6 @@
 """`tillbeam-edge`: run a store's agent, enrol it, look at its settings, drivers and state.
 
-Exit status: 0 all is well, 1 it went wrong and one line says why, 2 the command was wrong.
+Exit status: 0 all is well, 1 it went wrong and one line says why, 2 a wrong command or an unreadable file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CONFIG = Path("/etc/tillbeam/edge.yaml")
 STATUS_TIMEOUT_S = 5.0
-_FAILED = 1
+_FAILED, _WRONG = 1, 2
 _CHUNK_BYTES = 64 * 1024
 
 _ = catalogue(Path(__file__).parent, language_of(os.environ)).gettext
@@ -115,8 +115,11 @@ def decode(
     from drivers.registry import driver
 
     try:
-        kind = driver(name)
         stream = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115  closed below
+    except OSError as error:
+        _fail(f"{file}: {error.strerror}", _WRONG)
+    try:
+        kind = driver(name)
         with stream:
             for found in decode_stream(kind, _options(option), iter(lambda: stream.read(_CHUNK_BYTES), b"")):
                 typer.echo(json.dumps(found, ensure_ascii=False) if as_json else _plain(found))
@@ -166,7 +169,11 @@ def status(config: Path = _CONFIG, as_json: bool = typer.Option(False, "--json")
             found: dict[str, Any] = json.load(answer)
     except (OSError, ValueError) as error:
         _fail(
-            _("The agent does not answer on {host}:{port}: {why}").format(host=host, port=web.port, why=error)
+            _("The agent does not answer on {host}:{port}: {why}").format(
+                host=host,
+                port=web.port,
+                why=getattr(error, "reason", error),  # without urllib's brackets
+            )
         )
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False))
@@ -259,9 +266,9 @@ def _set_up_log(settings: EdgeSettings) -> None:
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)
 
 
-def _fail(why: str) -> NoReturn:
+def _fail(why: str, status: int = _FAILED) -> NoReturn:
     typer.echo(why, err=True)
-    raise typer.Exit(_FAILED)
+    raise typer.Exit(status)
 
 
 if __name__ == "__main__":

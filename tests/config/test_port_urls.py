@@ -33,7 +33,7 @@ BAD = [
     ("sim:", "nothing stands after 'sim:'"),
     ("serial://ttyUSB0", "the whole path of the device is wanted; serial:///dev/"),
     ("serial:///dev/ttyUSB0?buad=9600", "'serial:' has no parameter 'buad'; did you mean 'baud'?"),
-    ("serial:///dev/ttyUSB0?baud=fast", "baud=fast is no number from 50 to 4e+06"),
+    ("serial:///dev/ttyUSB0?baud=fast", "baud=fast is no number from 50 to 4000000"),
     ("serial:///dev/ttyUSB0?parity=X", "'X' is not among the choices; there are E, M, N, O, S"),
     ("tcp://10.0.0.5", "host and port number are wanted; tcp://192.0.2.7:4001"),
     ("tcp://10.0.0.5:4001?x=1", "'tcp:' has no parameter 'x'; remove it"),
