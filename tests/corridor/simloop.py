@@ -123,9 +123,14 @@ class _NoThread:
         return None
 
 
+class _Inline(aiosqlite.Connection):
+    def __del__(self) -> None:
+        """Without a word: a program that crashes in the simulation closes nothing."""
+
+
 def inline_sqlite(path: str, **options: Any) -> aiosqlite.Connection:
     """As `aiosqlite.connect`, without its thread; for SQLAlchemy give it as `async_creator_fn`."""
-    connection = aiosqlite.Connection(lambda: sqlite3.connect(path, **options), iter_chunk_size=64)
+    connection = _Inline(lambda: sqlite3.connect(path, **options), iter_chunk_size=64)
     make_inline(connection)
     return connection
 
