@@ -8,10 +8,11 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -53,12 +54,20 @@ def main() -> int:
             folder.mkdir()
         try:
             run = _once if asked.once else _attended
-            return asyncio.run(run(folder, asked.seed, language, say))
-        except KeyboardInterrupt:
-            return 0
+            return asyncio.run(_until_told(run(folder, asked.seed, language, say)))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            return 1 if asked.once else 0  # half a count is none
         except NotReady as error:
             print(error, file=sys.stderr)
             return 1
+
+
+async def _until_told(run: Coroutine[Any, Any, int]) -> int:
+    """SIGTERM and a closed terminal end it in order too: nothing of it stays behind."""
+    running = asyncio.create_task(run)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    return await running
 
 
 async def _once(folder: Path, seed: int, language: str, say: Callable[[str], object]) -> int:

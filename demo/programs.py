@@ -158,7 +158,12 @@ async def devices_up(status_url: str) -> None:
         if all(device["state"] == "up" for device in devices):
             return
         await asyncio.sleep(0.1)
-    raise NotReady(f"some devices stay down: {devices}")
+    down = "".join(
+        f"\n  {device['name']} {device['state']}: {device['last_problem']}"
+        for device in devices
+        if device["state"] != "up"
+    )
+    raise NotReady(f"some devices stay down:{down}")
 
 
 def free_port(wish: int = 0) -> int:
