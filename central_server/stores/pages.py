@@ -256,7 +256,7 @@ async def _store(request: Request, viewer: Viewer, db: Any, store: str, code: st
         states=STATES,
         formats=FORMATS,
         code=code,
-        centre_url=str(request.base_url).rstrip("/"),
+        centre_url=request.app.state.settings.web.public_url or str(request.base_url).rstrip("/"),
     )
 
 

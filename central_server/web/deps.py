@@ -67,7 +67,6 @@ class WebOptions:
     timezone: str = "Asia/Shanghai"  # of head office; a store's own figures are shown in the store's
     export_rows_max: int = 200_000
     body_max_bytes: int = 1024 * 1024
-    hosts: tuple[str, ...] = ()  # Host headers that are answered; empty: any
     secure_cookies: bool = False  # the world reaches us by https, whatever the proxy speaks to us
     language: str = "zh_CN"  # of a new user
     page_rows: int = 50

@@ -86,9 +86,9 @@ def csrf_token_of(scope: Scope) -> str:
 
 
 class Shield:
-    """ASGI middleware: Host, body size, cross-site requests, and the headers of every answer.
+    """ASGI middleware: body size, cross-site requests, and the headers of every answer.
 
-    `refusal(request, status)` makes the answer to what is refused: 400 host, 403 token, 413 size.
+    `refusal(request, status)` makes the answer to what is refused: 403 token, 413 size.
     `secure`: browsers reach us by https, whatever reaches this process.
     """
 
@@ -98,13 +98,11 @@ class Shield:
         *,
         body_max_bytes: int,
         refusal: Refusal,
-        hosts: tuple[str, ...] = (),
         secure: bool = False,
     ) -> None:
         self._app = app
         self._body_max_bytes = body_max_bytes
         self._refusal = refusal
-        self._hosts = frozenset(host.lower() for host in hosts)
         self._secure = secure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,8 +112,8 @@ class Shield:
         if self._secure:
             scope["scheme"] = "https"  # as the browser sees it; a proxy may speak plain HTTP to us
         guarded = _with_headers(scope, send)
-        status = 0 if self._host_is_ours(scope) else 400
-        if not status and scope["method"] not in _SAFE:
+        status = 0
+        if scope["method"] not in _SAFE:
             body = await _body(receive, self._body_max_bytes)
             receive = _replay(body or b"", receive)
             if body is None:
@@ -126,11 +124,6 @@ class Shield:
             await self._refusal(Request(scope), status)(scope, receive, guarded)
         else:
             await self._app(scope, receive, guarded)
-
-    def _host_is_ours(self, scope: Scope) -> bool:
-        host = Headers(scope=scope).get("host", "").lower()
-        name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-        return not self._hosts or name in self._hosts
 
 
 def _cookie_name(scope: Scope, name: str) -> str:

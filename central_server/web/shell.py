@@ -31,7 +31,6 @@ def install(app: FastAPI, options: WebOptions) -> None:
         Shield,
         body_max_bytes=options.body_max_bytes,
         refusal=refusal,
-        hosts=options.hosts,
         secure=options.secure_cookies,
     )
 

@@ -10,6 +10,7 @@ from central_server.errors import NotFound
 from central_server.stores import service
 from central_server.stores.enrolment import CODE_HOLDS_MS
 from central_server.stores.logins import Logins, open_logins
+from config.central import CentralSettings
 
 
 @pytest.fixture
@@ -133,3 +134,16 @@ async def test_the_broker_opens_the_logins_by_the_database_s_address(database, c
         assert not await logins.check("s1", "")
         assert not await logins.check("s2", password)
         assert not await logins.check("centre", password)
+
+
+async def test_the_command_for_the_box_names_the_address_of_the_settings(
+    client, app, as_viewer, add_store
+) -> None:
+    await add_store("hz-004")
+    header = as_viewer("admin")
+    shown = await client.post("/fleet/hz-004/code", headers=header)
+    assert "--centre http://centre.test " in shown.text
+    app.state.settings = CentralSettings.model_validate({"web": {"public_url": "https://crm.example.com"}})
+    shown = await client.post("/fleet/hz-004/code", headers=header | {"Host": "evil.test"})
+    assert "--centre https://crm.example.com " in shown.text
+    assert "evil.test" not in shown.text

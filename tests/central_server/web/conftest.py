@@ -136,7 +136,7 @@ def app(clock: Clock) -> FastAPI:
     async def bug() -> None:
         raise KeyError("a secret thing")
 
-    install(app, WebOptions(body_max_bytes=2000, hosts=("centre.test",)))
+    install(app, WebOptions(body_max_bytes=2000))
     return app
 
 
