@@ -150,9 +150,9 @@ async def visited(session: AsyncSession, visits: Mapping[str, Sequence[Visit]]) 
     members = sorted(visits)
     words = {}
     for at in range(0, len(members), AT_ONCE):
-        rows = await session.execute(
-            sa.select(Member.id, Member.told).where(Member.id.in_(members[at : at + AT_ONCE]))
-        )
+        # Their rows are locked before the feed's, as head office's pages do it, or each waits for the other.
+        some = sa.select(Member.id, Member.told).where(Member.id.in_(members[at : at + AT_ONCE]))
+        rows = await session.execute(some.order_by(Member.id).with_for_update())
         for member, body in rows:
             told = told_of(body)
             if told is None:
@@ -160,10 +160,9 @@ async def visited(session: AsyncSession, visits: Mapping[str, Sequence[Visit]]) 
             word = with_visits(told, visits[member])
             if word != told:
                 words[member] = word
+    last_ms = {member: max(visit.wall_ms for visit in some) for member, some in visits.items() if some}
+    await _seen(session, last_ms)
     await retell_visits(session, words)
-    await _seen(
-        session, {member: max(visit.wall_ms for visit in some) for member, some in visits.items() if some}
-    )
 
 
 async def _seen(session: AsyncSession, seen: Mapping[str, int]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from central_server.db import Database
+from central_server.downlink.feed import tell
 from central_server.keys import Keys
 from central_server.membership import service
 from central_server.membership.models import CardRefusal, CardSwipe, Member
@@ -15,7 +17,7 @@ from sync.contract.events import CardPresented, CardRefused, MemberJoined
 from sync.contract.questions import Visit
 from sync.contract.sealed import Joiner, seal
 from sync.contract.tokens import card_token, phone_token
-from sync.contract.told import MemberGone, MemberTold
+from sync.contract.told import EVERYONE, MemberGone, MemberTold
 
 NEW, OTHER = "MNEW234567AAA", "MOTHER34567BB"
 
@@ -166,6 +168,41 @@ async def test_tills_are_told_the_last_three_visits(
         await service.set_archived(session, keys=keys, member=NEW, archived=True, by="li", at_ms=now_ms)
         await service.visited(session, {NEW: [Visit(now_ms + 99, "s1", 1, "CNY")]})
         assert isinstance((await words(session))[f"member/{NEW}"], MemberGone)
+
+
+async def test_a_purchase_waits_for_head_office_s_change_and_holds_up_no_feed_meanwhile(
+    database: Database, keys: Keys, now_ms: int, facts: Any, words: Any
+) -> None:
+    people = [service.NewMember(one, {"name": one}, now_ms, []) for one in (NEW, OTHER)]
+    async with database.transaction() as session:
+        await service.create_many(session, keys=keys, people=people)
+        await service.set_archived(session, keys=keys, member=OTHER, archived=True, by="li", at_ms=now_ms)
+    visits = {NEW: [Visit(now_ms + 5, "s1", 100, "CNY")], OTHER: [Visit(now_ms + 5, "s1", 200, "CNY")]}
+
+    async def purchase() -> None:
+        async with database.transaction() as inbox:  # not run(), which would hide a deadlock by trying again
+            await service.visited(inbox, visits)
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as both, database.transaction() as office:
+        await office.execute(sa.update(Member).where(Member.id == OTHER).values(tier="gold"))
+        both.create_task(purchase())
+        await until_it_waits(database)
+        await tell(office, EVERYONE, MemberGone(member=OTHER))
+    async with database.reading() as session:
+        assert (await words(session))[f"member/{NEW}"].visits == tuple(visits[NEW])
+
+
+async def until_it_waits(database: Database) -> None:
+    """Until somebody waits for a lock of PostgreSQL's; on SQLite the second writer waits before its BEGIN."""
+    waits = sa.text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    while not database.is_sqlite:
+        async with database.reading() as session:
+            if (await session.execute(waits)).scalar_one():
+                return
+        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("count", [1200])
