@@ -52,11 +52,16 @@ _TITLES: Final = {
     503: N_("Busy just now"),
 }
 _DETAILS: Final = {
-    400: N_("The address or host name is not one that this server answers."),
+    400: N_("What was sent cannot be read as the JSON or the form that it says it is."),
     403: N_("The page has been open too long, or came from elsewhere. Go back, reload it and try again."),
     413: N_("The server does not take so much at once."),
     500: N_("It has been noted under the number below. Nothing was changed."),
     503: N_("Please try again in a moment."),
+}
+
+_UNREADABLE: Final[dict[type, str]] = {  # what FastAPI's 400 was raised from
+    UnicodeDecodeError: N_("What was sent is not UTF-8 text."),
+    RecursionError: N_("What was sent is nested too deeply."),
 }
 
 
@@ -87,14 +92,21 @@ async def centre_error(request: Request, error: Exception) -> Response:
 
 
 async def http_error(request: Request, error: Exception) -> Response:
-    """Handles Starlette's own: no such route, wrong method."""
+    """Handles Starlette's own: no such route, wrong method, a body that cannot be read."""
     assert isinstance(error, HTTPException)
-    return answer(request, error.status_code, headers=dict(error.headers or {}))
+    why = _UNREADABLE.get(type(error.__cause__)) if error.status_code == 400 else None
+    detail = words(_language(request)).gettext(why) if why else None
+    return answer(request, error.status_code, detail, headers=dict(error.headers or {}))
 
 
 async def invalid_request(request: Request, error: Exception) -> Response:
     """Handles what FastAPI's models refuse; says the place and what is wrong, never what was sent."""
     assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        say = words(_language(request)).gettext
+        detail = say(N_("What was sent is no JSON: it cannot be read from character {at} on."))
+        return answer(request, 400, detail.format(at=int(first["loc"][-1]) + 1))
     fields = {".".join(str(part) for part in one["loc"]): str(one["msg"]) for one in error.errors()[:50]}
     return answer(request, 422, fields=fields)
 

@@ -9,7 +9,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from central_server.web.deps import WebOptions
 from central_server.web.security import csrf_token
+from central_server.web.shell import install
 
 
 async def test_a_page_has_the_doors_its_viewer_may_open_and_no_inline_script_or_style(
@@ -149,3 +151,29 @@ async def test_an_asset_is_kept_by_the_browser_for_ever(client, as_user) -> None
 async def test_odd_cookies_do_no_harm(client, header: str) -> None:
     answer = await client.post("/api/things", headers={"Cookie": header})
     assert answer.status_code in (401, 403)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b'{"a": x}', "is no JSON: it cannot be read from character 7 on"),
+        (b'{"a": "\xff"}', "is not UTF-8"),
+        (b"[" * 100_000, "is nested too deeply"),
+        (b'{"a": 1' + b"0" * 4500 + b"}", "cannot be read as the JSON"),
+    ],
+)
+async def test_a_body_that_cannot_be_read_is_answered_with_what_is_wrong_with_it(
+    body: bytes, why: str
+) -> None:
+    app = FastAPI()
+
+    @app.post("/api/echo")
+    async def echo(what: dict[str, int]) -> dict[str, int]:
+        return what
+
+    install(app, WebOptions())
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://centre.test") as client:
+        answer = await client.post("/api/echo", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert why in answer.json()["detail"]
