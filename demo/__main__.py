@@ -26,7 +26,7 @@ from demo.words import WORDS
 HOME = Path(__file__).resolve().parent.parent / "var" / "demo"
 PORTS = (8400, 8480, 1883)
 QUICK = {"days": 3, "people": 200}
-FULL = {"days": 28, "people": 2_000}
+FULL = {"days": 57, "people": 2_000}  # 28 days, and 28 before to compare them with
 ONCE_SPEED, ATTENDED_SPEED = 25.0, 2.0  # how many times as busy as a shop on a slow morning
 
 
