@@ -6,6 +6,7 @@ import json
 import logging
 import time
 
+from config.one_line import indented, one_line
 from config.parts import LogSettings
 
 _QUIET = ("amqtt", "transitions", "aiosqlite", "asyncio", "uvicorn.access", "alembic")
@@ -27,12 +28,12 @@ class JsonLines(logging.Formatter):
 
 
 class TextLines(logging.Formatter):
-    """``2026-11-22T03:40:00Z warning central_server.uplink: …``; a message stays on its line."""
+    """``2026-11-22T03:40:00Z warning central_server.uplink: …``; what is said stays on its line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        message = record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
-        line = f"{_utc(record.created)} {record.levelname.lower()} {record.name}: {message}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        says = one_line(record.getMessage())
+        line = f"{_utc(record.created)} {record.levelname.lower()} {record.name}: {says}"
+        return f"{line}\n{indented(self.formatException(record.exc_info))}" if record.exc_info else line
 
 
 def set_up_logs(settings: LogSettings) -> None:

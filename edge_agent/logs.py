@@ -6,6 +6,8 @@ import json
 import logging
 import sys
 
+from config.one_line import indented, one_line
+
 
 class JsonLines(logging.Formatter):
     """One object a line; a line end inside a message is escaped by JSON itself."""
@@ -19,12 +21,11 @@ class JsonLines(logging.Formatter):
 
 
 class PlainLines(logging.Formatter):
-    """A line for people; what a device said cannot forge a second one."""
+    """A line for people; what a device said can neither forge a second one nor drive their terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        said = record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
-        line = f"{record.levelname.lower():7} {record.name}: {said}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        line = f"{record.levelname.lower():7} {record.name}: {one_line(record.getMessage())}"
+        return f"{line}\n{indented(self.formatException(record.exc_info))}" if record.exc_info else line
 
 
 def set_up(level: str, form: str) -> None:
