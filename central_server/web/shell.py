@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from central_server.errors import CentreError
 from central_server.web.deps import WebOptions
+from central_server.web.exports import Exports
 from central_server.web.mishaps import LastHandler, centre_error, http_error, invalid_request, refusal
 from central_server.web.render import STATIC
 from central_server.web.security import Shield
@@ -25,6 +26,7 @@ def install(app: FastAPI, options: WebOptions) -> None:
     app.add_exception_handler(CentreError, centre_error)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, invalid_request)
+    app.add_middleware(Exports)
     # The last added stands outermost: the Shield's headers are on the last handler's answers too.
     app.add_middleware(LastHandler)
     app.add_middleware(

@@ -53,7 +53,9 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
     from central_server.membership.cards import CARDS_MAX
     from central_server.stores.enrolment import ADDRESS_TRIES, CODE_HOLDS_MS
     from central_server.stores.hierarchy import STORES_MAX
+    from central_server.uplink.apply import ASIDE_MAX
     from central_server.uplink.inbox import WAITING_MAX
+    from central_server.web.exports import AT_ONCE_MAX, LONGEST_S
     from config.edge import DEVICES_MAX
     from config.sources import ALL_FILES_MAX_BYTES, FILE_MAX_BYTES, FILES_MAX
     from edge_agent.health import OFFLINE_HEARTBEAT_MS
@@ -76,6 +78,9 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
         [ADDRESS_TRIES],
         [LimitSettings().sign_in_tries],
         [CentralSettings().limits.export_rows],
+        [AT_ONCE_MAX],
+        [LONGEST_S / 60],
+        [ASIDE_MAX],
         [CARDS_MAX],
     ]
     table = re.split(r"^## (?:Limits|上限)$", manual, flags=re.MULTILINE)[1].split("\n## ")[0]
