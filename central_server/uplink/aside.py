@@ -54,13 +54,15 @@ async def waiting(
     return [_set_aside(*row) for row in rows]
 
 
-async def every_waiting(session: AsyncSession) -> AsyncIterator[SetAside]:
-    """All that are not settled, oldest first."""
-    some = await waiting(session)
+async def every_waiting(
+    session: AsyncSession, stores: Collection[str] | None = None
+) -> AsyncIterator[SetAside]:
+    """All that are not settled, oldest first, of `stores` or of all."""
+    some = await waiting(session, stores=stores)
     while some:
         for each in some:
             yield each
-        some = await waiting(session, after_id=some[-1].id)
+        some = await waiting(session, after_id=some[-1].id, stores=stores)
 
 
 async def waiting_count(session: AsyncSession, stores: Collection[str] | None = None) -> int:

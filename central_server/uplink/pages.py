@@ -42,11 +42,10 @@ async def aside_csv(request: Request, viewer: Exporter, db: ReadDb) -> Response:
         await record_change(session, viewer, N_("exported"), "event", "*", None, None, now_ms(request))
 
     async def lines() -> AsyncIterator[list[object]]:
-        async for each in aside.every_waiting(db):
-            if viewer.may_see(each.event.store):
-                since = in_zone(each.aside_ms, options.timezone).isoformat(timespec="seconds")
-                where = [each.event.store, each.event.epoch, each.event.lane.label, each.event.number]
-                yield [each.id, *where, each.type, each.why, since, each.tries, each.envelope]
+        async for each in aside.every_waiting(db, viewer.stores):
+            since = in_zone(each.aside_ms, options.timezone).isoformat(timespec="seconds")
+            where = [each.event.store, each.event.epoch, each.event.lane.label, each.event.number]
+            yield [each.id, *where, each.type, each.why, since, each.tries, each.envelope]
 
     header = [
         "id",
