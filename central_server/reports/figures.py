@@ -74,14 +74,20 @@ async def load(session: AsyncSession, choice: Choice, *, first: date) -> Cells:
 
     for quarter in await traffic.quarters(session, stores=choice.ids, from_ms=from_ms, until_ms=until_ms):
         cells.at(key_of(quarter.store, quarter.quarter_ms)).visitors += quarter.inward
+    # A store without a counter, or on a day when it was blind, sells to visitors that nobody counted.
+    counted = {key[:2] for key, cell in cells.cells.items() if cell.visitors}
     for taken in await sales.hours(session, stores=choice.ids, from_ms=from_ms, until_ms=until_ms):
-        cell = cells.at(key_of(taken.store, taken.hour_ms))
+        key = key_of(taken.store, taken.hour_ms)
+        cell = cells.at(key)
+        uncounted = key[:2] not in counted
+        cell.uncounted_sales += taken.sales * uncounted
         cell.sales += taken.sales
         cell.returns += taken.returns
         cell.items_milli += taken.items_milli
         cell.member_sales += taken.member_sales
         if taken.currency == cells.currency:
             cell.revenue_minor += taken.revenue_minor
+            cell.uncounted_revenue_minor += taken.revenue_minor * uncounted
             cell.member_revenue_minor += taken.member_revenue_minor
         else:
             cells.other_currencies.add(taken.currency)

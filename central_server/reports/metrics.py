@@ -26,6 +26,8 @@ class Figures:
     items_milli: int = 0
     member_sales: int = 0
     member_revenue_minor: int = 0
+    uncounted_sales: int = 0  # of these, on days on which the store counted no visitor
+    uncounted_revenue_minor: int = 0
 
     def add(self, other: Figures) -> None:
         self.visitors += other.visitors
@@ -35,6 +37,8 @@ class Figures:
         self.items_milli += other.items_milli
         self.member_sales += other.member_sales
         self.member_revenue_minor += other.member_revenue_minor
+        self.uncounted_sales += other.uncounted_sales
+        self.uncounted_revenue_minor += other.uncounted_revenue_minor
 
 
 @dataclass(frozen=True)
@@ -58,15 +62,19 @@ _METRICS = (
     Metric("visitors", N_("Visitors"), N_("people who came in"), "count", lambda f: f.visitors),
     Metric("sales", N_("Sales"), N_("receipts that are no returns"), "count", lambda f: f.sales),
     Metric(
-        "conversion", N_("Conversion"), N_("sales ÷ visitors"), "share", lambda f: ratio(f.sales, f.visitors)
+        "conversion",
+        N_("Conversion"),
+        N_("sales ÷ visitors, of stores and days with visitors counted"),
+        "share",
+        lambda f: ratio(f.sales - f.uncounted_sales, f.visitors),
     ),
     Metric("revenue", N_("Revenue"), N_("totals of sales less returns"), "money", lambda f: f.revenue_minor),
     Metric(
         "spend_per_visitor",
         N_("Spend per visitor"),
-        N_("revenue ÷ visitors"),
+        N_("revenue ÷ visitors, of stores and days with visitors counted"),
         "money",
-        lambda f: ratio(f.revenue_minor, f.visitors),
+        lambda f: ratio(f.revenue_minor - f.uncounted_revenue_minor, f.visitors),
     ),
     Metric(
         "spend_per_sale",

@@ -26,8 +26,8 @@ Fields that have their default value are left out.
 
 An event is an object whose `type` is the name at the head of its section:
 `{{"type":"passed/1","device":"door","inward":1}}`. In the envelope `wall_ms` and `mono_ms` are whole numbers,
-`sure` is true or false, and `boot` is a text that names one run of the box (8 hex digits). The first number of
-a new epoch is 1; a batch may repeat what was sent, but never leave a gap.
+`sure` is true or false, and `boot` is a text that names one run of the box (8 hex digits). The first number
+of a new epoch is 1; a batch may repeat what was sent, but never leave a gap.
 """
 
 

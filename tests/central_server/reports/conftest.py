@@ -84,6 +84,16 @@ def a_sale(receipt: str, total: int, **more: Any) -> SaleCompleted:
 
 
 @pytest.fixture
+def many_sales() -> Any:
+    """So many sales of an hour ago, as facts, and what time it is."""
+    at_ms = NOW_MS - HOUR_MS
+    return lambda count: (
+        facts_at(*((a_sale(f"S{n}", 500), at_ms) for n in range(count)), first=5000),
+        NOW_MS,
+    )
+
+
+@pytest.fixture
 async def office(database: Database, keys: Keys) -> Database:
     """s1: 20 visitors today, 4 sales, 1 return, net 100.00; 10 visitors and 2 sales a week ago."""
     how = {"keys": keys, "by": "li", "at_ms": NOW_MS}

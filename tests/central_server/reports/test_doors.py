@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from central_server.db import Database
+from central_server.sales import service as sales
 from central_server.staff.models import Change
 from central_server.staff.rights import ROLES
 
@@ -102,6 +103,18 @@ async def test_names_and_numbers_are_masked_wherever_a_role_may_not_see_them(
 async def test_nobody_gets_in_without_signing_in(client: httpx.AsyncClient) -> None:
     assert (await client.get("/members", follow_redirects=False)).status_code == 303
     assert (await client.get("/api/members")).status_code == 401
+
+
+async def test_sales_of_a_store_that_counts_nobody_are_no_conversion(
+    client: httpx.AsyncClient, as_: Any, office: Database, many_sales: Any
+) -> None:
+    async with office.transaction() as session:
+        facts, now_ms = many_sales(30)
+        await sales.record(session, "s2", facts, now_ms)
+    total = (await client.get("/api/reports/overview", headers=as_("analyst"))).json()["total"]
+    assert total["sales"]["value"] == 34
+    assert total["conversion"]["value"] == pytest.approx(4 / 20)
+    assert total["spend_per_visitor"]["value"] == pytest.approx(10_000 / 20)
 
 
 async def test_the_overview_is_the_till_over_the_door(client: httpx.AsyncClient, as_: Any) -> None:
