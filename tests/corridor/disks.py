@@ -116,6 +116,9 @@ class CentreConnection(aiosqlite.Connection):
 
     trouble: CentreTrouble
 
+    def __del__(self) -> None:
+        """Without a word: a centre that crashes in the simulation closes nothing."""
+
     async def commit(self) -> None:
         await asyncio.sleep(self.trouble.commit_s())
         if self.trouble.strikes():
