@@ -224,7 +224,9 @@ async def test_head_office_is_walked_through_by_keyboard_alone(desk: Any) -> Non
         await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/members")
-    await page.keyboard.type("13800000002")  # the search box has the focus
+    await expect(page.locator("input[name=q]")).to_be_focused()  # by itself, once the page stands
+    await page.keyboard.type("13800000002")
+    await expect(page.locator("input[name=q]")).to_have_value("13800000002")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**q=13800000002**")
     link = page.locator("tbody a").first
