@@ -52,9 +52,12 @@ class Database:
         self.moved_aside = moved_aside  # where a damaged file went at this opening
         self._lines = lines
 
-    async def write(self, work: Work[T]) -> T:
-        """`work` in one transaction, on disk when this returns. Raises sqlite3.Error, having rolled back."""
-        return await self._guarded(Role.WRITE, lambda sql: _transaction(sql, work))
+    async def write(self, work: Work[T], brief: bool = False) -> T:
+        """`work` in one transaction, on disk when this returns. Raises sqlite3.Error, having rolled back.
+
+        `brief` (see lines.py) is for a few rows on which somebody waits.
+        """
+        return await self._guarded(Role.WRITE, lambda sql: _transaction(sql, work), brief)
 
     async def bare(self, work: Work[T]) -> T:
         """`work` on the writing line but in no transaction: PRAGMAs. Raises sqlite3.Error."""
@@ -73,9 +76,9 @@ class Database:
         for line in dict.fromkeys(reversed(self._lines.values())):
             await line.close()
 
-    async def _guarded(self, role: Role, work: Work[T]) -> T:
+    async def _guarded(self, role: Role, work: Work[T], brief: bool = False) -> T:
         try:
-            return await self._lines[role].run(work)
+            return await self._lines[role].run(work, brief)
         except sqlite3.DatabaseError as error:
             if _code(error) in _DAMAGE:
                 _beside(self.path, _SUSPECT).touch()

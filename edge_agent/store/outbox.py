@@ -30,25 +30,18 @@ from sync.contract.ids import Lane
 from sync.contract.message import EVENT_MAX_BYTES
 
 GROUP_MAX = 1_000  # rows in one commit: about 5 ms of work beside the fsync
+BRIEF_ROWS = 64
 KEEP_DAYS = 7
 TEND_S = 1.0
 _INSERT = "INSERT INTO row (lane, number, boot, mono_ms, body) VALUES (?, ?, ?, ?, ?)"
 _OLDEST = "SELECT boot, mono_ms FROM row WHERE lane = ? AND number > ? ORDER BY number LIMIT 1"
 _HOUR_S = 3600.0
 
+Born = tuple[int, int, bytes]  # lane, mono_ms, body; a plain int, which SQLite takes as it is
 Row = tuple[int, int, str, int, bytes]
-
-
-@dataclass(eq=False, slots=True)
-class _Waiting:
-    """One call of `accept`: stored whole or not at all."""
-
-    rows: list[tuple[int, int, bytes]]  # lane, mono_ms, body; a plain int, which SQLite takes as it is
-    told: asyncio.Future[None]
-
-    @property
-    def money(self) -> bool:
-        return any(lane == Lane.TILL for lane, _, _ in self.rows)
+# One call of `accept`, stored whole or not at all. A tuple: every event makes one, and reads it again.
+Call = tuple[list[Born], "asyncio.Future[None]"]
+_TILL = int(Lane.TILL)
 
 
 @dataclass(slots=True)
@@ -78,7 +71,7 @@ class Outbox:
         self._db, self._clock, self._calendar, self._limits = db, clock, calendar, limits
         self._lanes: dict[Lane, _LaneState] = {}
         self._opened: dict[Lane, int] = {}  # see epochs.py; empty once the centre has been heard
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[Call] = deque()
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()  # a group's numbers must not meet a new epoch,
         self._reading = asyncio.Lock()  # nor must a batch
@@ -128,15 +121,16 @@ class Outbox:
         if not events:
             return
         now = self._clock.mono_ms()
-        rows = []
+        born: list[Born] = []
         for event in events:
             body = encode_event(event)
             if len(body) > EVENT_MAX_BYTES:
                 raise EventTooLarge(f"an event of {len(body)} bytes is over {EVENT_MAX_BYTES}")
-            rows.append((int(lane_of(event)), now, body))
+            born.append((lane_of(event).real, now, body))
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(rows, told))
-        self._wake.set()
+        self._waiting.append((born, told))
+        if len(self._waiting) == 1:
+            self._wake.set()
         await told
 
     async def run(self) -> None:
@@ -144,7 +138,7 @@ class Outbox:
 
         Raises StoreBroken: after a failed fsync no later one can be trusted, so we do not go on.
         """
-        group: list[_Waiting] = []
+        group: list[Call] = []
         try:
             while True:
                 await self._wake.wait()
@@ -159,21 +153,22 @@ class Outbox:
             raise StoreBroken(f"the outbox cannot be written: {error}") from error
         finally:
             # A later `accept` would wait for ever, but whoever ends `run` ends the agent.
-            for each in (*group, *self._waiting):
-                if not each.told.done():
-                    each.told.set_exception(StoreBroken("the outbox is closed"))
-                    each.told.exception()  # nobody may be waiting any more
+            for _, told in (*group, *self._waiting):
+                if not told.done():
+                    told.set_exception(StoreBroken("the outbox is closed"))
+                    told.exception()  # nobody may be waiting any more
             self._waiting.clear()
 
-    def _take_group(self) -> list[_Waiting]:
-        group: list[_Waiting] = []
+    def _take_group(self) -> list[Call]:
+        waiting, group_max = self._waiting, self._limits.group_max
+        group: list[Call] = []
         size = 0
-        while self._waiting and (not group or size + len(self._waiting[0].rows) <= self._limits.group_max):
-            group.append(self._waiting.popleft())
-            size += len(group[-1].rows)
+        while waiting and (not group or size + len(waiting[0][0]) <= group_max):
+            group.append(waiting.popleft())
+            size += len(group[-1][0])
         return group
 
-    async def _store(self, group: list[_Waiting]) -> None:
+    async def _store(self, group: list[Call]) -> None:
         """Commits the group and tells everybody in it how it went."""
         try:
             await self._commit(group)
@@ -182,21 +177,21 @@ class Outbox:
                 raise
             await self._store_in_what_room_there_is(group)
 
-    async def _store_in_what_room_there_is(self, group: list[_Waiting]) -> None:
+    async def _store_in_what_room_there_is(self, group: list[Call]) -> None:
         self.full = True
-        money = [each for each in group if each.money]
+        money = [call for call in group if any(lane == _TILL for lane, _, _ in call[0])]
         if await self._commit_making_room(group) or (money and await self._commit_making_room(money)):
             money = []
-        for each in money:
-            if not each.told.done():
-                each.told.set_exception(OutboxFull("the store's disk is full; the event was not recorded"))
-        for each in group:
-            if not each.told.done():
-                for lane, _, _ in each.rows:
+        for _, told in money:
+            if not told.done():
+                told.set_exception(OutboxFull("the store's disk is full; the event was not recorded"))
+        for born, told in group:
+            if not told.done():
+                for lane, _, _ in born:
                     self._lanes[Lane(lane)].owed += 1
-                each.told.set_result(None)
+                told.set_result(None)
 
-    async def _commit_making_room(self, group: list[_Waiting]) -> bool:
+    async def _commit_making_room(self, group: list[Call]) -> bool:
         while await self._make_room():
             try:
                 await self._commit(group)
@@ -207,7 +202,7 @@ class Outbox:
                 return True
         return False
 
-    async def _commit(self, group: list[_Waiting]) -> None:
+    async def _commit(self, group: list[Call]) -> None:
         boot, now = self._calendar.boot, self._clock.mono_ms()
         last = {int(lane): state.last for lane, state in self._lanes.items()}
         rows: list[Row] = []
@@ -216,8 +211,8 @@ class Outbox:
                 lane = int(each_lane)
                 last[lane] += state.owed
                 rows.append((lane, last[lane], boot, now, encode_event(Dropped(numbers=state.owed))))
-        for each in group:
-            for lane, mono_ms, body in each.rows:
+        for born, _ in group:
+            for lane, mono_ms, body in born:
                 number = last[lane] = last[lane] + 1
                 rows.append((lane, number, boot, mono_ms, body))
         marks = self._moved_marks()
@@ -227,13 +222,13 @@ class Outbox:
             if marks:
                 _save_marks(sql, marks)
 
-        await self._db.write(work)
+        await self._db.write(work, brief=len(rows) <= BRIEF_ROWS)
         self._marks_saved(marks)
         for each_lane, state in self._lanes.items():
             state.last, state.owed = last[each_lane], 0
-        for each in group:
-            if not each.told.done():  # its caller may have been cancelled; the event is on disk all the same
-                each.told.set_result(None)
+        for _, told in group:
+            if not told.done():  # its caller may have been cancelled; the event is on disk all the same
+                told.set_result(None)
 
     async def _make_room(self) -> bool:
         sent = {lane: max(state.confirmed, state.handed) for lane, state in self._lanes.items()}

@@ -59,7 +59,7 @@ class SimLine:
         self._pinned = False
         self._dead = False
 
-    async def run(self, work: Work[T]) -> T:
+    async def run(self, work: Work[T], brief: bool = False) -> T:
         future: asyncio.Future[T] = self._loop.create_future()
         if not self._dead:
             self._waiting.append((work, future))

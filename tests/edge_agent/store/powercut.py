@@ -252,7 +252,7 @@ class PowerLine:
             self._sql.execute("PRAGMA locking_mode=exclusive")
         return self
 
-    async def run(self, work: Work[T]) -> T:
+    async def run(self, work: Work[T], brief: bool = False) -> T:
         assert self._sql is not None
         return work(self._sql)
 
