@@ -99,7 +99,29 @@ class CardRefused(Fact, frozen=True, tag="card.refused/1"):
     """A card that we must not or cannot read. Nothing of its number is kept."""
 
     till: Name
-    reason: Literal["payment_card", "misread", "track_mismatch"]
+    reason: Literal["payment_card", "misread", "track_mismatch", "pin"]
+
+
+class LeaseRecord(Fact, frozen=True, tag="lease.record/1"):
+    """One record of a lease (`leases.py`): what a store did with the value or points entrusted to it.
+
+    `open` carries what was granted, `close` what is given back; in between are spends, refunds and top-ups.
+    A lease, its number and its mac identify it for ever, in whatever epoch and however often it comes.
+    """
+
+    lease: Name
+    number: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+    kind: Literal["open", "spend", "refund", "top", "close"]
+    purse: Name
+    unit: Currency  # a currency, or PTS for points
+    amount: Annotated[int, msgspec.Meta(ge=0, le=MINOR_MAX)]
+    mac: Name
+    epoch: Name = ""  # of an `open`: the epoch the lease is of
+    till: Name = ""
+    txn: Name = ""  # the till's own number of the transaction: what makes a repeated question the same one
+    receipt: Name = ""
+    cashier: Name = ""
+    refers_to: Name = ""  # of a refund: the spend it takes back, as lease/number
 
 
 class MemberJoined(Fact, frozen=True, tag="member.joined/1"):
@@ -164,6 +186,7 @@ Event = (
     | ReceiptUnreadable
     | CardPresented
     | CardRefused
+    | LeaseRecord
     | MemberJoined
     | Passed
     | Dropped
@@ -177,6 +200,7 @@ LANES: dict[type, Lane] = {
     ReceiptUnreadable: Lane.TILL,
     CardPresented: Lane.TILL,
     CardRefused: Lane.TILL,
+    LeaseRecord: Lane.TILL,
     MemberJoined: Lane.TILL,
     Passed: Lane.COUNT,
     DeviceState: Lane.HEALTH,

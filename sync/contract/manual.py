@@ -12,7 +12,7 @@ import msgspec
 from sync.contract import events, message, told
 from sync.contract.events import LANES, SaleLine, Tender
 from sync.contract.ids import Lane
-from sync.contract.questions import Visit
+from sync.contract.questions import PurseShown, Visit
 
 _INTRO = """# Events and words
 
@@ -42,11 +42,11 @@ def events_manual() -> str:
         "\n## Events\n",
         *(_section(kind, f"lane `{LANES[kind].label}`" if kind in LANES else "any lane") for kind in kinds),
         "\n## Parts of events and words\n",
-        *(_section(kind, "") for kind in (SaleLine, Tender, Visit)),
+        *(_section(kind, "") for kind in (SaleLine, Tender, Visit, PurseShown)),
         "\n## Words\n\nThe newest word of a key replaces the older; a store may skip what it already has.\n",
         *(_section(kind, "") for kind in typing.get_args(told.Told)),
         "\n## Messages\n",
-        *(_section(kind, "") for kind in (message.Here, *typing.get_args(message.Down))),
+        *(_section(kind, "") for kind in (*typing.get_args(message.Up), *typing.get_args(message.Down))),
     ]
     return "".join(parts)
 

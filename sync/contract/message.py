@@ -4,8 +4,8 @@ Up, on `tb/1/<store>/up/<lane>`, one batch of consecutive events of one lane:
 
     [epoch, lane, first, [[wall_ms, sure, boot, mono_ms, event], …]]
 
-Up, on `…/up/here`: `Here`. Down, on `tb/1/<store>/down`: one of `Hello`, `Received`, `Words`,
-each a JSON object with its `type`.
+Up, on `…/up/here`: `Here` or `Ask`. Down, on `tb/1/<store>/down`: one of `Hello`, `Received`, `Words`,
+`Answered`, each a JSON object with its `type`.
 
 Everything that inflates is inflated with a limit: 200 kB of zlib can hold 200 MB.
 """
@@ -23,6 +23,7 @@ from sync.contract.clock import MONO_MAX_MS, WALL_MAX_MS, Stamp
 from sync.contract.errors import BadId, BadMessage, ContractError, TooLarge
 from sync.contract.events import Event, Name, numbers_of
 from sync.contract.ids import NUMBER_MAX, Lane, check_epoch
+from sync.contract.questions import PurseShown
 from sync.contract.told import Told
 from sync.contract.upgrade import upgraded
 
@@ -97,6 +98,15 @@ class Here(msgspec.Struct, frozen=True, tag_field="type", tag="here/1", omit_def
     greet: bool = True  # asks for a Hello; without it, only says what it now has
 
 
+class Ask(msgspec.Struct, frozen=True, tag_field="type", tag="ask/1", omit_defaults=True):
+    """A card is at a till: the store wants leases on its purses. Never stored; lost, it does no harm."""
+
+    request: Name  # random, made by the edge; the same request has the same answer
+    epoch: str
+    card: Name  # token of a card or telephone number
+    wants: dict[str, Number] = {}  # by unit, at least; as the centre's settings say where not named
+
+
 class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello/1"):
     """The centre answers `Here`: its time, and how far it has each lane of that epoch."""
 
@@ -122,12 +132,28 @@ class Words(msgspec.Struct, frozen=True, tag_field="type", tag="words/1"):
     words: list[tuple[Number, Told]]
 
 
-Down = Hello | Received | Words
+class Answered(msgspec.Struct, frozen=True, tag_field="type", tag="answered/1", omit_defaults=True):
+    """The centre has heard an `Ask`. The leases themselves come in the store's feed; this is for the page.
+
+    Never stored on either side: `pin_check` lives in the edge's memory alone.
+    """
+
+    request: Name
+    refused: Name = ""  # unknown, lost, frozen, expired, empty, card_cap, store_cap, velocity, epoch, stopped
+    leases: tuple[Name, ...] = ()
+    name: str = ""  # masked, for a card that the store's replica does not know
+    purses: tuple[PurseShown, ...] = ()
+    pin_salt: str = ""  # hex; empty: no PIN was ever set
+    pin_check: str = ""  # hex of `leases.pin_check`
+
+
+Up = Here | Ask
+Down = Hello | Received | Words | Answered
 
 _batch_decoder = msgspec.json.Decoder(_WireBatch)
 _raw_decoder = msgspec.json.Decoder(_RawBatch)
 _envelope_decoder = msgspec.json.Decoder(Envelope)
-_here_decoder = msgspec.json.Decoder(Here)
+_here_decoder: msgspec.json.Decoder[Up] = msgspec.json.Decoder(Up)
 _down_decoder: msgspec.json.Decoder[Down] = msgspec.json.Decoder(Down)
 _encoder = msgspec.json.Encoder()
 T = TypeVar("T")
@@ -179,7 +205,7 @@ def decode_batch(payload: bytes) -> Batch:
     return batch
 
 
-def encode(message: Here | Down) -> bytes:
+def encode(message: Up | Down) -> bytes:
     """The payload of anything that is not a batch. Raises TooLarge."""
     payload = zlib.compress(_encoder.encode(message), _ZLIB_LEVEL)
     if len(payload) > PAYLOAD_MAX_BYTES:
@@ -187,11 +213,19 @@ def encode(message: Here | Down) -> bytes:
     return payload
 
 
+def decode_said(payload: bytes) -> Up:
+    """What a store says beside its batches: that it is there, or what it wants. Raises BadMessage."""
+    said = _decode(_here_decoder, payload)
+    _check(said.epoch)
+    return said
+
+
 def decode_here(payload: bytes) -> Here:
     """What a store says of itself. Raises BadMessage."""
-    here = _decode(_here_decoder, payload)
-    _check(here.epoch)
-    return here
+    said = decode_said(payload)
+    if not isinstance(said, Here):
+        raise BadMessage("an ask where a store should say that it is there")
+    return said
 
 
 def decode_down(payload: bytes) -> Down:

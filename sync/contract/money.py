@@ -9,8 +9,8 @@ import msgspec
 
 from sync.contract.errors import BadId
 
-# Digits after the point; ISO 4217 lists the few currencies that do not have two.
-_EXPONENT = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "BHD": 3, "KWD": 3, "TND": 3}
+# Digits after the point; ISO 4217 lists the few currencies that do not have two. Points are whole.
+_EXPONENT = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "BHD": 3, "KWD": 3, "TND": 3, "PTS": 0}
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _AMOUNT = re.compile(r"([+-]?)([0-9]{1,16})(?:\.([0-9]{1,3}))?")
 MINOR_MAX = 2**53  # stays exact in every JSON reader, and is more than any shop will ever owe

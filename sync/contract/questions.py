@@ -37,6 +37,15 @@ class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
     currency: str
 
 
+class PurseShown(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One purse of a member or card, as head office last knew it."""
+
+    purse: str
+    unit: str  # a currency, or PTS
+    programme: str  # as `ProgrammeTold` names it
+    balance: int  # minor units, or points; what leases hold included
+
+
 class MemberKnown(msgspec.Struct, frozen=True, tag_field="type", tag="known", omit_defaults=True):
     """The member, as the replica has been told: the name is masked already."""
 
@@ -49,6 +58,7 @@ class MemberKnown(msgspec.Struct, frozen=True, tag_field="type", tag="known", om
     birthday: str = ""  # MM-DD
     flags: tuple[str, ...] = ()  # blocked, vip …
     visits: tuple[Visit, ...] = ()
+    purses: tuple[PurseShown, ...] = ()
 
 
 class NobodyKnown(msgspec.Struct, frozen=True, tag_field="type", tag="unknown"):
