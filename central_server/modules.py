@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-MODULES = ("downlink", "staff", "stores", "membership", "sales", "traffic", "reports", "uplink")
+MODULES = ("downlink", "staff", "stores", "membership", "ledger", "sales", "traffic", "reports", "uplink")
 _ELSEWHERE = ("central_server.downlink.feed", "central_server.jobs")  # tables that stand outside `models.py`
 
 
