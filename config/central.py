@@ -222,6 +222,38 @@ class MemberSettings(Section):
     )
 
 
+class SecondPersonSettings(Section):
+    """What needs two people at head office; corrections and loss declarations always do."""
+
+    load_above: int = Field(
+        default=100_000,
+        ge=0,
+        le=2**53,
+        description=_("Top-ups above this need a second person, in minor units (fen, cent)."),
+    )
+    refund_above: int = Field(
+        default=50_000,
+        ge=0,
+        le=2**53,
+        description=_("Refunds of purchases above this need a second person, in minor units."),
+    )
+    cash_out_above: int = Field(
+        default=0,
+        ge=0,
+        le=2**53,
+        description=_("Paying out what is left on a card needs a second person above this, in minor units."),
+    )
+    points_above: int = Field(
+        default=10_000,
+        ge=0,
+        le=2**53,
+        description=_("Points given or taken by hand above this need a second person."),
+    )
+    days: int = Field(
+        default=7, ge=1, le=90, description=_("Days for which a request waits for the second person.")
+    )
+
+
 class LimitSettings(Section):
     """How much one person may take at once."""
 
@@ -240,7 +272,7 @@ class LimitSettings(Section):
 class CentralSettings(Section):
     """Everything that head office's server is told by its settings file. All of it has a default."""
 
-    LIVE: ClassVar[frozenset[str]] = frozenset({"keep", "log"})
+    LIVE: ClassVar[frozenset[str]] = frozenset({"keep", "log", "second_person"})
 
     state_dir: LocalPath = Field(
         default=Path("/var/lib/tillbeam/central"),
@@ -267,6 +299,9 @@ class CentralSettings(Section):
     )
     members: MemberSettings = Field(
         default=MemberSettings(), description=_("What this chain asks of its members.")
+    )
+    second_person: SecondPersonSettings = Field(
+        default=SecondPersonSettings(), description=_("What needs two people.")
     )
     keep: KeepSettings = Field(default=KeepSettings(), description=_("How long things are kept."))
     limits: LimitSettings = Field(

@@ -22,11 +22,51 @@ RIGHTS: Final = {
     "aside.read": N_("see events that were set aside"),
     "aside.write": N_("replay events that were set aside"),
     "export": N_("download tables"),
+    "programmes.write": N_("change card programmes, catalogue and coupons"),
+    "cards.read": N_("see cards"),
+    "cards.make": N_("make and activate batches of cards"),
+    "cards.write": N_("issue, freeze, replace and cancel cards"),
+    "value.read": N_("see balances and statements"),
+    "value.ask": N_("ask a balance by card number and PIN"),
+    "value.load": N_("top cards up"),
+    "value.spend": N_("take payments by card and points"),
+    "value.refund": N_("give card money back"),
+    "value.correct": N_("ask for corrections of balances"),
+    "points.write": N_("give and take points and coupons"),
+    "approvals.read": N_("see what waits for a second person"),
+    "approvals.decide": N_("be the second person"),
+    "leases.read": N_("see leases"),
+    "leases.write": N_("recall leases, ask to declare one lost"),
+    "ledger.audit": N_("prove the ledger"),
 }
 
 ROLES: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "admin": (N_("Administrator"), frozenset(RIGHTS)),
-    "manager": (N_("Manager"), frozenset(RIGHTS) - {"members.write", "staff.write", "aside.write"}),
+    "manager": (
+        N_("Manager"),
+        frozenset(RIGHTS)
+        - {"members.write", "staff.write", "aside.write"}
+        - {
+            "value.load",
+            "value.spend",
+            "value.refund",
+            "value.correct",
+        },  # decides, and takes no money itself
+    ),
+    "store_manager": (
+        N_("Store manager"),
+        frozenset(
+            {"overview.read", "members.read", "members.personal", "sales.read", "traffic.read", "stores.read"}
+            | {"cards.read", "cards.write", "value.read", "value.load", "value.spend", "value.refund"}
+            | {"points.write", "approvals.read", "approvals.decide", "leases.read", "leases.write"}
+        ),
+    ),
+    "cashier": (
+        N_("Cashier"),
+        frozenset(
+            {"members.read", "cards.read", "value.read"} | {"value.load", "value.spend", "value.refund"}
+        ),
+    ),
     "analyst": (
         N_("Analyst"),
         frozenset({"overview.read", "members.read", "sales.read", "traffic.read", "stores.read", "export"}),
@@ -39,16 +79,34 @@ ROLES: Final[dict[str, tuple[str, frozenset[str]]]] = {
     ),
     "service": (
         N_("Customer service"),
-        frozenset({"members.read", "members.write", "members.personal", "sales.read"}),
+        frozenset(
+            {"members.read", "members.write", "members.personal", "sales.read"}
+            | {"cards.read", "cards.write", "value.read", "value.refund", "value.correct", "points.write"}
+            | {"approvals.read"}
+        ),
     ),
-    "finance": (N_("Finance"), frozenset({"overview.read", "sales.read", "audit.read", "export"})),
+    "finance": (
+        N_("Finance"),
+        frozenset(
+            {"overview.read", "sales.read", "audit.read", "export", "ledger.audit"}
+            | {
+                "cards.read",
+                "cards.make",
+                "value.read",
+                "value.correct",
+                "approvals.read",
+                "approvals.decide",
+            }
+            | {"leases.read", "leases.write"}
+        ),
+    ),
     "technician": (
         N_("Technician"),
         frozenset({"stores.read", "stores.write", "traffic.read", "aside.read", "aside.write"}),
     ),
     "auditor": (
         N_("Auditor"),
-        frozenset(right for right in RIGHTS if right.endswith(".read")) | {"export"},
+        frozenset(right for right in RIGHTS if right.endswith(".read")) | {"export", "ledger.audit"},
     ),
 }
 
