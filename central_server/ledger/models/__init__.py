@@ -1,5 +1,5 @@
 """The tables of the ledger, one file an idea."""
 
-from central_server.ledger.models import approvals
+from central_server.ledger.models import approvals, leases
 
-__all__ = ["approvals"]
+__all__ = ["approvals", "leases"]
