@@ -119,7 +119,7 @@ class Shifts:
         """A closed shift, as it was when it was closed; None when there is none of that number any more."""
         body = await self._db.ask(
             lambda sql: sql.execute(
-                "SELECT body FROM shift WHERE till = ? AND number = ?", (till, number)
+                "SELECT body FROM sheet WHERE till = ? AND number = ?", (till, number)
             ).fetchone()
         )
         return msgspec.json.decode(body[0], type=Shift) if body else None
@@ -226,10 +226,10 @@ def _read(sql: Sql, after: int) -> Read:
 
 def _last_closed(sql: Sql) -> list[tuple[str, int, str, int, int]]:
     return sql.execute(
-        "SELECT till, max(number), epoch, after, to_ms FROM shift GROUP BY till LIMIT ?", (TILLS_MAX,)
+        "SELECT till, max(number), epoch, after, to_ms FROM sheet GROUP BY till LIMIT ?", (TILLS_MAX,)
     ).fetchall()
 
 
 def _keep(sql: Sql, row: tuple[str, int, str, int, int, bytes]) -> None:
-    sql.execute("INSERT INTO shift (till, number, epoch, after, to_ms, body) VALUES (?, ?, ?, ?, ?, ?)", row)
-    sql.execute("DELETE FROM shift WHERE till = ? AND number <= ?", (row[0], row[1] - SHEETS_KEPT))
+    sql.execute("INSERT INTO sheet (till, number, epoch, after, to_ms, body) VALUES (?, ?, ?, ?, ?, ?)", row)
+    sql.execute("DELETE FROM sheet WHERE till = ? AND number <= ?", (row[0], row[1] - SHEETS_KEPT))
