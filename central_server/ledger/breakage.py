@@ -1,0 +1,93 @@
+"""Value that nobody uses: by the month in which it was given out, and how much of it is left. Pure.
+
+A cohort is all that was given out in one month. What is left of cohorts older than N months is the breakage
+after N months; what was forfeited at its expiry and not re-activated since is shown apart, because it is
+still the member's to ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, NamedTuple
+
+from central_server.ledger.ages import months_before
+
+MONTHS: Final = (6, 12, 24, 36)  # after how many months breakage is stated
+
+
+class Given(NamedTuple):
+    """What was given out on one day, and what became of it."""
+
+    programme: str
+    unit: str
+    kind: str  # of lot: paid, bonus, earned, coupon
+    day: date
+    amount: int
+    left: int
+    forfeited: int  # less what was re-activated
+
+
+@dataclass
+class Cohort:
+    """All of one programme, unit and kind that was given out in one month."""
+
+    programme: str
+    unit: str
+    kind: str
+    month: str  # 2026-11
+    amount: int = 0
+    left: int = 0
+    forfeited: int = 0
+
+    @property
+    def used(self) -> int:
+        """What was spent, or paid back."""
+        return self.amount - self.left - self.forfeited
+
+    @property
+    def unused_share(self) -> float | None:
+        """What is left or forfeited, over what was given out."""
+        return (self.left + self.forfeited) / self.amount if self.amount else None
+
+
+class Breakage(NamedTuple):
+    """What was given out more than `months` months ago, and what of it was not used."""
+
+    programme: str
+    unit: str
+    kind: str
+    months: int
+    amount: int
+    unused: int
+
+    @property
+    def share(self) -> float | None:
+        return self.unused / self.amount if self.amount else None
+
+
+def cohorts(given: Iterable[Given]) -> list[Cohort]:
+    """By programme, unit, kind and month, the newest month last."""
+    found: dict[tuple[str, str, str, str], Cohort] = {}
+    for each in given:
+        key = (each.programme, each.unit, each.kind, f"{each.day:%Y-%m}")
+        cohort = found.setdefault(key, Cohort(*key))
+        cohort.amount += each.amount
+        cohort.left += each.left
+        cohort.forfeited += each.forfeited
+    return [found[key] for key in sorted(found)]
+
+
+def breakage(given: Iterable[Given], day: date) -> list[Breakage]:
+    """What was not used after each of MONTHS, as of `day`."""
+    sums: dict[tuple[str, str, str, int], tuple[int, int]] = {}
+    until = {months: months_before(day, months) for months in MONTHS}
+    for each in given:
+        for months, last in until.items():
+            key = (each.programme, each.unit, each.kind, months)
+            amount, unused = sums.get(key, (0, 0))
+            if each.day <= last:
+                amount, unused = amount + each.amount, unused + each.left + each.forfeited
+            sums[key] = amount, unused
+    return [Breakage(*key, *sums[key]) for key in sorted(sums)]

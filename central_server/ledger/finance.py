@@ -1,0 +1,153 @@
+"""The journal for the finance department: every transfer once, as balanced entries by day and store. Pure.
+
+A transfer takes from one account of the books and gives to another, which is what a bookkeeper writes as
+"debit this, credit that"; here the accounts get the codes that finance knows. The codes are those of China's
+Accounting Standards for Business Enterprises with our own sub-accounts; a finance department that numbers
+differently maps them by code. Points stand in entries of their own unit: they are counted, not valued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from central_server.errors import CentreError
+from central_server.web.text import N_
+from sync.contract.leases import POINTS
+
+Side = Literal["debit", "credit"]
+
+
+class FinanceAccount(NamedTuple):
+    """An account as finance knows it. `side` is where its balance normally stands."""
+
+    code: str
+    name: str  # msgid
+    side: Side
+
+
+# The kinds of `books.account`. What members may still spend is a contract liability (2205) wherever it lies.
+MONEY_ACCOUNTS: Final[Mapping[str, FinanceAccount]] = {
+    "available": FinanceAccount("2205.01", N_("Contract liabilities: cards, available"), "credit"),
+    "held": FinanceAccount("2205.02", N_("Contract liabilities: cards, held"), "credit"),
+    "escrow": FinanceAccount("2205.03", N_("Contract liabilities: cards, with stores"), "credit"),
+    "cash": FinanceAccount("1001.01", N_("Cash received for cards"), "debit"),
+    "refunded": FinanceAccount("1001.02", N_("Cash paid back for cards"), "credit"),
+    "captured": FinanceAccount("6001.01", N_("Sales paid by card"), "credit"),
+    "bonus": FinanceAccount("6601.01", N_("Selling expenses: bonus money"), "debit"),
+    "forfeited": FinanceAccount("6301.01", N_("Other income: value not used"), "credit"),
+    "loss": FinanceAccount("6711.01", N_("Other expenses: losses of stores"), "debit"),
+    "partner": FinanceAccount("2241.01", N_("Other payables: partners"), "credit"),
+}
+POINTS_ACCOUNTS: Final[Mapping[str, FinanceAccount]] = {
+    "available": FinanceAccount("P2205.01", N_("Points, available"), "credit"),
+    "held": FinanceAccount("P2205.02", N_("Points, held"), "credit"),
+    "escrow": FinanceAccount("P2205.03", N_("Points, with stores"), "credit"),
+    "cash": FinanceAccount("P1001.01", N_("Points bought"), "debit"),
+    "refunded": FinanceAccount("P1001.02", N_("Points paid back"), "credit"),
+    "captured": FinanceAccount("P6001.01", N_("Points redeemed"), "credit"),
+    "bonus": FinanceAccount("P6601.01", N_("Points earned"), "debit"),
+    "forfeited": FinanceAccount("P6301.01", N_("Points forfeited"), "credit"),
+    "loss": FinanceAccount("P6711.01", N_("Points lost by stores"), "debit"),
+    "partner": FinanceAccount("P2241.01", N_("Points of partners"), "credit"),
+}
+
+
+class Unbalanced(CentreError):
+    """An entry's debits are not its credits, or a transfer is of an account that finance has no code for."""
+
+
+class Moved(NamedTuple):
+    """Transfers of one day and store between two kinds of accounts, added up."""
+
+    day: int  # the store's own, as 20261122
+    store: str  # or "centre"
+    unit: str
+    debit: str  # a kind of account
+    credit: str
+    amount: int  # minor units, or points
+    transfers: int  # how many
+
+
+@dataclass
+class Line:
+    """One account of an entry. Both sides may stand: money came to it and left it on that day."""
+
+    account: FinanceAccount
+    debit: int = 0
+    credit: int = 0
+
+
+@dataclass
+class Entry:
+    """One day of one store in one unit."""
+
+    day: int
+    store: str
+    unit: str
+    lines: list[Line]
+    transfers: int
+
+    @property
+    def number(self) -> str:
+        """``20261122-s1-CNY``: the same for ever, so importing a file again shows."""
+        return f"{self.day}-{self.store}-{self.unit}"
+
+    @property
+    def total(self) -> int:
+        """The sum of the debits, which is that of the credits."""
+        return sum(line.debit for line in self.lines)
+
+
+def account_of(kind: str, unit: str) -> FinanceAccount:
+    """The code for a kind of account. Raises Unbalanced when there is none: nothing may be left out."""
+    known = (POINTS_ACCOUNTS if unit == POINTS else MONEY_ACCOUNTS).get(kind)
+    if known is None:
+        raise Unbalanced(N_("finance has no account for {kind}"), kind=kind)
+    return known
+
+
+def entries(moved: Iterable[Moved]) -> list[Entry]:
+    """The journal, by day, store and unit. Raises Unbalanced."""
+    made: dict[tuple[int, str, str], tuple[Entry, dict[str, Line]]] = {}
+    for each in moved:
+        key = (each.day, each.store, each.unit)
+        if key not in made:
+            made[key] = (Entry(*key, lines=[], transfers=0), {})
+        entry, lines = made[key]
+        entry.transfers += each.transfers
+        for kind, side in ((each.debit, "debit"), (each.credit, "credit")):
+            account = account_of(kind, each.unit)
+            line = lines.setdefault(account.code, Line(account))
+            setattr(line, side, getattr(line, side) + each.amount)
+    journal = []
+    for key in sorted(made):
+        entry, lines = made[key]
+        entry.lines = [lines[code] for code in sorted(lines)]
+        _check(entry)
+        journal.append(entry)
+    return journal
+
+
+def trial(journal: Iterable[Entry]) -> Iterator[tuple[str, Line]]:
+    """(unit, the sum of an account over all of the journal), by unit and code."""
+    sums: dict[tuple[str, str], Line] = {}
+    for entry in journal:
+        for line in entry.lines:
+            total = sums.setdefault((entry.unit, line.account.code), Line(line.account))
+            total.debit += line.debit
+            total.credit += line.credit
+    for (unit, _), total in sorted(sums.items(), key=lambda item: item[0]):
+        yield unit, total
+
+
+def _check(entry: Entry) -> None:
+    debit, credit = entry.total, sum(line.credit for line in entry.lines)
+    if debit != credit:
+        raise Unbalanced(
+            N_("the entry {entry} does not balance: {debit} is not {credit}"),
+            entry=entry.number,
+            debit=debit,
+            credit=credit,
+        )
