@@ -3,9 +3,11 @@
 EdgeError
 ├── StoreBroken       the database cannot be opened or written; the process ends and is started again
 │   ├── StoreTooNew   the database was made by a later version of ours
-│   └── StoreInUse    another agent is running with it
+│   ├── StoreInUse    another agent is running with it
+│   └── AnchorBroken  the anchor beside it cannot be written, so nothing can be promised
 ├── OutboxFull        no room on disk for a money event; the till is told so
 ├── EventTooLarge     one event over the contract's limit; nothing was stored
+├── LeaseRefused      a lease cannot do that; the transaction it was asked in is undone
 └── IdentityError     who this store is
     ├── NotEnrolled   there is no identity file yet
     ├── BadIdentity   the identity file cannot be read
@@ -31,12 +33,20 @@ class StoreInUse(StoreBroken):
     """Another agent is running with the same state folder."""
 
 
+class AnchorBroken(StoreBroken):
+    """The file that tells whether the disk was put back cannot be written; says which and why."""
+
+
 class OutboxFull(EdgeError):
     """There is no room on disk for a money event. Nothing of it was stored; ask again later."""
 
 
 class EventTooLarge(EdgeError):
     """One event is over `EVENT_MAX_BYTES`; nothing of the call was stored."""
+
+
+class LeaseRefused(EdgeError):
+    """A lease is closed, doubtful, past its time, or has too little. Nothing of the transaction is stored."""
 
 
 class IdentityError(EdgeError):

@@ -1,5 +1,8 @@
 """What a till or a reader asks, and what it is told. Questions are never stored and never travel.
 
+Questions about money (`Pay`, `Refund`, `TopUp`, `Undo`) have the till's own number of the transaction, `txn`:
+asked again with the same number and the same words, they have the same answer and no second effect.
+
 A reader's decoder says `CardShown`, with the number in clear, in memory; the session makes the token,
 asks `edge_agent/till.py`, and stores only the token.
 """
@@ -68,3 +71,187 @@ class NobodyKnown(msgspec.Struct, frozen=True, tag_field="type", tag="unknown"):
 
 
 Answer = MemberKnown | NobodyKnown
+
+
+# ── money ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+TXN_MAX = 48  # characters of a till's own number of a transaction
+
+
+class Pay(msgspec.Struct, frozen=True, tag_field="type", tag="pay", omit_defaults=True, kw_only=True):
+    """Take `amount_minor` from a card, or as much as there is.
+
+    With neither `card` nor `member` it is the card last shown at the till (`edge_agent/till.py` knows it).
+    """
+
+    till: str
+    txn: str
+    amount_minor: int
+    currency: str
+    card: str = ""  # token
+    member: str = ""
+    receipt: str = ""
+    cashier: str = ""
+    pin: str = ""
+    partial: bool = True  # less will do: the rest is paid in another way
+    points: bool = False  # points may pay, where their programme lets them
+
+    def __repr__(self) -> str:
+        return f"Pay({self.till!r}, {self.txn!r}, {self.amount_minor} {self.currency})"  # never the PIN
+
+
+class Refund(msgspec.Struct, frozen=True, tag_field="type", tag="refund", omit_defaults=True, kw_only=True):
+    """Give `amount_minor` back to the cards that paid: those of the payment `of_txn`, or of `of_receipt`."""
+
+    till: str
+    txn: str
+    amount_minor: int
+    currency: str
+    of_txn: str = ""  # made at `of_till`
+    of_till: str = ""  # empty: at this till
+    of_receipt: str = ""  # of any till of this store
+    receipt: str = ""  # of the return itself
+    cashier: str = ""
+
+
+class TopUp(msgspec.Struct, frozen=True, tag_field="type", tag="top_up", omit_defaults=True, kw_only=True):
+    """`amount_minor` was taken from the customer and goes onto the card."""
+
+    till: str
+    txn: str
+    amount_minor: int
+    currency: str
+    card: str = ""  # token; see `Pay`
+    member: str = ""
+    purse: str = ""  # empty: the first of the card that may be topped up
+    tender: str = "cash"
+    receipt: str = ""
+    cashier: str = ""
+
+
+class Undo(msgspec.Struct, frozen=True, tag_field="type", tag="undo", kw_only=True):
+    """The till never acted on the payment `txn`: all of it goes back, and no such payment can come later."""
+
+    till: str
+    txn: str
+    cashier: str = ""
+
+
+class PaidPart(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one purse paid."""
+
+    purse: str
+    programme: str
+    unit: str
+    amount: int  # in that unit: minor units, or points
+    worth_minor: int  # in the currency of the payment
+
+
+class Paid(msgspec.Struct, frozen=True, tag_field="type", tag="paid", omit_defaults=True, kw_only=True):
+    """It is paid and on disk, `rest_minor` excepted."""
+
+    approved_minor: int
+    rest_minor: int = 0  # to be paid in another way
+    points_used: int = 0
+    parts: tuple[PaidPart, ...] = ()
+
+
+class Refunded(
+    msgspec.Struct, frozen=True, tag_field="type", tag="refunded", omit_defaults=True, kw_only=True
+):
+    """It is back on the cards, on disk."""
+
+    amount_minor: int
+    points_back: int = 0
+    left_minor: int = 0  # of what these payments took, still not given back
+    parts: tuple[PaidPart, ...] = ()
+
+
+class ToppedUp(
+    msgspec.Struct, frozen=True, tag_field="type", tag="topped_up", omit_defaults=True, kw_only=True
+):
+    """It is on the card, on disk."""
+
+    amount_minor: int
+    purse: str
+    programme: str = ""
+
+
+class Undone(msgspec.Struct, frozen=True, tag_field="type", tag="undone", omit_defaults=True, kw_only=True):
+    """The payment has no effect any more, or never had one (`amount_minor` 0)."""
+
+    amount_minor: int = 0
+    points_back: int = 0
+
+
+Reason = Literal[
+    "wrong",  # the question itself: an amount below 1, a name too long, no txn
+    "not_enrolled",
+    "fenced",  # this disk was put back in time; head office must be heard first
+    "disk_full",
+    "txn_reused",  # the till has used this number for something else
+    "undone",  # this payment was taken back
+    "no_card",
+    "unknown",
+    "lost",
+    "archived",
+    "blocked",
+    "frozen",
+    "expired",
+    "stopped",
+    "currency",  # nothing on the card is in this currency
+    "empty",
+    "short",  # less than asked, and the till wants no part of it
+    "offline",  # nothing was set aside here while the line was up
+    "offline_cap",  # as much as may be paid while the line is down
+    "velocity",  # too many payments in an hour
+    "card_cap",
+    "store_cap",
+    "epoch",
+    "pin_needed",
+    "pin_wrong",
+    "pin_locked",
+    "pin_unset",  # the amount asks for a PIN and the card has none
+    "pin_offline",  # … and nobody can check it while the line is down
+    "no_reload",  # the programme is not topped up at a till
+    "top_max",
+    "balance_max",
+    "receipt_used",  # another top-up had this receipt
+    "unknown_sale",  # no payment of that number or receipt in this store's journal
+    "too_much",  # more than is left to give back, which is `limit_minor`
+]
+
+
+class Declined(msgspec.Struct, frozen=True, tag_field="type", tag="declined", omit_defaults=True):
+    """Nothing was changed. `limit_minor`: so much would have been possible, where that can be said."""
+
+    reason: Reason
+    limit_minor: int = 0
+
+
+class PurseNow(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A purse as a till may show it."""
+
+    purse: str
+    unit: str
+    programme: str
+    kind: str = "value"  # value, points, coupon
+    zh: str = ""  # the programme's name
+    en: str = ""
+    balance: int | None = None  # told by head office, and what this store did since; None: never told
+    ready: int = 0  # of it, set aside here: can be spent with the line down
+    reload: bool = False
+    pays_minor: int = 0  # points: what all of `ready` pays
+
+
+class Balance(msgspec.Struct, frozen=True, tag_field="type", tag="balance", omit_defaults=True, kw_only=True):
+    """What is on a card, as far as this store knows."""
+
+    purses: tuple[PurseNow, ...] = ()
+    name: str = ""  # masked, when head office said it
+    pin_above_minor: int | None = None  # a payment above asks for the PIN
+    pin: Literal["unknown", "set", "unset", "locked"] = "unknown"
+
+
+MoneyQuestion = Pay | Refund | TopUp | Undo
+MoneyAnswer = Paid | Refunded | ToppedUp | Undone | Declined
