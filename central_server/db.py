@@ -311,13 +311,23 @@ async def _insert_in_one_hop(
             left -= size
         return inserted
 
+    return await in_one_hop(connection, insert, head)
+
+
+async def in_one_hop(
+    connection: AsyncConnection, work: Callable[[sqlite3.Connection], T], what: str = ""
+) -> T:
+    """`work(driver)` in SQLite's thread, within the connection's transaction: many statements, one hop.
+
+    Raises DBAPIError for what the driver raises, as SQLAlchemy does; `what` stands in its message.
+    """
     raw = await connection.get_raw_connection()
     line = raw.driver_connection
     assert isinstance(line, aiosqlite.Connection)
     try:
-        result: int = await line._execute(insert, line._conn)
+        result: T = await line._execute(work, line._conn)
     except sqlite3.Error as error:
-        raise DBAPIError.instance(head, None, error, sqlite3.Error, dialect=bulk.dialect) from error
+        raise DBAPIError.instance(what, None, error, sqlite3.Error, dialect=connection.dialect) from error
     return result
 
 

@@ -1,0 +1,166 @@
+"""Which transfers of a set can be posted. Pure: what the books hold comes in, what they shall hold comes out.
+
+A set is decided in its order, and what one transfer brings the next may use: top up 50, then spend 40. Every
+transfer has an outcome:
+
+    posted     it is in the books now
+    known      it was there already, with the same body: whoever asks twice has the first answer again
+    short      its debit account is guarded and would fall below 0
+    conflict   its id was there already, with another body
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from central_server.errors import Conflict, Invalid
+from central_server.ledger.chain import Row
+from central_server.web.text import N_
+from sync.contract.money import MINOR_MAX
+
+ID_BYTES = 16
+KIND_MAX_CHARS = 32
+ABOUT_MAX_CHARS = 200
+BALANCE_MAX = 2**62  # of any account, either way: half of what 64 bits hold
+
+
+class Outcome(StrEnum):
+    """What became of a transfer."""
+
+    POSTED = "posted"
+    KNOWN = "known"
+    SHORT = "short"
+    CONFLICT = "conflict"
+
+
+class NewTransfer(NamedTuple):
+    """`amount` (1 to `MINOR_MAX`, minor units) from account `debit` to account `credit`.
+
+    `at_ms` is when it happened. It is no part of the body, for who asks again asks later: the time of the
+    first stays.
+    """
+
+    id: bytes  # 16 bytes: `posting_id`
+    debit: int  # an account's number: `accounts_of`
+    credit: int
+    unit: str
+    amount: int
+    kind: str
+    about: str
+    at_ms: int
+
+
+Body = tuple[int, int, str, int, str, str]  # debit, credit, unit, amount, kind, about
+
+
+class Standing(NamedTuple):
+    """An account as the database has it."""
+
+    unit: str
+    balance: int
+    guarded: int
+
+
+class Short(Conflict):
+    """There is not enough: `transfer` wanted more than the `left` that its debit account has."""
+
+    def __init__(self, transfer: NewTransfer, left: int) -> None:
+        super().__init__(N_("there is not enough left"))
+        self.transfer = transfer
+        self.left = left
+
+
+class OtherBody(Conflict):
+    """The id of `transfer` is in the books for something else."""
+
+    def __init__(self, transfer: NewTransfer) -> None:
+        super().__init__(N_("this was asked before, and was something else then"))
+        self.transfer = transfer
+
+
+class Decided(NamedTuple):
+    """`outcomes` in the order of the set, the `rows` to add, the balances that are new."""
+
+    outcomes: list[Outcome]
+    rows: list[Row]
+    balances: dict[int, int]
+
+
+def decide(
+    transfers: Sequence[NewTransfer],
+    accounts: Mapping[int, Standing],
+    known: Mapping[bytes, Body],
+    seq: int,
+    *,
+    strict: bool,
+) -> Decided:
+    """What becomes of a set; its rows are numbered from `seq` + 1.
+
+    `known` has what is in the books of these ids. Raises Invalid for what can never be posted; if `strict`,
+    Short or OtherBody at the first that is short or a conflict.
+    """
+    outcomes: list[Outcome] = []
+    rows: list[Row] = []
+    balances: dict[int, int] = {}
+    bodies = dict(known)
+    for transfer in transfers:
+        id_, debit, credit, unit, amount, _kind, _about, _at_ms = transfer
+        body = transfer[1:7]
+        before = bodies.get(id_)
+        if before is not None:
+            if before == body:
+                outcomes.append(Outcome.KNOWN)
+                continue
+            if strict:
+                raise OtherBody(transfer)
+            outcomes.append(Outcome.CONFLICT)
+            continue
+        payer, payee = accounts.get(debit), accounts.get(credit)
+        if payer is None or payee is None or _is_wrong(transfer) or not unit == payer.unit == payee.unit:
+            raise _wrong(transfer, payer, payee)
+        left = balances.get(debit, payer.balance) - amount
+        if left < 0 and payer.guarded:
+            if strict:
+                raise Short(transfer, left + amount)
+            outcomes.append(Outcome.SHORT)
+            continue
+        came_to = balances.get(credit, payee.balance) + amount
+        if left < -BALANCE_MAX or came_to > BALANCE_MAX:
+            raise Invalid({"amount": N_("the account cannot hold so much")})
+        balances[debit], balances[credit] = left, came_to
+        bodies[id_] = body
+        seq += 1
+        rows.append((seq, *transfer))
+        outcomes.append(Outcome.POSTED)
+    return Decided(outcomes, rows, balances)
+
+
+def _is_wrong(transfer: NewTransfer) -> bool:
+    id_, debit, credit, _unit, amount, kind, about, _at_ms = transfer
+    return (
+        not 0 < amount <= MINOR_MAX
+        or debit == credit
+        or len(id_) != ID_BYTES
+        or not 0 < len(kind) <= KIND_MAX_CHARS
+        or len(about) > ABOUT_MAX_CHARS
+        or "\0" in about
+    )
+
+
+def _wrong(transfer: NewTransfer, payer: Standing | None, payee: Standing | None) -> Invalid:
+    """Why it can never be posted."""
+    if not 0 < transfer.amount <= MINOR_MAX:
+        return Invalid({"amount": N_("must be from 1 to 9007199254740992")})
+    if payer is None or payee is None:
+        return Invalid({"debit" if payer is None else "credit": N_("there is no such account")})
+    if transfer.debit == transfer.credit:
+        return Invalid({"credit": N_("must be another account")})
+    if not transfer.unit == payer.unit == payee.unit:
+        return Invalid({"unit": N_("must be that of both accounts")})
+    if len(transfer.id) != ID_BYTES:
+        return Invalid({"id": N_("must have 16 bytes")})
+    if not 0 < len(transfer.kind) <= KIND_MAX_CHARS:
+        return Invalid({"kind": N_("must have 1 to 32 characters")})
+    return Invalid({"about": N_("must have at most 200 characters, none of them NUL")})

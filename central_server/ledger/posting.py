@@ -1,0 +1,235 @@
+"""Posting: a set of transfers goes into the books, whole or (not strict) each by itself.
+
+    post ─► read and lock the accounts, in the order of their numbers
+            which of these ids are known
+            the end of a chain                                 one hop to SQLite's thread, or
+            decide (pure)                                      four statements to PostgreSQL
+            add transfers and their batch, set balances, move the end of the chain
+
+Two who post the same id at once both lock its accounts first, so the second sees the first. Only when the
+second means other accounts may both get as far as the unique key; it must look again then, and finds a
+conflict.
+
+Accounts and chain are written beside SQLAlchemy's session: ask for columns, not for entities.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain as chained
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from central_server.db import in_one_hop
+from central_server.errors import Busy
+from central_server.ledger.chain import CHAINS_POSTGRESQL, SEQ_BITS, START, Head, empty, next_head
+from central_server.ledger.deciding import (
+    ID_BYTES,
+    Body,
+    Decided,
+    NewTransfer,
+    OtherBody,
+    Outcome,
+    Short,
+    Standing,
+    decide,
+)
+from central_server.web.text import N_
+
+__all__ = ["NewTransfer", "OtherBody", "Outcome", "PostedMeanwhile", "Short", "post", "posting_id"]
+
+BATCH_MAX = 2_000  # transfers; of a longer set, the rest is a batch of its own in the same transaction
+
+
+class PostedMeanwhile(Busy, OSError):
+    """Another process used the id for other accounts in this very moment. `Database.run` looks again."""
+
+    def __init__(self) -> None:
+        Busy.__init__(self, N_("somebody posted the same meanwhile; try again"))
+
+
+def posting_id(*parts: str) -> bytes:
+    """The id of a transfer, from what makes it the only one: ``posting_id("lease", lease, str(number))``.
+
+    The same fact has the same id wherever it is worked out.
+    """
+    said = b"".join(b"%d:%b" % (len(part), part) for part in map(str.encode, parts))
+    return hashlib.sha256(said).digest()[:ID_BYTES]
+
+
+async def post(
+    session: AsyncSession, transfers: Sequence[NewTransfer], *, strict: bool = True
+) -> list[Outcome]:
+    """Post a set in its order; what became of each. What one transfer brings, the next may use.
+
+    Strict: Short or OtherBody (a Conflict) is raised at the first that cannot be posted, and none is. Not
+    strict: the others are posted. Raises Invalid for what can never be posted, and then none is; and
+    PostedMeanwhile, after which the transaction is to be done again.
+    """
+    await session.flush()  # what the session holds came first
+    connection = await session.connection()
+    outcomes: list[Outcome] = []
+    for at in range(0, len(transfers), BATCH_MAX):
+        batch = transfers[at : at + BATCH_MAX]
+        if connection.dialect.name == "sqlite":
+            outcomes += await in_one_hop(connection, _sqlite_work(batch, strict), "posting")
+        else:
+            outcomes += await _post_on_postgresql(connection, batch, strict)
+    return outcomes
+
+
+def _accounts_in(transfers: Sequence[NewTransfer]) -> list[int]:
+    return sorted({each.debit for each in transfers} | {each.credit for each in transfers})
+
+
+# ── SQLite ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+_READ = "SELECT id, unit, balance, guarded FROM account WHERE id IN"
+_KNOWN = "SELECT id, debit, credit, unit, amount, kind, about FROM transfer WHERE id IN"
+_HEAD = "SELECT chain, number, seq, hash FROM ledger_chain WHERE chain = 0"
+_FIRST_HEAD = "INSERT INTO ledger_chain (chain, number, seq, hash) VALUES (?, ?, ?, ?)"
+_MOVE_HEAD = "UPDATE ledger_chain SET number = ?, seq = ?, hash = ? WHERE chain = ?"
+_ADD_BATCH = (
+    'INSERT INTO ledger_batch (chain, number, first_seq, "count", before, hash) VALUES (?, ?, ?, ?, ?, ?)'
+)
+_ADD = "INSERT INTO transfer (seq, id, debit, credit, unit, amount, kind, about, at_ms) VALUES"
+_SET = "UPDATE account SET balance = new.column2 FROM (VALUES {}) AS new WHERE account.id = new.column1"
+_PIECE_MAX = 2_048  # rows of a statement: 9 × 2048 parameters; SQLite takes 32,766
+
+
+def _sqlite_work(
+    transfers: Sequence[NewTransfer], strict: bool
+) -> Callable[[sqlite3.Connection], list[Outcome]]:
+    def work(driver: sqlite3.Connection) -> list[Outcome]:
+        accounts = {
+            number: Standing(unit, balance, guarded)
+            for number, unit, balance, guarded in _asked(driver, _READ, _accounts_in(transfers))
+        }
+        known: dict[bytes, Body] = {
+            row[0]: row[1:] for row in _asked(driver, _KNOWN, [each.id for each in transfers])
+        }
+        found = driver.execute(_HEAD).fetchone()
+        head = Head(*found) if found else empty(0)
+        decided = decide(transfers, accounts, known, head.seq, strict=strict)
+        if decided.rows:
+            if not found:
+                driver.execute(_FIRST_HEAD, head)
+            _write_on_sqlite(driver, decided, head)
+        return decided.outcomes
+
+    return work
+
+
+def _write_on_sqlite(driver: sqlite3.Connection, decided: Decided, head: Head) -> None:
+    new = next_head(head, decided.rows)
+    for at, size in _pieces(len(decided.rows)):
+        driver.execute(_adding(size), list(chained.from_iterable(decided.rows[at : at + size])))
+    balances = list(decided.balances.items())
+    for at, size in _pieces(len(balances)):
+        driver.execute(_setting(size), list(chained.from_iterable(balances[at : at + size])))
+    rows = decided.rows
+    driver.execute(_ADD_BATCH, (new.chain, new.number, rows[0][0], len(rows), head.hash, new.hash))
+    driver.execute(_MOVE_HEAD, (new.number, new.seq, new.hash, new.chain))
+
+
+def _asked(driver: sqlite3.Connection, question: str, keys: list[Any]) -> Iterator[tuple[Any, ...]]:
+    """Rows by their keys, in few statements that SQLite knows already: the last key fills up to 2^n."""
+    for at in range(0, len(keys), _PIECE_MAX):
+        some = keys[at : at + _PIECE_MAX]
+        size = 1 << (len(some) - 1).bit_length()
+        yield from driver.execute(_asking(question, size), some + some[-1:] * (size - len(some))).fetchall()
+
+
+def _pieces(rows: int) -> Iterator[tuple[int, int]]:
+    """`rows` in pieces of 2^n, so that SQLite knows each statement already: where, how many."""
+    at, size = 0, _PIECE_MAX
+    while at < rows:
+        while size > rows - at:
+            size //= 2
+        yield at, size
+        at += size
+
+
+@lru_cache
+def _asking(question: str, size: int) -> str:
+    return f"{question} ({', '.join('?' * size)})"
+
+
+@lru_cache
+def _adding(size: int) -> str:
+    return f"{_ADD} {', '.join(['(?, ?, ?, ?, ?, ?, ?, ?, ?)'] * size)}"
+
+
+@lru_cache
+def _setting(size: int) -> str:
+    return _SET.format(", ".join(["(?, ?)"] * size))
+
+
+# ── PostgreSQL ──────────────────────────────────────────────────────────────────────────────────────────────
+
+_LOCK = (
+    "SELECT id, unit, balance, guarded FROM account WHERE id = ANY($1::bigint[])"
+    " ORDER BY id FOR NO KEY UPDATE"
+)
+_KNOWN_OF = "SELECT id, debit, credit, unit, amount, kind, about FROM transfer WHERE id = ANY($1::bytea[])"
+_FREE_HEAD = (
+    "SELECT chain, number, seq, hash FROM ledger_chain ORDER BY chain LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED"
+)
+_THIS_HEAD = "SELECT chain, number, seq, hash FROM ledger_chain WHERE chain = $1 FOR NO KEY UPDATE"
+_FIRST_HEADS = (
+    f"INSERT INTO ledger_chain SELECT n, 0, n::bigint << {SEQ_BITS}, $1"  # noqa: S608 (our own number)
+    f" FROM generate_series(0, {CHAINS_POSTGRESQL - 1}) AS n ON CONFLICT DO NOTHING"
+)
+_WRITE = (
+    "WITH added AS (INSERT INTO transfer (seq, id, debit, credit, unit, amount, kind, about, at_ms)"
+    " SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[],"
+    " $7::text[], $8::text[], $9::bigint[])),"
+    ' batch AS (INSERT INTO ledger_batch (chain, number, first_seq, "count", before, hash)'
+    " VALUES ($10, $11, $12, $13, $14, $15)),"
+    " head AS (UPDATE ledger_chain SET number = $11, seq = $16, hash = $15 WHERE chain = $10)"
+    " UPDATE account SET balance = new.balance FROM unnest($17::bigint[], $18::bigint[])"
+    " AS new (id, balance) WHERE account.id = new.id"
+)
+
+
+async def _post_on_postgresql(
+    connection: AsyncConnection, transfers: Sequence[NewTransfer], strict: bool
+) -> list[Outcome]:
+    locked = await _asked_of(connection, _LOCK, _accounts_in(transfers))
+    accounts = {number: Standing(unit, balance, guarded) for number, unit, balance, guarded in locked}
+    # Only now, when nobody else can be posting to these accounts.
+    found = await _asked_of(connection, _KNOWN_OF, [each.id for each in transfers])
+    known: dict[bytes, Body] = {row[0]: tuple(row[1:]) for row in found}
+    head = await _head(connection, transfers[0].id)
+    decided = decide(transfers, accounts, known, head.seq, strict=strict)
+    if decided.rows:
+        await _write_on_postgresql(connection, decided, head)
+    return decided.outcomes
+
+
+async def _head(connection: AsyncConnection, id_: bytes) -> Head:
+    """The end of a chain that nobody else is writing to; if there is none, of the one that `id_` falls on."""
+    found = await _asked_of(connection, _FREE_HEAD)
+    if not found:
+        await connection.exec_driver_sql(_FIRST_HEADS, (START,))
+        found = await _asked_of(connection, _THIS_HEAD, id_[0] % CHAINS_POSTGRESQL)
+    return Head(*found[0])
+
+
+async def _asked_of(connection: AsyncConnection, question: str, *parameters: Any) -> Sequence[Any]:
+    return (await connection.exec_driver_sql(question, parameters)).all()
+
+
+async def _write_on_postgresql(connection: AsyncConnection, decided: Decided, head: Head) -> None:
+    rows, new = decided.rows, next_head(head, decided.rows)
+    batch = (new.chain, new.number, rows[0][0], len(rows), head.hash, new.hash, new.seq)
+    balances = (list(decided.balances), list(decided.balances.values()))
+    try:
+        await connection.exec_driver_sql(_WRITE, (*zip(*rows, strict=True), *batch, *balances))
+    except IntegrityError as error:
+        raise PostedMeanwhile from error
