@@ -80,7 +80,7 @@ async def forget_answers(session: AsyncSession, *, before_ms: int, limit: int = 
 
 async def _first(session: AsyncSession, key: str, digest: bytes, now_ms: int) -> Answer | None:
     """Claim the key (None), or give the answer that it has. Waits for whoever is claiming it just now."""
-    row = (key, digest, _UNDER_WAY, {}, now_ms)
+    row: tuple[Any, ...] = (key, digest, _UNDER_WAY, {}, now_ms)
     if await bulk_insert(session, Answered, [row], skip_known=True):
         return None
     known = (

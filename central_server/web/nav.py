@@ -23,6 +23,8 @@ class Door:
 DOORS: Final = (
     Door("/", "overview.read", "overview", N_("Overview")),
     Door("/members", "members.read", "members", N_("Members")),
+    Door("/cards", "cards.read", "card", N_("Cards")),
+    Door("/approvals", "approvals.read", "check", N_("Approvals")),
     Door("/sales", "sales.read", "sales", N_("Sales")),
     Door("/traffic", "traffic.read", "traffic", N_("Traffic")),
     Door("/fleet", "stores.read", "fleet", N_("Fleet")),

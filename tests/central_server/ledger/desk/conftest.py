@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
+from central_server.db import Database
+from central_server.keys import Keys
+from central_server.ledger import api, pages
 from central_server.staff.audit import Actor
+from central_server.staff.rights import ROLES, rights_of
+from central_server.web.deps import Viewer, WebOptions
+from central_server.web.shell import install
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18 (a Wednesday) 19:06:40 in Shanghai
 
@@ -40,3 +50,41 @@ def wang() -> Actor:
 @pytest.fixture
 def zhao() -> Actor:
     return Actor("Zhao", 3)
+
+
+async def viewer_of(_database: object, token: str, *, bearer: bool, now_ms: int) -> Viewer | None:
+    """``Bearer cashier/zh_CN/s1/7`` is user 7, a cashier of s1 who reads Chinese."""
+    role, lang, store, user, *_ = (*token.split("/"), "", "", "")
+    if role not in ROLES:
+        return None
+    only = frozenset({store}) if store else None
+    return Viewer(int(user or 1), f"{role} {user or 1}", rights_of([role]), lang or "en", "x", only)
+
+
+@pytest.fixture
+def app(database: Database, keys: Keys, clock: Clock) -> FastAPI:
+    app = FastAPI(openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
+    app.state.database = database
+    app.state.clock = clock
+    app.state.keys = keys
+    app.state.viewer_of = viewer_of
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    install(app, WebOptions())
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://centre.test") as client:
+        yield client
+
+
+def who(role: str = "admin", lang: str = "en", store: str = "", user: int = 1) -> dict[str, str]:
+    """The header with which somebody of that role asks."""
+    return {"Authorization": f"Bearer {role}/{lang}/{store}/{user}"}
+
+
+@pytest.fixture
+def as_() -> Any:
+    return who

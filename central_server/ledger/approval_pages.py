@@ -1,0 +1,72 @@
+"""The queue of what waits for a second person."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from central_server.ledger import approvals
+from central_server.ledger.approvals import DONE, EXPIRED, REFUSED, STATES, WAITING
+from central_server.ledger.approvals_api import ApprovalId
+from central_server.ledger.deeds import decide
+from central_server.ledger.doors import ApprovalReader, Approver
+from central_server.web.deps import ReadDb, now_ms
+from central_server.web.render import page
+from central_server.web.text import N_
+
+router = APIRouter(include_in_schema=False)
+
+KINDS: Final = {
+    "load": N_("Large top-up"),
+    "refund": N_("Large refund"),
+    "cash_out": N_("Pay-out"),
+    "correction": N_("Correction"),
+    "points": N_("Points by hand"),
+    "loss": N_("Lease declared lost"),
+}
+STATE_LABELS: Final = {
+    WAITING: N_("Waiting"),
+    DONE: N_("Allowed"),
+    REFUSED: N_("Refused"),
+    EXPIRED: N_("Expired"),
+}
+_MOODS: Final = {WAITING: "warn", DONE: "good", REFUSED: "bad", EXPIRED: "quiet"}
+
+
+@router.get("/approvals")
+async def approvals_page(
+    request: Request,
+    viewer: ApprovalReader,
+    db: ReadDb,
+    state: Annotated[str, Query(max_length=16)] = WAITING,
+) -> Response:
+    at_ms = now_ms(request)
+    chosen = state if state in STATES else WAITING
+    rows = await approvals.approvals(db, state=chosen, stores=viewer.stores, now_ms=at_ms, limit=200)
+    return page(
+        request,
+        viewer,
+        "ledger/approvals.html",
+        approvals=rows,
+        state=chosen,
+        states=STATES,
+        state_of=partial(approvals.state_of, now_ms=at_ms),
+        state_labels=STATE_LABELS,
+        kind_labels=KINDS,
+        moods=_MOODS,
+    )
+
+
+@router.post("/approvals/{id}")
+async def decide_approval(
+    request: Request,
+    viewer: Approver,
+    id: ApprovalId,
+    decision: Annotated[Literal["yes", "no"], Form()],
+    note: Annotated[str, Form(max_length=400)] = "",
+) -> Response:
+    row = await decide(request, viewer, id, approve=decision == "yes", note=note)
+    return RedirectResponse(f"/approvals?state={row.state}#{row.id}", 303)

@@ -1,0 +1,75 @@
+"""What waits for a second person, as JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import Field
+
+from central_server.ledger import approvals
+from central_server.ledger.deeds import decide, theirs
+from central_server.ledger.doors import ApprovalReader, Approver, Body, Out, Why
+from central_server.ledger.models.approvals import Approval
+from central_server.web.deps import ReadDb, now_ms
+
+router = APIRouter(prefix="/approvals", tags=["approvals"])
+ApprovalId = Annotated[str, Path(pattern=r"^A[0-9a-f]{24}$", description="A and 24 hex digits")]
+
+
+class ApprovalOut(Out):
+    """Something that one person asked for and another must allow."""
+
+    id: str
+    kind: str
+    state: str = Field(description="waiting, done, refused or expired")
+    about: str
+    store: str
+    amount: int
+    unit: str
+    why: str
+    asked_name: str
+    asked_ms: int
+    expires_ms: int
+    decided_name: str
+    decided_ms: int | None
+    note: str
+
+
+class DecisionIn(Body):
+    approve: bool
+    note: Why = ""
+
+
+@router.get("")
+async def list_approvals(
+    request: Request,
+    viewer: ApprovalReader,
+    db: ReadDb,
+    state: Literal["waiting", "done", "refused", "expired", ""] = "waiting",
+    limit: Annotated[int, Query(ge=1, le=approvals.LIST_MAX)] = 50,
+) -> list[ApprovalOut]:
+    """The newest first; people of some stores see what concerns these."""
+    at_ms = now_ms(request)
+    rows = await approvals.approvals(db, state=state, stores=viewer.stores, now_ms=at_ms, limit=limit)
+    return [approval_out(row, at_ms) for row in rows]
+
+
+@router.get("/{id}")
+async def get_approval(request: Request, viewer: ApprovalReader, db: ReadDb, id: ApprovalId) -> ApprovalOut:
+    """One request."""
+    return approval_out(theirs(await approvals.approval(db, id), viewer), now_ms(request))
+
+
+@router.post("/{id}/decide")
+async def decide_approval(
+    request: Request, viewer: Approver, id: ApprovalId, decision: DecisionIn
+) -> ApprovalOut:
+    """Say yes or no, for good. A yes does what was asked for. 403 for whoever asked."""
+    row = await decide(request, viewer, id, approve=decision.approve, note=decision.note)
+    return approval_out(row, now_ms(request))
+
+
+def approval_out(row: Approval, at_ms: int) -> ApprovalOut:
+    """A request as JSON says it."""
+    return ApprovalOut.model_validate(row).model_copy(update={"state": approvals.state_of(row, at_ms)})
