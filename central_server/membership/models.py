@@ -40,6 +40,7 @@ class Member(Base):
     consent: Mapped[bool] = mapped_column(default=False)
     store: Mapped[str] = mapped_column(default="")  # where they joined; empty: at head office
     told: Mapped[bytes] = mapped_column(default=b"")  # the MemberTold last sent, as JSON
+    purses: Mapped[bytes | None]  # what tills were last told they hold, as JSON
     joined_ms: Mapped[int]
     changed_ms: Mapped[int]
     seen_ms: Mapped[int] = mapped_column(default=0)  # last card or purchase anywhere

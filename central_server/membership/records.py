@@ -7,7 +7,7 @@ receipt, still finds the person; an erased one keeps only its id.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
@@ -31,10 +31,11 @@ from central_server.membership.models import (
 from central_server.membership.person import checked, whole
 from central_server.membership.pieces import name_pieces
 from central_server.membership.profile import Profile, opened, text_of, told_of
-from central_server.membership.telling import retell, with_visits
+from central_server.membership.telling import holdings_of, retell, together, with_visits
 from central_server.web.text import N_
 from sync.contract.tokens import phone_token
 
+AT_ONCE = 500  # members in one IN (…)
 FAMILY_MAX = 200  # members merged into one whose history is shown together
 _FILLED = (*PERSONAL_FIELDS, "sex", "tier")
 
@@ -129,6 +130,8 @@ async def merge(session: AsyncSession, *, keys: Keys, keep: str, gone: str, by: 
     told, told_of_gone = told_of(kept.told), told_of(lost.told)
     if told and told_of_gone:
         kept.told = msgspec.json.encode(with_visits(told, told_of_gone.visits))
+    if lost.purses:
+        kept.purses = msgspec.json.encode(together(holdings_of(kept.purses), holdings_of(lost.purses)))
     kept.seen_ms = max(kept.seen_ms, lost.seen_ms)
     kept.version += 1
     kept.changed_ms = at_ms
@@ -179,6 +182,17 @@ async def family_of(session: AsyncSession, member: str) -> list[str]:
         sa.select(Member.id).where(Member.merged_into == member).order_by(Member.id).limit(FAMILY_MAX)
     )
     return [member, *merged]
+
+
+async def families_of(session: AsyncSession, members: Sequence[str]) -> dict[str, list[str]]:
+    """`family_of` for each of these."""
+    families = {member: [member] for member in members}
+    for at in range(0, len(members), AT_ONCE):
+        some = members[at : at + AT_ONCE]
+        merged = sa.select(Member.id, Member.merged_into).where(Member.merged_into.in_(some))
+        for id_, into in await session.execute(merged.order_by(Member.id)):
+            families[into].append(id_)
+    return families
 
 
 async def write_fields(

@@ -1,10 +1,11 @@
 """What other modules, pages and the inbox may ask of membership. Nothing here commits.
 
-people      enrol, change, set_archived, merge, erase, profile, family_of, create_many
+people      enrol, change, set_archived, merge, erase, profile, family_of, families_of, create_many
 cards       add_card, lose_card, replace_card
 finding     find, members_of, all_profiles, counts
 history     history
 facts       joined, cards_presented, cards_refused, visited
+tills       told_members, purses_changed
 keys        check_keys, reclose_members, reclose_history
 """
 
@@ -19,6 +20,7 @@ from central_server.membership.records import (
     change,
     enrol,
     erase,
+    families_of,
     family_of,
     merge,
     profile,
@@ -26,9 +28,11 @@ from central_server.membership.records import (
 )
 from central_server.membership.rotation import check_keys, reclose_history, reclose_members
 from central_server.membership.search import all_profiles, counts, find, members_of
+from central_server.membership.telling import Holdings, purses_changed, told_members
 
 __all__ = [
     "Change",
+    "Holdings",
     "NewMember",
     "Profile",
     "add_card",
@@ -41,6 +45,7 @@ __all__ = [
     "create_many",
     "enrol",
     "erase",
+    "families_of",
     "family_of",
     "find",
     "history",
@@ -49,9 +54,11 @@ __all__ = [
     "members_of",
     "merge",
     "profile",
+    "purses_changed",
     "reclose_history",
     "reclose_members",
     "replace_card",
     "set_archived",
+    "told_members",
     "visited",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -13,13 +13,27 @@ from central_server.keys import Keys
 from central_server.membership.masks import masked_name
 from central_server.membership.models import ACTIVE, MEMBERS, Member, MemberCard
 from central_server.membership.profile import text_of, told_of
-from sync.contract.questions import Visit
+from sync.contract.questions import PurseShown, Visit
 from sync.contract.told import EVERYONE, MemberGone, MemberTold
 
 VISITS_MAX = 3
 CARDS_MAX = 50  # of one member that stores are told; the newest
 
+AT_ONCE = 500  # members in one IN (…)
+
+
+class Holdings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a member holds in all their purses, as tills show it. The ledger works it out."""
+
+    purses: tuple[PurseShown, ...] = ()
+    points: int = 0
+    value_minor: int = 0
+    currency: str = "CNY"
+
+
+NOTHING_HELD = Holdings()
 _encoder = msgspec.json.Encoder()
+_holdings = msgspec.json.Decoder(Holdings)
 
 
 async def retell(session: AsyncSession, member: Member, keys: Keys, *, was_told: bool = True) -> None:
@@ -46,7 +60,7 @@ async def retell(session: AsyncSession, member: Member, keys: Keys, *, was_told:
             .limit(CARDS_MAX)
         )
     ).all()
-    before = told_of(member.told)
+    before, holdings = told_of(member.told), holdings_of(member.purses)
     word = word_of(
         member.id,
         name=text_of(member, "name", keys),
@@ -56,6 +70,7 @@ async def retell(session: AsyncSession, member: Member, keys: Keys, *, was_told:
         lost_cards=[card.token for card in cards if card.state != ACTIVE],
         phones=[token for token in dict.fromkeys([member.phone_token, *phones]) if token],
         visits=before.visits if before else (),
+        holdings=holdings,
     )
     member.told = _encoder.encode(word)
     await tell(session, EVERYONE, word)
@@ -71,9 +86,10 @@ def word_of(
     lost_cards: Sequence[str] = (),
     phones: Sequence[str] = (),
     visits: Sequence[Visit] = (),
+    holdings: Holdings = NOTHING_HELD,
 ) -> MemberTold:
     """The word about one member, from clear text; nothing in it names the person."""
-    return MemberTold(
+    told = MemberTold(
         member=member,
         name=masked_name(name),
         cards=tuple(cards),
@@ -83,6 +99,71 @@ def word_of(
         birthday=birthday[5:],
         visits=tuple(visits),
     )
+    return with_holdings(told, holdings)
+
+
+def with_holdings(told: MemberTold, holdings: Holdings) -> MemberTold:
+    """The word with what the member holds now."""
+    return msgspec.structs.replace(
+        told,
+        purses=holdings.purses,
+        points=holdings.points,
+        value_minor=holdings.value_minor,
+        currency=holdings.currency,
+    )
+
+
+def holdings_of(body: bytes | None) -> Holdings:
+    """What `Member.purses` says."""
+    return _holdings.decode(body) if body else NOTHING_HELD
+
+
+def together(one: Holdings, other: Holdings) -> Holdings:
+    """What both hold: of a member and of whom they were merged with."""
+    value = one.value_minor + (other.value_minor if other.currency == one.currency else 0)
+    return Holdings((*one.purses, *other.purses), one.points + other.points, value, one.currency)
+
+
+async def purses_changed(session: AsyncSession, held: Mapping[str, Holdings], *, at_ms: int) -> None:
+    """Members hold something else now: keep it and tell every till. Ids of members who are not merged.
+
+    Whoever is archived or erased is told to nobody, but what they hold is kept, for when they come back.
+    """
+    members, words = sorted(held), []
+    for at in range(0, len(members), AT_ONCE):
+        # Their rows are locked before the feed's, as head office's pages do it, or each waits for the other.
+        some = sa.select(Member.id, Member.told, Member.purses).where(
+            Member.id.in_(members[at : at + AT_ONCE])
+        )
+        changed = []
+        for member, told, purses in await session.execute(some.order_by(Member.id).with_for_update()):
+            kept, before = _encoder.encode(held[member]), told_of(told)
+            if kept == purses:
+                continue
+            word = with_holdings(before, held[member]) if before is not None else None
+            changed.append(
+                {"member_id": member, "kept": kept, "word": b"" if word is None else _encoder.encode(word)}
+            )
+            words += [word] if word is not None else []
+        if changed:
+            await session.execute(
+                sa.update(MEMBERS)
+                .where(MEMBERS.c.id == sa.bindparam("member_id"))
+                .values(purses=sa.bindparam("kept"), told=sa.bindparam("word")),
+                changed,
+            )
+    await tell_many(session, EVERYONE, words)
+
+
+async def told_members(session: AsyncSession, members: Sequence[str]) -> dict[str, MemberTold]:
+    """What tills are told of these members; without those of whom they are told nothing."""
+    found = {}
+    for at in range(0, len(members), AT_ONCE):
+        rows = await session.execute(
+            sa.select(Member.id, Member.told).where(Member.id.in_(members[at : at + AT_ONCE]))
+        )
+        found |= {member: word for member, body in rows if (word := told_of(body)) is not None}
+    return found
 
 
 def with_visits(told: MemberTold, visits: Iterable[Visit]) -> MemberTold:
