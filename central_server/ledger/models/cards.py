@@ -13,7 +13,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from central_server.db import Base
 
 
-
 class ProgrammeRow(Base):
     """A card programme: `rules` is `ledger.rules.Rules` as JSON."""
 
@@ -130,7 +129,7 @@ class TierState(Base):
     member: Mapped[str] = mapped_column(primary_key=True)
     programme: Mapped[str] = mapped_column(primary_key=True)
     tier: Mapped[str]
-    before: Mapped[str] = mapped_column(default="")  # the tier they had before, back to which a return may lead
+    before: Mapped[str] = mapped_column(default="")  # back to which a return may lead
     since_ms: Mapped[int]
     until_ms: Mapped[int] = mapped_column(index=True)  # when it is looked at again
 
@@ -154,7 +153,7 @@ class CatalogueItem(Base):
 
 
 class Redemption(Base):
-    """An item had for points. `request` is the operation; taken back, the points returned and the stock rose."""
+    """An item had for points. `request` is the operation; taken back, points and stock returned."""
 
     __tablename__ = "redemption"
 

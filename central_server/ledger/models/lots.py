@@ -46,6 +46,7 @@ class Lot(Base):
     purse: Mapped[str]
     kind: Mapped[str]  # paid, bonus, earned, coupon
     transfer: Mapped[bytes]  # that brought it; of a pending one, that will
+    place: Mapped[int] = mapped_column(default=0)  # among those it brought
     amount: Mapped[int]
     left: Mapped[int]
     pending: Mapped[int] = mapped_column(default=0)
@@ -56,7 +57,7 @@ class Lot(Base):
     about: Mapped[str] = mapped_column(default="")  # store/receipt, or why
 
     __table_args__ = (
-        sa.UniqueConstraint("purse", "transfer", "kind"),
+        sa.UniqueConstraint("purse", "transfer", "place"),
         sa.CheckConstraint('"left" >= 0 AND "left" <= amount', name="left"),
         sa.CheckConstraint("pending >= 0 AND expired >= 0", name="pending"),
         sa.Index("ix_lot_purse", "purse"),
@@ -73,6 +74,7 @@ class LotUse(Base):
     transfer: Mapped[bytes] = mapped_column(primary_key=True)
     lot: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     purse: Mapped[str]
+    place: Mapped[int]  # among those the transfer used: the order in which they were taken
     amount: Mapped[int]
     returned: Mapped[int] = mapped_column(default=0)  # of `amount`, what refunds have given back since
     kind: Mapped[str]  # spend, refund, expire, revive, unearn, payout, move, loss
@@ -85,7 +87,7 @@ class LotUse(Base):
 
 
 class Earning(Base):
-    """What a receipt earned in one programme; returns take it back in proportion. `sale` is the fact's key."""
+    """What a receipt earned in one programme; returns take it back in proportion. `sale`: the fact's key."""
 
     __tablename__ = "earning"
 
