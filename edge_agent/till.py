@@ -1,8 +1,8 @@
-"""What a till may ask, answered from the replica alone, with the line up or down.
+"""What a till may ask, answered from this store's own disk, with the line up or down.
 
 Numbers are in clear only here and in memory; what is looked up, stored and sent is their token. The page is
 shown an answer at once: it promises nothing, so it need not wait for the disk. What is recorded
-(`CardPresented`, `MemberJoined`) is on disk when `present` and `join` return.
+(`CardPresented`, `MemberJoined`) is on disk when `present` and `join` return; so is money when `ask` does.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import datetime as dt
 import sqlite3
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
 from edge_agent.errors import EdgeError, OutboxFull
 from edge_agent.identity import Identity
+from edge_agent.shown import Deed, News, Shown, Swipe
 from edge_agent.store.database import is_full
 from edge_agent.store.outbox import Outbox
 from edge_agent.store.replica import Replica
@@ -26,7 +27,25 @@ from sync.contract.clock import Clock
 from sync.contract.errors import BadId
 from sync.contract.events import CardPresented, CardRefused, MemberJoined
 from sync.contract.ids import MEMBER_RANDOM_BYTES, member_id
-from sync.contract.questions import Answer, CardShown, MemberKnown, NobodyKnown, Question
+from sync.contract.questions import (
+    Answer,
+    Balance,
+    CardShown,
+    Declined,
+    MemberKnown,
+    MoneyAnswer,
+    MoneyQuestion,
+    NobodyKnown,
+    Paid,
+    Pay,
+    Question,
+    Refund,
+    Refunded,
+    ToppedUp,
+    TopUp,
+    Undo,
+    Undone,
+)
 from sync.contract.tokens import card_token, phone_token
 from sync.contract.told import MemberTold
 
@@ -49,19 +68,18 @@ class JoinRefused(EdgeError):
         self.reason = reason
 
 
-class Swipe(msgspec.Struct, frozen=True):
-    """What a till page shows: a card or telephone number, and the answer."""
+class Payments(Protocol):
+    """The rules of money (`edge_agent/payments.py`), as much of them as a till asks for."""
 
-    till: str
-    wall_ms: int
-    technology: str = ""
-    answer: Answer | None = None
-    refused: str = ""  # payment_card, misread, track_mismatch; then there is no answer
-    birthday_near: bool = False
+    async def pay(self, question: Pay) -> Paid | Declined: ...
 
-    @property
-    def known(self) -> bool:
-        return isinstance(self.answer, MemberKnown)
+    async def refund(self, question: Refund) -> Refunded | Declined: ...
+
+    async def top_up(self, question: TopUp) -> ToppedUp | Declined: ...
+
+    async def undo(self, question: Undo) -> Undone | Declined: ...
+
+    async def balance(self, card: str = "", member: str = "") -> Balance | Declined: ...
 
 
 class ShownCard(NamedTuple):
@@ -86,14 +104,21 @@ class Till:
         random_bytes: Callable[[int], bytes],
         country: str = "86",
         payment_card: Callable[[str], bool] = lambda number: False,
+        payments: Payments | None = None,
+        presented: Callable[[str, str], None] = lambda card, member: None,
     ) -> None:
-        """`now_ms` is the wall time as the store knows it; `payment_card` tells a bank card's number."""
+        """`now_ms` is the wall time as the store knows it; `payment_card` tells a bank card's number.
+
+        `presented` hears the token and the member of every card shown, when the pages have it: money may now
+        be set aside for it. Without `payments` every question about money is declined.
+        """
         self._identity, self._replica, self._outbox = identity, replica, outbox
         self._clock, self._now_ms, self._random_bytes = clock, now_ms, random_bytes
         self._country, self._payment_card = country, payment_card
+        self._payments, self._presented = payments, presented
         self._shown: dict[str, ShownCard] = {}
         self._recent: dict[str, deque[Swipe]] = {}
-        self._watchers: defaultdict[str, set[asyncio.Queue[Swipe]]] = defaultdict(set)
+        self._watchers: defaultdict[str, set[asyncio.Queue[Shown]]] = defaultdict(set)
         self._joining = asyncio.Lock()  # one after the other: a double click is the same person twice
 
     # ── questions ───────────────────────────────────────────────────────────────────────────────────────
@@ -127,11 +152,12 @@ class Till:
         except BadId:
             token = ""
         answer = await self._look_up(token)
-        self._publish(till, technology, answer)
+        self._publish(till, technology, answer, token)
         if not token:
             return answer, None
         member = answer.member if isinstance(answer, MemberKnown) else ""
         self._shown[till] = ShownCard(token, member, self._clock.mono_ms())
+        self._presented(token, member)
         return answer, CardPresented(
             device=device, till=till, card=token, technology=technology, member=member
         )
@@ -150,10 +176,55 @@ class Till:
 
     def claim(self, till: str) -> ShownCard | None:
         """The card that the receipt now printed at `till` belongs to; it belongs to no other after that."""
-        shown = self._shown.pop(till, None)
+        shown = self.shown(till)
+        self._shown.pop(till, None)
+        return shown
+
+    # ── money ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def ask(self, question: MoneyQuestion) -> MoneyAnswer:
+        """What a page or a driver is told about money; what it changes is on disk when this returns.
+
+        A payment or top-up that names nobody is about the card last shown at its till.
+        """
+        payments = self._payments
+        if payments is None:
+            return Declined("not_enrolled")
+        if isinstance(question, Pay | TopUp) and not question.card and not question.member:
+            shown = self.shown(question.till)
+            if shown is not None:
+                question = msgspec.structs.replace(question, card=shown.card, member=shown.member)
+        answer: MoneyAnswer
+        match question:
+            case Pay():
+                answer = await payments.pay(question)
+                question = msgspec.structs.replace(question, pin="")
+            case Refund():
+                answer = await payments.refund(question)
+            case TopUp():
+                answer = await payments.top_up(question)
+            case Undo():
+                answer = await payments.undo(question)
+        if not isinstance(answer, Declined):
+            self._tell(question.till, Deed(question.till, question, answer))
+        return answer
+
+    async def balance(self, card: str = "", member: str = "") -> Balance | Declined:
+        """What is on the card of that token, or on the purses of that member."""
+        return await self._payments.balance(card, member) if self._payments else Declined("not_enrolled")
+
+    def shown(self, till: str) -> ShownCard | None:
+        """The card that a payment at `till` would be taken from; None when it was shown too long ago."""
+        shown = self._shown.get(till)
         if shown is None or self._clock.mono_ms() - shown.mono_ms > CARD_STAYS_MS:
             return None
         return shown
+
+    def news(self, card: str) -> None:
+        """More is known of that card's money: the pages where it stands show it anew."""
+        for till, recent in self._recent.items():
+            if recent and recent[0].card == card:
+                self._tell(till, News(till))
 
     # ── joining ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -210,7 +281,8 @@ class Till:
                     raise  # with a full disk the new member is known as soon as the centre says so
         answer = MemberKnown(member=member, name=told.name, flags=told.flags)
         self._shown[till] = ShownCard(card_is or phone_is, member, self._clock.mono_ms())
-        self._publish(till, "keyboard", answer)
+        self._publish(till, "keyboard", answer, card_is or phone_is)
+        self._presented(card_is or phone_is, member)
         return answer
 
     # ── pages ───────────────────────────────────────────────────────────────────────────────────────────
@@ -219,9 +291,9 @@ class Till:
         """The last swipes of a till, newest first."""
         return list(self._recent.get(till, ()))
 
-    async def watch(self, till: str) -> AsyncGenerator[Swipe, None]:
-        """Swipes as they happen, for as long as somebody iterates; one who is slow misses the oldest."""
-        queue: asyncio.Queue[Swipe] = asyncio.Queue(WATCH_MAX)
+    async def watch(self, till: str) -> AsyncGenerator[Shown, None]:
+        """What a till's pages show, as it happens; one who is slow misses the oldest."""
+        queue: asyncio.Queue[Shown] = asyncio.Queue(WATCH_MAX)
         self._watchers[till].add(queue)
         try:
             while True:
@@ -231,10 +303,10 @@ class Till:
             if not self._watchers[till]:
                 del self._watchers[till]
 
-    def _publish(self, till: str, technology: str, answer: Answer) -> None:
+    def _publish(self, till: str, technology: str, answer: Answer, card: str) -> None:
         now = self._now_ms()
         near = isinstance(answer, MemberKnown) and birthday_near(answer.birthday, now)
-        self._keep(Swipe(till=till, wall_ms=now, technology=technology, answer=answer, birthday_near=near))
+        self._keep(Swipe(till, now, card, technology, answer, birthday_near=near))
 
     def _keep(self, swipe: Swipe) -> None:
         recent = self._recent.pop(swipe.till, None) or deque(maxlen=RECENT_KEPT)
@@ -244,10 +316,13 @@ class Till:
             forgotten = next(iter(self._recent))
             del self._recent[forgotten]
             self._shown.pop(forgotten, None)
-        for queue in self._watchers.get(swipe.till, ()):
+        self._tell(swipe.till, swipe)
+
+    def _tell(self, till: str, shown: Shown) -> None:
+        for queue in self._watchers.get(till, ()):
             if queue.full():
                 queue.get_nowait()
-            queue.put_nowait(swipe)
+            queue.put_nowait(shown)
 
     def _token(self, question: Question) -> str:
         """Raises BadId; empty when the store is not enrolled."""
