@@ -17,16 +17,19 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from config.text import LANGUAGES
 from drivers.base import Decoder
 from edge_agent.health import Status
+from edge_agent.shift import Shifts
 from edge_agent.till import JoinRefused, Till
-from edge_agent.web import render, words
-from edge_agent.web.events import till_events
+from edge_agent.web import asked, render, words
+from edge_agent.web.events import held, till_events
+from edge_agent.web.money import MoneyPages, Past
 from edge_agent.web.security import Guard
+from edge_agent.web.shifts import ShiftPages
 from edge_agent.web.typed import TYPED_MAX_CHARS, read_typed
 from sync.contract.questions import MemberKnown
 
@@ -90,36 +93,42 @@ class Pages:
     # The cashier
 
     async def till_page(self, request: Request) -> Response:
-        till = _till_of(request)
+        till = asked.till_of(request)
         recent = self._till.recent(till)[:RECENT_SHOWN]
-        return self._html(
+        swipe = recent[0] if recent else None
+        return self.html(
             request,
             "till.html",
             till=till,
             status=self._status(),
-            swipe=recent[0] if recent else None,
+            swipe=swipe,
+            balance=await held(self._till, swipe),
             recent=recent,
         )
 
     async def display_page(self, request: Request) -> Response:
-        return self._html(request, "display.html", till=_till_of(request), swipe=None)
+        return self.html(
+            request, "display.html", till=asked.till_of(request), swipe=None, balance=None, deed=None
+        )
 
     async def events(self, request: Request) -> Response:
         lang = render.language(request, self._lang)
-        stream = till_events(self._till, _till_of(request), self._status, lang, recent_shown=RECENT_SHOWN)
+        stream = till_events(
+            self._till, asked.till_of(request), self._status, lang, recent_shown=RECENT_SHOWN
+        )
         return EventStream(stream, request.app.state.ending)
 
     async def look_up(self, request: Request) -> Response:
         _ = words.translator(render.language(request, self._lang))
-        asked = await _body(request, LookUp)
-        if asked is None or len(asked.text) > TYPED_MAX_CHARS:
+        wanted = await asked.body(request, LookUp)
+        if wanted is None or len(wanted.text) > TYPED_MAX_CHARS:
             return PlainTextResponse(_("Type a card number or a telephone number."), 422)
         try:
-            meant = read_typed(asked.text, self._wedge)
+            meant = read_typed(wanted.text, self._wedge)
         except ValueError:
             return PlainTextResponse(_("This is neither a card number nor a telephone number."), 422)
         if isinstance(meant, str):
-            await self._till.refuse(asked.till, meant, device="page")
+            await self._till.refuse(wanted.till, meant, device="page")
             return Response(status_code=204)
         # Asked without a trace first: only what was meant becomes an event.
         best = meant[0]
@@ -127,17 +136,17 @@ class Pages:
             if isinstance(await self._till.answer(question), MemberKnown):
                 best = question
                 break
-        await self._till.present(asked.till, best, device="page")
+        await self._till.present(wanted.till, best, device="page")
         return Response(status_code=204)
 
     async def join(self, request: Request) -> Response:
         lang = render.language(request, self._lang)
-        asked = await _body(request, Join)
-        if asked is None:
+        wanted = await asked.body(request, Join)
+        if wanted is None:
             return PlainTextResponse(words.translator(lang)("Name and telephone number are needed."), 422)
         try:
             await self._till.join(
-                asked.till, name=asked.name, phone=asked.phone, card=asked.card, consent=asked.consent
+                wanted.till, name=wanted.name, phone=wanted.phone, card=wanted.card, consent=wanted.consent
             )
         except JoinRefused as refusal:
             return PlainTextResponse(words.join_refusal(refusal, lang), 422)
@@ -146,10 +155,10 @@ class Pages:
     # The technician
 
     async def edge_page(self, request: Request) -> Response:
-        return self._html(request, "edge.html", **self._state(request))
+        return self.html(request, "edge.html", **self._state(request))
 
     async def edge_state(self, request: Request) -> Response:
-        return self._html(request, "edge_state.html", **self._state(request))
+        return self.html(request, "edge_state.html", **self._state(request))
 
     async def edge_status(self, request: Request) -> Response:
         return Response(msgspec.json.encode(self._status()), media_type="application/json")
@@ -172,7 +181,8 @@ class Pages:
             answer.set_cookie(render.LANGUAGE_COOKIE, wish, max_age=YEAR_S, samesite="strict", httponly=True)
         return answer
 
-    def _html(self, request: Request, name: str, **context: Any) -> HTMLResponse:
+    def html(self, request: Request, name: str, **context: Any) -> HTMLResponse:
+        """A template in the reader's language."""
         lang = render.language(request, self._lang)
         template = render.templates(lang).get_template(name)
         return HTMLResponse(
@@ -226,26 +236,24 @@ def build(
     lang: str,
     token: str,
     hosts: Iterable[str] = ("localhost", "127.0.0.1", "::1"),
+    currency: str = "CNY",
+    history: Past | None = None,
+    shifts: Shifts | None = None,
 ) -> Starlette:
     """The application. `token` is random for each start; `hosts` are the names it may be called by.
 
-    Without `metrics` there is nothing under `/metrics`.
+    Without `metrics` there is nothing under `/metrics`; without `history` no money moves here, and without
+    `shifts` none are closed.
     """
     pages = Pages(till=till, status=status, metrics=metrics, wedge=wedge, lang=lang, token=token)
-    app = Starlette(
-        routes=[*pages.routes(), Mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))]
-    )
+    routes: list[BaseRoute] = [*pages.routes()]
+    shared: dict[str, Any] = {"status": status, "currency": currency, "lang": lang, "html": pages.html}
+    if history is not None:
+        routes += MoneyPages(till=till, history=history, **shared).routes()
+    if shifts is not None:
+        routes += ShiftPages(shifts=shifts, **shared).routes()
+    routes.append(Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")))
+    app = Starlette(routes=routes)
     app.state.ending = asyncio.Event()
     app.add_middleware(Guard, token=token, hosts=tuple(hosts))
     return app
-
-
-def _till_of(request: Request) -> str:
-    return request.query_params.get("till", "1")[:32]
-
-
-async def _body(request: Request, shape: Any) -> Any:
-    try:
-        return msgspec.json.decode(await request.body(), type=shape)
-    except msgspec.DecodeError:
-        return None

@@ -1,4 +1,8 @@
-"""What a till page hears as it happens: the card just shown, the last cards, the badge.
+"""What a till page hears as it happens: the card just shown, what it holds, the last cards, the badge.
+
+    swipe    a card was shown: the page sounds        card   the same card, with what is known of it by now
+    recent   the last cards                           face   the customer's screen
+    badge    the line
 
 The fragments are made here, in the page's language, so the page itself holds no words and no logic.
 """
@@ -10,8 +14,10 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable
 
 from edge_agent.health import Status
-from edge_agent.till import Swipe, Till
+from edge_agent.shown import Deed, Shown, Swipe
+from edge_agent.till import Till
 from edge_agent.web.render import templates
+from sync.contract.questions import Balance
 
 BADGE_EVERY_S = 1.0  # how stale the badge may be
 RETRY_MS = 1000  # how soon a browser comes back when the agent restarts
@@ -26,36 +32,53 @@ async def till_events(
     recent_page, badge_page = pages.get_template("recent.html"), pages.get_template("badge.html")
     yield b"retry: %d\n\n" % RETRY_MS
 
-    swipes: asyncio.Queue[Swipe] = asyncio.Queue(maxsize=16)  # a page that does not keep up misses the oldest
+    # A page that does not keep up misses the oldest.
+    heard: asyncio.Queue[Shown] = asyncio.Queue(maxsize=16)
 
     async def listen() -> None:
-        async for swipe in till.watch(name):
-            if swipes.full():
-                swipes.get_nowait()
-            swipes.put_nowait(swipe)
+        async for shown in till.watch(name):
+            if heard.full():
+                heard.get_nowait()
+            heard.put_nowait(shown)
 
     listening = asyncio.ensure_future(listen())
-    shown = ""
+    badge_shown = ""
     try:
         while True:
             badge = badge_page.render(status=status())
-            if badge != shown:
-                shown = badge
+            if badge != badge_shown:
+                badge_shown = badge
                 yield sse("badge", badge)
             try:
-                swipe = await asyncio.wait_for(swipes.get(), BADGE_EVERY_S)
+                shown = await asyncio.wait_for(heard.get(), BADGE_EVERY_S)
             except TimeoutError:
                 if listening.done():
                     return
                 yield b": still here\n\n"
                 continue
-            yield sse("swipe", swipe_page.render(swipe=swipe))
-            yield sse("face", face_page.render(swipe=swipe))
-            yield sse("recent", recent_page.render(recent=till.recent(name)[:recent_shown]))
+            deed = shown if isinstance(shown, Deed) else None
+            if isinstance(shown, Swipe):  # the screen first; what the card holds takes another look
+                yield sse("swipe", swipe_page.render(swipe=shown, balance=None))
+                yield sse("face", face_page.render(swipe=shown, balance=None, deed=None))
+                yield sse("recent", recent_page.render(recent=till.recent(name)[:recent_shown]))
+            swipe = shown if isinstance(shown, Swipe) else next(iter(till.recent(name)), None)
+            balance = await held(till, swipe)
+            if balance is not None:
+                yield sse("card", swipe_page.render(swipe=swipe, balance=balance))
+            if deed is not None or balance is not None:
+                yield sse("face", face_page.render(swipe=swipe, balance=balance, deed=deed))
     finally:
         listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await listening
+
+
+async def held(till: Till, swipe: Swipe | None) -> Balance | None:
+    """What the card on the page holds; None when nothing is known of it."""
+    if swipe is None or not swipe.card:
+        return None
+    found = await till.balance(swipe.card, swipe.member)
+    return found if isinstance(found, Balance) and found.purses else None
 
 
 def sse(kind: str, html: str) -> bytes:

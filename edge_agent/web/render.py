@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import jinja2
 from starlette.requests import Request
 
 from config.text import LANGUAGES, catalogue, nearest_language
+from sync.contract.leases import POINTS
 from sync.contract.money import format_minor
+from sync.contract.questions import PurseNow, PurseShown
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent
@@ -30,7 +33,9 @@ def templates(lang: str) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.install_gettext_translations(catalogue(PACKAGE, lang), newstyle=True)  # type: ignore[attr-defined]
-    environment.filters["money"] = _money
+    environment.filters["money"] = money
+    environment.filters["amount"] = amount
+    environment.filters["purse_name"] = purse_namer(lang)
     environment.filters["clock_time"] = _clock_time
     environment.filters["day"] = _day
     return environment
@@ -41,10 +46,30 @@ def language(request: Request, default: str) -> str:
     return nearest_language(request.cookies.get(LANGUAGE_COOKIE, default))
 
 
-def _money(minor: int, currency: str) -> str:
+def money(minor: int, currency: str) -> str:
     """``¥1234.50``; the code where there is no sign that everybody knows."""
     sign = _SIGNS.get(currency, f"{currency} ")
     return f"{'-' if minor < 0 else ''}{sign}{format_minor(abs(minor), currency)}"
+
+
+def amount(number: int, unit: str) -> str:
+    """Money as `money` has it; points with their thousands apart."""
+    return f"{number:,}" if unit == POINTS else money(number, unit)
+
+
+def purse_namer(lang: str) -> Callable[[PurseNow | PurseShown], str]:
+    """What a purse is called: by its programme, else by its kind."""
+    _ = catalogue(PACKAGE, lang).gettext
+
+    def name(purse: PurseNow | PurseShown) -> str:
+        if isinstance(purse, PurseNow) and (told := purse.zh if lang == "zh_CN" else purse.en):
+            return told
+        if purse.unit == POINTS:
+            return _("Points")
+        coupon = isinstance(purse, PurseNow) and purse.kind == "coupon"
+        return _("Coupons") if coupon else _("Stored value")
+
+    return name
 
 
 def _clock_time(wall_ms: int) -> str:

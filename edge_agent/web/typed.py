@@ -64,6 +64,6 @@ def _from_tracks(text: str, decoder: Decoder) -> list[Question] | Refusal:
             return [
                 CardShown(number=each.what.number, technology="keyboard", confidence=each.what.confidence)
             ]
-        if isinstance(each.what, CardRefused):
+        if isinstance(each.what, CardRefused) and each.what.reason != "pin":
             return each.what.reason
     return "misread"

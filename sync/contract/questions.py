@@ -241,6 +241,7 @@ class PurseNow(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     balance: int | None = None  # told by head office, and what this store did since; None: never told
     ready: int = 0  # of it, set aside here: can be spent with the line down
     reload: bool = False
+    top_max: int = 0  # by one top-up at a till; 0: not said
     pays_minor: int = 0  # points: what all of `ready` pays
 
 

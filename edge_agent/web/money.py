@@ -1,0 +1,293 @@
+"""Money at the till's page: what the cashier asks becomes a question to the `Till`, the answer a fragment.
+
+    GET   /till/money/{pay,top,payments,refund}   a form for the card that stands on the page
+    POST  /till/{pay,top,refund}                  the question; 200 with a fragment, also when it is declined
+    POST  /till/told                              what came of an attempt whose answer the page never saw
+
+The page makes one number (`txn`) for each attempt, and it stays the number of the slip, with the line up or
+down: a double click or a request sent again is the same question. A PIN is only ever in a body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from edge_agent.health import Status
+from edge_agent.shown import Swipe
+from edge_agent.store.journal import PaymentShown
+from edge_agent.till import ShownCard, Till
+from edge_agent.web import asked, render, words
+from edge_agent.web.reasons import PIN_ASKED, declined
+from sync.contract.leases import POINTS
+from sync.contract.money import format_minor
+from sync.contract.questions import (
+    Balance,
+    Declined,
+    MoneyAnswer,
+    Paid,
+    Pay,
+    PurseNow,
+    Refund,
+    Refunded,
+    ToppedUp,
+    TopUp,
+)
+
+PAYMENTS_SHOWN = 6  # on one screen, with thumbs' room for each
+QUICK = (50, 100, 200, 500)  # notes a customer gives
+
+Html = Callable[..., Response]
+
+
+class Past(Protocol):
+    """What the tills did, read back (`store/history.py`)."""
+
+    async def recent(self, till: str, limit: int) -> list[PaymentShown]: ...
+
+    async def of_receipt(self, receipt: str) -> list[PaymentShown]: ...
+
+    async def payment(self, till: str, txn: str) -> PaymentShown | None: ...
+
+    async def told(self, till: str, txn: str) -> MoneyAnswer | None: ...
+
+
+class MoneyPages:
+    """The handlers; built once by `app.build`."""
+
+    def __init__(
+        self,
+        *,
+        till: Till,
+        history: Past,
+        status: Callable[[], Status],
+        currency: str,
+        lang: str,
+        html: Html,
+    ) -> None:
+        """`html` renders a template: (request, name, **context)."""
+        self._till, self._history, self._status = till, history, status
+        self._currency, self._lang, self._html = currency, lang, html
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/till/money/pay", self.pay_form),
+            Route("/till/money/top", self.top_form),
+            Route("/till/money/payments", self.payments),
+            Route("/till/money/refund", self.refund_form),
+            Route("/till/pay", self.pay, methods=["POST"]),
+            Route("/till/top", self.top, methods=["POST"]),
+            Route("/till/refund", self.refund, methods=["POST"]),
+            Route("/till/told", self.told, methods=["POST"]),
+        ]
+
+    # What the cashier is shown
+
+    async def pay_form(self, request: Request) -> Response:
+        whose = await self._whose(asked.till_of(request))
+        points = sum(each.pays_minor for each in _purses(whose) if each.unit == POINTS)
+        return self._html(request, "money_pay.html", amount=_typed(request), points=points, **whose)
+
+    async def top_form(self, request: Request) -> Response:
+        _ = self._translator(request)
+        whose = await self._whose(asked.till_of(request))
+        tops = [each for each in _purses(whose) if each.reload and each.unit == self._currency]
+        most = max((each.top_max for each in tops), default=0)
+        limits = ""
+        if most:
+            limits = _("At most %(amount)s at a till; head office can do more.") % {
+                "amount": render.money(most, self._currency)
+            }
+        return self._html(
+            request, "money_top.html", amount=_typed(request), tops=tops, quick=QUICK, limits=limits, **whose
+        )
+
+    async def payments(self, request: Request) -> Response:
+        till, receipt = asked.till_of(request), request.query_params.get("receipt", "").strip()[:48]
+        if receipt:
+            found = (await self._history.of_receipt(receipt))[:PAYMENTS_SHOWN]
+        else:
+            found = await self._history.recent(till, PAYMENTS_SHOWN)
+        return self._html(request, "money_payments.html", till=till, receipt=receipt, payments=found)
+
+    async def refund_form(self, request: Request) -> Response:
+        wanted = request.query_params
+        payment = await self._history.payment(wanted.get("of_till", "")[:32], wanted.get("of_txn", "")[:48])
+        if payment is None:
+            return self._refused(request, Declined("unknown_sale"), 404)
+        left = format_minor(payment.amount_minor - payment.refunded_minor, payment.currency)
+        return self._html(request, "money_refund.html", payment=payment, amount=left)
+
+    # What the cashier asks
+
+    async def pay(self, request: Request) -> Response:
+        wanted = await asked.body(request, asked.PayAsked)
+        amount = asked.amount_minor(wanted.amount, self._currency) if wanted else None
+        if wanted is None or amount is None:
+            return self._no_amount(request)
+        card = self._card(wanted.till, wanted.at)
+        if isinstance(card, Declined):
+            return await self._too_late(request, wanted.till, wanted.txn, card)
+        question = Pay(
+            till=wanted.till,
+            txn=wanted.txn,
+            amount_minor=amount,
+            currency=self._currency,
+            card=card.card,
+            member=card.member,
+            receipt=wanted.receipt,
+            cashier=wanted.cashier,
+            pin=wanted.pin,
+            points=wanted.points,
+        )
+        answer = await self._till.ask(question)
+        if isinstance(answer, Declined) and answer.reason in PIN_ASKED:
+            text = declined(answer, self._lang_of(request), self._currency)
+            return self._html(
+                request,
+                "money_pin.html",
+                text=text,
+                reason=answer.reason,
+                amount=amount,
+                currency=self._currency,
+            )
+        return self._done(request, "pay", wanted.txn, answer)
+
+    async def top(self, request: Request) -> Response:
+        wanted = await asked.body(request, asked.TopAsked)
+        amount = asked.amount_minor(wanted.amount, self._currency) if wanted else None
+        if wanted is None or amount is None:
+            return self._no_amount(request)
+        card = self._card(wanted.till, wanted.at)
+        if isinstance(card, Declined):
+            return await self._too_late(request, wanted.till, wanted.txn, card)
+        question = TopUp(
+            till=wanted.till,
+            txn=wanted.txn,
+            amount_minor=amount,
+            currency=self._currency,
+            card=card.card,
+            member=card.member,
+            purse=wanted.purse,
+            receipt=wanted.receipt,
+            cashier=wanted.cashier,
+        )
+        return self._done(request, "top", wanted.txn, await self._till.ask(question))
+
+    async def refund(self, request: Request) -> Response:
+        wanted = await asked.body(request, asked.RefundAsked)
+        amount = asked.amount_minor(wanted.amount, self._currency) if wanted else None
+        if wanted is None or amount is None:
+            return self._no_amount(request)
+        question = Refund(
+            till=wanted.till,
+            txn=wanted.txn,
+            amount_minor=amount,
+            currency=self._currency,
+            of_txn=wanted.of_txn,
+            of_till=wanted.of_till,
+            receipt=wanted.receipt,
+            cashier=wanted.cashier,
+        )
+        return self._done(request, "refund", wanted.txn, await self._till.ask(question))
+
+    async def told(self, request: Request) -> Response:
+        wanted = await asked.body(request, asked.ToldAsked)
+        answer = await self._history.told(wanted.till, wanted.txn) if wanted else None
+        if wanted is None or answer is None:
+            return Response(status_code=204)
+        return self._done(request, _KINDS.get(type(answer), "pay"), wanted.txn, answer)
+
+    # Parts
+
+    async def _whose(self, till: str) -> dict[str, Any]:
+        """The card that stands on the page, what it holds, and whether a payment may be taken from it."""
+        swipe = next(iter(self._till.recent(till)), None)
+        card = self._till.shown(till) if swipe and swipe.card else None
+        if swipe is None or card is None or card.card != swipe.card:
+            return {"swipe": None, "card": None, "balance": None, "currency": self._currency}
+        found = await self._till.balance(card.card, card.member)
+        balance = found if isinstance(found, Balance) else Balance()
+        return {"swipe": swipe, "card": card, "balance": balance, "currency": self._currency}
+
+    def _card(self, till: str, at: int) -> ShownCard | Declined:
+        """The card that was shown at that moment, if it is still the one; else why not."""
+        swipe: Swipe | None = next(iter(self._till.recent(till)), None)
+        if swipe is None or swipe.wall_ms != at:
+            return Declined("no_card")
+        shown = self._till.shown(till)
+        return shown if shown is not None and shown.card == swipe.card else Declined("no_card")
+
+    async def _too_late(self, request: Request, till: str, txn: str, why: Declined) -> Response:
+        """Another card stands there now: the attempt has the answer it had, if it had one, else none."""
+        if (answer := await self._history.told(till, txn)) is not None:
+            return self._done(request, _KINDS.get(type(answer), "pay"), txn, answer)
+        return self._refused(request, why, 409)
+
+    def _done(self, request: Request, kind: str, txn: str, answer: MoneyAnswer) -> Response:
+        approved = rest = 0
+        parts: list[dict[str, Any]] = []
+        if isinstance(answer, Paid):
+            approved, rest = answer.approved_minor, answer.rest_minor
+        elif isinstance(answer, Refunded):
+            approved, rest = answer.amount_minor, answer.left_minor
+        elif not isinstance(answer, Declined):
+            approved = answer.amount_minor
+        if isinstance(answer, Paid | Refunded) and (len(answer.parts) > 1 or _with_points(answer)):
+            name = render.purse_namer(self._lang_of(request))
+            parts = [
+                {"name": name(_as_purse(each)), "unit": each.unit, "amount": each.amount}
+                for each in answer.parts
+            ]
+        refusal = answer if isinstance(answer, Declined) else None
+        return self._html(
+            request,
+            "money_done.html",
+            kind=kind,
+            txn=txn,
+            declined=declined(refusal, self._lang_of(request), self._currency) if refusal else "",
+            reason=refusal.reason if refusal else "",
+            approved=approved,
+            rest=rest,
+            parts=parts,
+            currency=self._currency,
+            offline=self._status().link == "offline",
+        )
+
+    def _no_amount(self, request: Request) -> Response:
+        text = self._translator(request)("This is no amount. Type it as 12.50.")
+        return PlainTextResponse(text, 422)
+
+    def _refused(self, request: Request, why: Declined, status: int) -> Response:
+        return PlainTextResponse(declined(why, self._lang_of(request), self._currency), status)
+
+    def _lang_of(self, request: Request) -> str:
+        return render.language(request, self._lang)
+
+    def _translator(self, request: Request) -> Callable[[str], str]:
+        return words.translator(self._lang_of(request))
+
+
+_KINDS: dict[type, str] = {Paid: "pay", Refunded: "refund", ToppedUp: "top"}
+
+
+def _typed(request: Request) -> str:
+    """The amount that was typed before the card was shown."""
+    return request.query_params.get("amount", "")[: asked.AMOUNT_MAX_CHARS]
+
+
+def _purses(whose: dict[str, Any]) -> tuple[PurseNow, ...]:
+    balance: Balance | None = whose["balance"]
+    return balance.purses if balance else ()
+
+
+def _with_points(answer: Paid | Refunded) -> bool:
+    return any(each.unit == POINTS for each in answer.parts)
+
+
+def _as_purse(part: Any) -> PurseNow:
+    return PurseNow(purse=part.purse, unit=part.unit, programme=part.programme)
