@@ -304,7 +304,8 @@ class LeaseSettings(Section):
         ge=30,
         le=604_800,
         description=_(
-            "Seconds for which a store may pay from what it was given, by its own clock; then it gives it back."
+            "Seconds for which a store may pay from what it was given, by its own clock; "
+            "then it gives it back."
         ),
     )
     per_hour: int = Field(

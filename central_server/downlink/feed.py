@@ -100,6 +100,16 @@ async def tell_many(session: AsyncSession, feed: str, words: Iterable[Told]) -> 
     return last
 
 
+async def forget(session: AsyncSession, feed: str, *keys: str) -> None:
+    """Take the words of these keys out of the feed: nobody is told them any more.
+
+    For what is over and of which no store need hear. The hole in the numbers is no loss.
+    """
+    for at in range(0, len(keys), KEYS_AT_ONCE_MAX):
+        some = keys[at : at + KEYS_AT_ONCE_MAX]
+        await session.execute(sa.delete(FeedWord).where(FeedWord.feed == feed, FeedWord.key.in_(some)))
+
+
 async def after(session: AsyncSession, feed: str, number: int, limit: int) -> list[Numbered]:
     """The next words of `feed` after `number`, oldest first, at most `limit`.
 

@@ -51,10 +51,10 @@ class Lease(Base):
     escrow: Mapped[int]  # granted + top-ups + refunds - spends - released, of the records applied
     lost: Mapped[int]  # declared lost and not yet covered by what was released
     state: Mapped[str]
-    why: Mapped[str]  # of a frozen one, a word of `records.WHY`; else empty
+    why: Mapped[str]  # what is wrong with it, a name of `lease_alarms`; empty: nothing
     recalled: Mapped[bool]
     last_number: Mapped[int]  # of the records applied
-    head: Mapped[str]  # the mac of that record; before the first, the grant's seal
+    head: Mapped[str]  # the mac of the last of them; empty before the first, which follows the grant's seal
     ttl_s: Mapped[int]  # how long the store may spend from it, by its own clock
     request: Mapped[str]  # the `Ask` it answers; empty when the store opened it itself
     card: Mapped[str]  # the token that was presented
@@ -107,7 +107,7 @@ class LeaseWaiting(Base):
 
 
 class LeaseLoss(Base):
-    """A part of a lease's escrow that two people declared lost: the customer has it back, the store bears it."""
+    """A part of a lease that two people declared lost: the customer has it back at the store's cost."""
 
     __tablename__ = "lease_loss"
 

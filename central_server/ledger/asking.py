@@ -1,0 +1,135 @@
+"""Asks of stores become leases: taken as they come, granted together with others that wait, and answered.
+
+    put ─► [waiting] ─► grant, in one transaction ─► Answered, on the store's own topic, after the commit
+
+An ask is never stored: one that is lost, or dropped because too many wait, does no harm, for the store asks
+again. It comes from a till where a cashier is scanning, so nothing here waits for more to come together.
+
+What stores say of their epochs stands in the same queue, so that the first ask of a new disk finds it known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central_server.db import Database
+from central_server.errors import CentreError
+from central_server.keys import Keys
+from central_server.ledger.epochs import new_epoch
+from central_server.ledger.leases import grant
+from config.central import LeaseSettings
+from sync.contract import topics
+from sync.contract.clock import Clock
+from sync.contract.message import Answered, Ask, Here, encode
+from sync.link.base import LinkDown
+
+WAITING_MAX = 2_000  # said and not yet looked at; past it an ask is dropped
+AT_ONCE_MAX = 64  # in one transaction
+STORES_REMEMBERED_MAX = 50_000  # whose epoch is known to be noted
+TOO_OLD_MS = 10_000  # whoever asked has asked again by then
+
+log = logging.getLogger(__name__)
+
+Send = Callable[[str, bytes], Awaitable[None]]
+
+
+class _Said(NamedTuple):
+    store: str
+    said: Ask | Here
+    came_ms: int
+
+
+class Asking:
+    """Answers what stores ask. `put` from the inbox; `run` while the centre lives."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        send: Send,
+        keys: Keys,
+        settings: Callable[[], LeaseSettings],
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._send = send
+        self._keys = keys
+        self._settings = settings
+        self._clock = clock
+        self._waiting: asyncio.Queue[_Said] = asyncio.Queue(WAITING_MAX)
+        self._epochs: OrderedDict[str, str] = OrderedDict()  # store → the epoch that we have noted
+
+    def put(self, store: str, said: Ask | Here) -> None:
+        """A store that is known has said this. Never waits."""
+        if isinstance(said, Here) and self._epochs.get(store) == said.epoch:
+            return
+        try:
+            self._waiting.put_nowait(_Said(store, said, self._clock.mono_ms()))
+        except asyncio.QueueFull:
+            log.warning("%s asks, and %d others wait: it is not heard", store, WAITING_MAX)
+
+    async def run(self) -> None:
+        """Answer, for ever."""
+        while True:
+            some = [await self._waiting.get()]
+            while len(some) < AT_ONCE_MAX and not self._waiting.empty():
+                some.append(self._waiting.get_nowait())
+            await self.answer(some)
+
+    async def answer_waiting(self) -> None:
+        """Answer what waits now; for tests and simulations that have no task of their own for it."""
+        while not self._waiting.empty():
+            await self.answer([self._waiting.get_nowait()])
+
+    async def answer(self, some: Sequence[_Said]) -> None:
+        """Grant, commit, answer. What cannot be granted together is granted one by one, or not at all."""
+        recent = self._clock.mono_ms() - TOO_OLD_MS
+        left = [each for each in some if isinstance(each.said, Here) or each.came_ms >= recent]
+        try:
+            answers = await self._granted(left)
+        except (DBAPIError, OSError, CentreError) as error:
+            if len(left) > 1:
+                for each in left:
+                    await self.answer([each])
+                return
+            log.warning("what %s asks cannot be answered: %s", left[0].store if left else "", error)
+            return
+        for store, answer in answers:
+            try:
+                await self._send(topics.down(store), encode(answer))
+            except LinkDown as error:
+                log.debug("cannot answer %s: %s", store, error)  # it will ask again
+
+    async def _granted(self, some: Sequence[_Said]) -> list[tuple[str, Answered]]:
+        async def work(session: AsyncSession) -> list[tuple[str, Answered]]:
+            now_ms, settings = self._clock.wall_ms(), self._settings()
+            answers: list[tuple[str, Answered]] = []
+            # Rows are locked store by store, and everybody does it in this order.
+            for store, said, _ in sorted(some, key=lambda each: each.store):
+                if isinstance(said, Here):
+                    await new_epoch(session, store, said.epoch, now_ms)
+                else:
+                    answer = await grant(
+                        session, store=store, ask=said, keys=self._keys, settings=settings, now_ms=now_ms
+                    )
+                    answers.append((store, answer))
+            return answers
+
+        answers = await self._database.run(work) if some else []
+        for store, said, _ in some:
+            if isinstance(said, Here):
+                self._remember(store, said.epoch)
+        return answers
+
+    def _remember(self, store: str, epoch: str) -> None:
+        self._epochs.pop(store, None)
+        self._epochs[store] = epoch
+        if len(self._epochs) > STORES_REMEMBERED_MAX:
+            self._epochs.popitem(last=False)

@@ -1,0 +1,202 @@
+"""What stores wrote down about their leases: the handler of `LeaseRecord`.
+
+Which record may be applied is decided in `following.py`, what it does in the books in `settling.py`, and what
+becomes of a lease that we never heard of in `unheard.py`. A record that cannot be applied yet waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central_server.calendar import believed
+from central_server.db import bulk_insert
+from central_server.downlink.feed import forget
+from central_server.errors import Conflict
+from central_server.facts import Fact
+from central_server.keys import Keys
+from central_server.ledger.epochs import new_epoch, of_store
+from central_server.ledger.following import Follower, Heard
+from central_server.ledger.lease_alarms import Raised, raise_alarms, settle_gaps
+from central_server.ledger.leases import seals_of
+from central_server.ledger.models.leases import DOUBT, OPEN, Lease, LeaseEntry, LeaseWaiting
+from central_server.ledger.settling import settle
+from central_server.ledger.unheard import begun, fund
+from central_server.web.text import N_
+from sync.contract.events import LeaseRecord, decode_event, encode_event
+from sync.contract.leases import lease_key
+
+AT_ONCE = 5_000  # leases in one IN (…)
+STORE_WAITING_MAX = 20_000  # records of one store that wait; past it they are set aside
+
+
+async def record(
+    session: AsyncSession, store: str, facts: Sequence[Fact[LeaseRecord]], now_ms: int, *, keys: Keys
+) -> None:
+    """The handler of `LeaseRecord`. Raises Conflict when too many wait already; then they are set aside."""
+    for epoch in dict.fromkeys(fact.id.epoch for fact in facts):
+        await new_epoch(session, store, epoch, now_ms)
+    heard = [Heard(fact.event, *believed(fact.stamp, now_ms), fact.key) for fact in facts]
+    await _follow(session, store, heard, now_ms, keys)
+
+
+async def look_again(session: AsyncSession, lease: Lease, now_ms: int, *, keys: Keys) -> None:
+    """Apply what waits of a lease, now that something else has changed."""
+    await _follow(session, lease.store, [], now_ms, keys, also=[lease.id])
+
+
+async def _follow(
+    session: AsyncSession,
+    store: str,
+    heard: Sequence[Heard],
+    now_ms: int,
+    keys: Keys,
+    also: Iterable[str] = (),
+) -> None:
+    ids = list(dict.fromkeys([*(each.record.lease for each in heard), *also]))
+    key = lease_key(keys.store_key(store))
+    current = (await of_store(session, store)).epoch
+    leases = await _leases(session, ids)
+    alarms = [
+        Raised("foreign", each.record.lease, f"{store}: {each.record.kind} {each.record.number}")
+        for each in heard
+        if (lease := leases.get(each.record.lease)) is not None and lease.store != store
+    ]
+    mine = {id_: lease for id_, lease in leases.items() if lease.store == store}
+    waiting = await _waiting(session, store, ids)
+    unknown = [id_ for id_ in ids if id_ not in leases]
+    if unknown:
+        mine |= await begun(session, store, unknown, heard, waiting, key, current, now_ms, alarms)
+    await fund(session, [lease for lease in mine.values() if not lease.funded], current, now_ms, alarms)
+    macs = await _macs(session, mine, heard)
+    followers = {
+        lease.id: Follower(
+            lease,
+            key,
+            seals_of(lease, key),
+            macs.get(lease.id, {}),
+            OPEN if lease.epoch == current else DOUBT,
+        )
+        for lease in mine.values()
+    }
+    stray: dict[tuple[str, int, str], Heard] = {}  # of leases that we have not heard the beginning of
+    before = {(each.record.lease, each.record.number, each.record.mac) for each in waiting}
+    for each in waiting:
+        follower = followers.get(each.record.lease)
+        if follower is not None:
+            follower.waiting.setdefault(each.record.number, []).append(each)
+        else:
+            stray[each.record.lease, each.record.number, each.record.mac] = each
+    gaps = {id_ for id_, lease in mine.items() if lease.why}
+    for follower in followers.values():
+        if follower.waiting:
+            follower.look_again(now_ms)
+    for each in heard:
+        id_, number, mac = each.record.lease, each.record.number, each.record.mac
+        if id_ in followers:
+            followers[id_].hear(each, now_ms)
+        elif id_ not in leases and number > 1:
+            stray[id_, number, mac] = each
+            alarms.append(Raised("unknown", id_, f"{each.record.kind} {number}: {each.record.amount}"))
+    await session.flush()
+    applied = list(chain.from_iterable(follower.applied for follower in followers.values()))
+    await settle(session, store, applied, now_ms)
+    after = stray | {
+        (each.record.lease, each.record.number, each.record.mac): each
+        for follower in followers.values()
+        for each in chain.from_iterable(follower.waiting.values())
+    }
+    await _keep_waiting(session, store, before, after, now_ms)
+    alarms += chain.from_iterable(follower.alarms for follower in followers.values())
+    await raise_alarms(session, store, alarms, now_ms)
+    await settle_gaps(session, store, [id_ for id_ in gaps if not mine[id_].why], now_ms)
+    closed = [each.lease.id for each in applied if each.heard.record.kind == "close"]
+    if closed:
+        await forget(session, store, *(f"lease/{id_}" for id_ in closed))
+
+
+async def _leases(session: AsyncSession, ids: Sequence[str]) -> dict[str, Lease]:
+    found: dict[str, Lease] = {}
+    ordered = sorted(ids)
+    for at in range(0, len(ordered), AT_ONCE):
+        rows = await session.scalars(
+            sa.select(Lease)
+            .where(Lease.id.in_(ordered[at : at + AT_ONCE]))
+            .order_by(Lease.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        found |= {row.id: row for row in rows}
+    return found
+
+
+async def _waiting(session: AsyncSession, store: str, ids: Sequence[str]) -> list[Heard]:
+    found: list[Heard] = []
+    for at in range(0, len(ids), AT_ONCE):
+        rows = await session.execute(
+            sa.select(LeaseWaiting.body, LeaseWaiting.at_ms, LeaseWaiting.sure, LeaseWaiting.key)
+            .where(LeaseWaiting.store == store, LeaseWaiting.lease.in_(ids[at : at + AT_ONCE]))
+            .order_by(LeaseWaiting.lease, LeaseWaiting.number, LeaseWaiting.arrived_ms)
+        )
+        for body, at_ms, sure, key in rows:
+            event = decode_event(bytes(body))
+            assert isinstance(event, LeaseRecord)
+            found.append(Heard(event, at_ms, sure, key))
+    return found
+
+
+async def _macs(
+    session: AsyncSession, mine: dict[str, Lease], heard: Sequence[Heard]
+) -> dict[str, dict[int, str]]:
+    """The macs of records that were applied before and came again, by lease and number."""
+    again = [
+        each.record
+        for each in heard
+        if (lease := mine.get(each.record.lease)) is not None and each.record.number <= lease.last_number
+    ]
+    ids = sorted({each.lease for each in again})
+    numbers = sorted({each.number for each in again})
+    found: dict[str, dict[int, str]] = {}
+    for at in range(0, len(ids), AT_ONCE):
+        rows = await session.execute(
+            sa.select(LeaseEntry.lease, LeaseEntry.number, LeaseEntry.mac).where(
+                LeaseEntry.lease.in_(ids[at : at + AT_ONCE]), LeaseEntry.number.in_(numbers)
+            )
+        )
+        for id_, number, mac in rows:
+            found.setdefault(id_, {})[number] = mac
+    return found
+
+
+async def _keep_waiting(
+    session: AsyncSession,
+    store: str,
+    before: set[tuple[str, int, str]],
+    after: dict[tuple[str, int, str], Heard],
+    now_ms: int,
+) -> None:
+    """Write down what waits now and did not, and strike out what does not wait any more."""
+    gone = sorted(before - after.keys())
+    for at in range(0, len(gone), AT_ONCE):
+        some = gone[at : at + AT_ONCE]
+        key = sa.tuple_(LeaseWaiting.lease, LeaseWaiting.number, LeaseWaiting.mac)
+        await session.execute(
+            sa.delete(LeaseWaiting)
+            .where(key.in_(some), LeaseWaiting.store == store)
+            .execution_options(synchronize_session=False)
+        )
+    new = [key for key in after if key not in before]
+    if not new:
+        return
+    count = sa.select(sa.func.count()).select_from(LeaseWaiting).where(LeaseWaiting.store == store)
+    if (await session.scalar(count) or 0) + len(new) > STORE_WAITING_MAX:
+        raise Conflict(N_("too many records of the store {store} wait"), store=store)
+    rows = [
+        (*key, store, encode_event(each.record), each.at_ms, each.sure, each.key, now_ms)
+        for key, each in after.items()
+        if key not in before
+    ]
+    await bulk_insert(session, LeaseWaiting, rows, skip_known=True)
