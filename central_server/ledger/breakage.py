@@ -1,4 +1,4 @@
-"""Value that nobody uses: by the month in which it was given out, and how much of it is left. Pure.
+"""Value that nobody uses: by the month in which it was given out, and how much of it is left.
 
 A cohort is all that was given out in one month. What is left of cohorts older than N months is the breakage
 after N months; what was forfeited at its expiry and not re-activated since is shown apart, because it is
@@ -9,10 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final, NamedTuple
 
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central_server.calendar import DAY_MS
 from central_server.ledger.ages import months_before
+from central_server.ledger.liability import EPOCH, offset_ms
+from central_server.ledger.models.lots import Lot, Purse
 
 MONTHS: Final = (6, 12, 24, 36)  # after how many months breakage is stated
 
@@ -91,3 +97,20 @@ def breakage(given: Iterable[Given], day: date) -> list[Breakage]:
                 amount, unused = amount + each.amount, unused + each.left + each.forfeited
             sums[key] = amount, unused
     return [Breakage(*key, *sums[key]) for key in sorted(sums)]
+
+
+async def given(session: AsyncSession, *, zone: str) -> list[Given]:
+    """All that was ever given out, by day, as it stands now. What is pending was not given out yet."""
+    day = (Lot.made_ms + offset_ms(zone)) // DAY_MS
+    keys = (Purse.programme, Purse.unit, Lot.kind, day)
+    rows = await session.execute(
+        sa.select(*keys, sa.func.sum(Lot.amount), sa.func.sum(Lot.left), sa.func.sum(Lot.expired))
+        .select_from(sa.join(Lot, Purse, Purse.id == Lot.purse))
+        .group_by(*keys)
+    )
+    return [
+        Given(
+            programme, unit, kind, EPOCH + timedelta(days=int(number)), int(amount), int(left), int(expired)
+        )
+        for programme, unit, kind, number, amount, left, expired in rows
+    ]

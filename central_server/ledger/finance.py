@@ -1,9 +1,13 @@
-"""The journal for the finance department: every transfer once, as balanced entries by day and store. Pure.
+"""The journal for the finance department: every transfer once, as balanced entries by day and store.
 
 A transfer takes from one account of the books and gives to another, which is what a bookkeeper writes as
 "debit this, credit that"; here the accounts get the codes that finance knows. The codes are those of China's
 Accounting Standards for Business Enterprises with our own sub-accounts; a finance department that numbers
 differently maps them by code. Points stand in entries of their own unit: they are counted, not valued.
+
+What is handed to finance is a *run*: all that was booked since the run before, however long ago it happened.
+So each transfer is in one run exactly, also that of a store which was off line for a week; a run that is
+downloaded again says the same again.
 """
 
 from __future__ import annotations
@@ -12,7 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from central_server.errors import CentreError
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central_server.errors import CentreError, Conflict, NotFound
+from central_server.ledger.history import QUARTER, Days, Position, Window, placed, position
+from central_server.ledger.models.books import Transfer
+from central_server.ledger.models.reports import JournalRun
 from central_server.web.text import N_
 from sync.contract.leases import POINTS
 
@@ -140,6 +150,63 @@ def trial(journal: Iterable[Entry]) -> Iterator[tuple[str, Line]]:
             total.credit += line.credit
     for (unit, _), total in sorted(sums.items(), key=lambda item: item[0]):
         yield unit, total
+
+
+async def moved(session: AsyncSession, window: Window, days: Days) -> list[Moved]:
+    """The transfers of that window, added up by day and store; days that `days` leaves out are left out."""
+    at = placed()
+    keys = (at.store, QUARTER, Transfer.unit, at.debit.kind, at.credit.kind)
+    rows = await session.execute(
+        sa.select(*keys, sa.func.sum(Transfer.amount), sa.func.count())
+        .select_from(at.source)
+        .where(window.holds())
+        .group_by(*keys)
+    )
+    sums: dict[tuple[int, str, str, str, str], tuple[int, int]] = {}
+    for store, quarter, unit, debit, credit, amount, count in rows:
+        day = days.of(store, quarter)
+        if day is None:
+            continue
+        key = (day, store, unit, debit, credit)
+        before, many = sums.get(key, (0, 0))
+        sums[key] = before + int(amount), many + count
+    return [Moved(*key, *sums[key]) for key in sorted(sums)]
+
+
+async def make_run(session: AsyncSession, *, by: str, now_ms: int) -> JournalRun:
+    """Close what was booked since the last run as a run of its own. Raises Conflict when nothing was."""
+    last = await session.scalar(sa.select(JournalRun).order_by(JournalRun.number.desc()).limit(1))
+    begun = Position.read(last.position) if last else Position()
+    upto = await position(session)
+    transfers = sum(upto.values()) - sum(begun.values())
+    if not transfers:
+        raise Conflict(N_("nothing was booked since the last run"))
+    # Two who close a run at once make the same number; the second is told so by the key.
+    made = JournalRun(number=last.number + 1 if last else 1, position=str(upto), transfers=transfers)
+    made.made_ms, made.by = now_ms, by
+    session.add(made)
+    await session.flush()
+    return made
+
+
+async def runs(session: AsyncSession, *, limit: int, before: int | None = None) -> list[JournalRun]:
+    """The newest first."""
+    query = sa.select(JournalRun).order_by(JournalRun.number.desc()).limit(limit)
+    return list(await session.scalars(query if before is None else query.where(JournalRun.number < before)))
+
+
+async def window_of_run(session: AsyncSession, number: int) -> Window:
+    """Which transfers are in a run. Raises NotFound."""
+    rows = {
+        row.number: row
+        for row in await session.scalars(
+            sa.select(JournalRun).where(JournalRun.number.in_([number - 1, number]))
+        )
+    }
+    if number not in rows:
+        raise NotFound(N_("there is no such run"))
+    before = Position.read(rows[number - 1].position) if number - 1 in rows else None
+    return Window(upto=Position.read(rows[number].position), after=before)
 
 
 def _check(entry: Entry) -> None:

@@ -1,4 +1,4 @@
-"""The settlement file of a joint programme: what a partner is due for a period, and why. Pure.
+"""The settlement file of a joint programme: what a partner is due for a period, and why.
 
 The file is lines of comma-separated fields in ASCII, each ended by LF; amounts are integers in minor units
 (or points), days are YYYYMMDD of the store's own calendar.
@@ -18,7 +18,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from central_server.errors import CentreError
+from central_server.ledger import accounts
+from central_server.ledger.history import QUARTER, Days, Window, placed
+from central_server.ledger.models.books import Transfer
+from central_server.ledger.models.lots import Purse
 from central_server.web.text import N_
 
 SHARE_OF: Final = 10_000
@@ -37,7 +44,7 @@ class Shared(NamedTuple):
 
     day: int  # as 20261122
     store: str
-    payments: int
+    payments: int  # and returns
     amount: int  # minor units or points; returns taken off
 
 
@@ -139,6 +146,31 @@ def read(text: str) -> Settlement:
     if list(found.lines) != lines or written(found) != text:
         raise BadFile(N_("the shares are not those of the amounts"))
     return found
+
+
+async def shared(
+    session: AsyncSession, programme: str, window: Window, days: Days
+) -> dict[str, list[Shared]]:
+    """What was paid with purses of the programme, by unit: goods given, returns taken off."""
+    at = placed()
+    found: dict[tuple[str, int, str], tuple[int, int]] = {}
+    for account, sign in ((at.credit, 1), (at.debit, -1)):
+        keys = (Transfer.unit, at.store, QUARTER)
+        rows = await session.execute(
+            sa.select(*keys, sa.func.count(), sa.func.sum(Transfer.amount))
+            .select_from(at.source.join(Purse, Purse.id == at.purse))
+            .where(account.kind == accounts.CAPTURED, Purse.programme == programme, window.holds())
+            .group_by(*keys)
+        )
+        for unit, store, quarter, payments, amount in rows:
+            day = days.of(store, quarter)
+            if day is not None:
+                many, sums = found.get((unit, day, store), (0, 0))
+                found[unit, day, store] = many + payments, sums + sign * int(amount)
+    of_unit: dict[str, list[Shared]] = {}
+    for (unit, day, store), (payments, amount) in sorted(found.items()):
+        of_unit.setdefault(unit, []).append(Shared(day, store, payments, amount))
+    return of_unit
 
 
 def _line(row: str, number: int) -> SharedLine:

@@ -1,9 +1,10 @@
-"""What stores owe each other: one took the cash, another gave the goods for it. Pure.
+"""What stores owe each other: one took the cash, another gave the goods for it.
 
 Every lot of a purse knows who was given its money: the store that took the cash, or head office, which
 answers for bonus money and earned points. When the lot is used elsewhere, who took owes who gave. A return
 takes that back, so amounts here may be negative; and a sum over everybody is always zero, because every
-amount stands once as owed and once as due.
+amount stands once as owed and once as due. What moves from one purse to another (a lost card replaced), or
+expires, goes through head office: it is owed to head office then, and head office owes what it buys.
 """
 
 from __future__ import annotations
@@ -12,7 +13,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-CENTRE: Final = "centre"  # as the books call head office
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from central_server.ledger import accounts
+from central_server.ledger.accounts import CENTRE
+from central_server.ledger.history import Window, placed
+from central_server.ledger.models.books import Account, Transfer
+from central_server.ledger.models.lots import Lot, LotUse, Purse
+
+_TOOK: Final = (accounts.CASH, accounts.LOSS, accounts.CAPTURED, accounts.REFUNDED)  # owned by a store
 
 
 class Use(NamedTuple):
@@ -87,3 +98,64 @@ def by_company(uses: Iterable[Use], company_of: Mapping[str, str]) -> list[Use]:
         Use(unit, company_of.get(took, took), company_of.get(gave, gave), amount)
         for unit, took, gave, amount in uses
     ]
+
+
+@dataclass
+class Done:
+    """What one store did with members' money in a span: a control beside the settlement."""
+
+    unit: str
+    store: str
+    cash: int = 0  # taken for top-ups
+    goods: int = 0  # given, returns taken off
+    paid_out: int = 0  # to customers
+    lost: int = 0  # declared
+
+
+async def uses(session: AsyncSession, window: Window) -> list[Use]:
+    """What was used in that window, by who took and who gave."""
+    at, came, giver = placed(), aliased(Transfer), aliased(Account)
+    took = sa.case((giver.kind.in_(_TOOK), giver.owner), else_=CENTRE)
+    gave = sa.case(
+        (sa.and_(LotUse.amount > 0, at.credit.kind.in_(_TOOK)), at.credit.owner),
+        (sa.and_(LotUse.amount < 0, at.debit.kind.in_(_TOOK)), at.debit.owner),
+        else_=CENTRE,
+    )
+    source = (
+        at.source.join(LotUse, LotUse.transfer == Transfer.id)
+        .join(Lot, Lot.id == LotUse.lot)
+        .join(Purse, Purse.id == Lot.purse)
+        .join(came, came.id == Lot.transfer)
+        .join(giver, giver.id == came.debit)
+    )
+    query = (
+        sa.select(Purse.unit, took, gave, sa.func.sum(LotUse.amount))
+        .select_from(source)
+        .where(window.holds())
+        .group_by(Purse.unit, took, gave)
+    )
+    return [Use(unit, by, at_, int(amount)) for unit, by, at_, amount in await session.execute(query)]
+
+
+async def done(session: AsyncSession, window: Window) -> list[Done]:
+    """What each store did in that window, by unit and store."""
+    found: dict[tuple[str, str], Done] = {}
+    fields = {
+        accounts.CASH: "cash",
+        accounts.CAPTURED: "goods",
+        accounts.REFUNDED: "paid_out",
+        accounts.LOSS: "lost",
+    }
+    at = placed()
+    for account, sign in ((at.credit, 1), (at.debit, -1)):
+        rows = await session.execute(
+            sa.select(Transfer.unit, account.owner, account.kind, sa.func.sum(Transfer.amount))
+            .select_from(at.source)
+            .where(account.kind.in_(sorted(fields)), window.holds())
+            .group_by(Transfer.unit, account.owner, account.kind)
+        )
+        for unit, store, kind, amount in rows:
+            row = found.setdefault((unit, store), Done(unit, store))
+            turned = -sign if kind in (accounts.CASH, accounts.LOSS) else sign
+            setattr(row, fields[kind], getattr(row, fields[kind]) + turned * int(amount))
+    return [found[key] for key in sorted(found)]

@@ -1,5 +1,5 @@
 """The tables of the ledger, one file an idea."""
 
-from central_server.ledger.models import approvals, books, cards, leases, lots
+from central_server.ledger.models import approvals, books, cards, leases, lots, reports
 
-__all__ = ["approvals", "books", "cards", "leases", "lots"]
+__all__ = ["approvals", "books", "cards", "leases", "lots", "reports"]

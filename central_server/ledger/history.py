@@ -1,0 +1,153 @@
+"""Which part of the books a report is about: a span of time, and how far the chains had come.
+
+A store that was off line books late, so what happened before a moment may grow afterwards. How far each chain
+had come does not: two reports of the same span and the same `Position` say the same, whenever they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from central_server.calendar import DAY_MS, QUARTER_MS, calendar_of, day_of_number
+from central_server.errors import Invalid
+from central_server.ledger import accounts
+from central_server.ledger.chain import SEQ_BITS
+from central_server.ledger.models.books import Account, ChainHead, Transfer
+from central_server.ledger.models.leases import Lease
+from central_server.web.text import N_
+
+POSITION_MAX_CHARS: Final = 800
+CHAINS_MAX: Final = 64
+EVER_MS: Final = 2**53  # the end of a span that has none
+_PLACED: Final = (accounts.CASH, accounts.CAPTURED, accounts.REFUNDED, accounts.LOSS)  # owned by a store
+
+
+class Position(dict[int, int]):
+    """How far each chain had come: chain → number of its last transfer. Written ``0.5123_1.77``."""
+
+    def __str__(self) -> str:
+        return "_".join(f"{chain}.{number}" for chain, number in sorted(self.items()))
+
+    @classmethod
+    def read(cls, text: str) -> Position:
+        """Raises Invalid."""
+        try:
+            found = cls()
+            for part in text.split("_") if text else ():
+                chain, number = part.split(".")
+                found[int(chain)] = int(number)
+        except ValueError:
+            raise Invalid({"position": N_("this is no position in the books")}) from None
+        if (
+            len(text) > POSITION_MAX_CHARS
+            or str(found) != text
+            or any(
+                not (0 <= chain < CHAINS_MAX and 0 <= last < 1 << SEQ_BITS) for chain, last in found.items()
+            )
+        ):
+            raise Invalid({"position": N_("this is no position in the books")})
+        return found
+
+
+async def position(session: AsyncSession) -> Position:
+    """How far the chains have come now."""
+    rows = await session.execute(sa.select(ChainHead.chain, ChainHead.seq))
+    return Position({chain: seq - (chain << SEQ_BITS) for chain, seq in rows})
+
+
+@dataclass(frozen=True)
+class Window:
+    """Transfers that happened in a span, of those that were booked up to `upto` and after `after`."""
+
+    from_ms: int = 0
+    until_ms: int = EVER_MS
+    upto: Position | None = None  # None: all that is booked
+    after: Position | None = None
+
+    def holds(self, transfer: Any = Transfer) -> sa.ColumnElement[bool]:
+        """The condition for a transfer of this window."""
+        some = [transfer.at_ms >= self.from_ms, transfer.at_ms < self.until_ms]
+        if self.upto is not None:
+            some.append(_within(transfer, self.upto))
+        if self.after:
+            some.append(sa.not_(_within(transfer, self.after)))
+        return sa.and_(*some)
+
+
+def later_than(until_ms: int, upto: Position | None) -> sa.ColumnElement[bool]:
+    """The condition for a transfer that a figure as of `until_ms` and `upto` must leave out."""
+    late = Transfer.at_ms >= until_ms
+    return late if upto is None else sa.or_(late, sa.not_(_within(Transfer, upto)))
+
+
+class Placed(NamedTuple):
+    """A transfer with its accounts, as a FROM; which store it is of, and the purse it is about."""
+
+    source: sa.FromClause
+    debit: type[Account]
+    credit: type[Account]
+    store: sa.ColumnElement[str]
+    purse: sa.ColumnElement[str]
+
+
+def placed() -> Placed:
+    """Transfers beside their accounts. A lease's escrow is its store's; the rest is the centre's."""
+    debit, credit = aliased(Account), aliased(Account)
+    from_lease, to_lease = aliased(Lease), aliased(Lease)
+    source = (
+        sa.join(Transfer, debit, debit.id == Transfer.debit)
+        .join(credit, credit.id == Transfer.credit)
+        .outerjoin(from_lease, sa.and_(debit.kind == accounts.ESCROW, from_lease.id == debit.owner))
+        .outerjoin(to_lease, sa.and_(credit.kind == accounts.ESCROW, to_lease.id == credit.owner))
+    )
+    store = sa.case(
+        (credit.kind.in_(_PLACED), credit.owner),
+        (debit.kind.in_(_PLACED), debit.owner),
+        else_=sa.func.coalesce(to_lease.store, from_lease.store, accounts.CENTRE),
+    )
+    purse = sa.case(
+        (debit.kind.in_((accounts.AVAILABLE, accounts.HELD)), debit.owner),
+        (credit.kind.in_((accounts.AVAILABLE, accounts.HELD)), credit.owner),
+        else_=sa.func.coalesce(from_lease.purse, to_lease.purse, ""),
+    )
+    return Placed(source, debit, credit, store, purse)
+
+
+QUARTER: Final = Transfer.at_ms // QUARTER_MS  # of an hour: every time zone's days begin on one
+
+
+@dataclass(frozen=True)
+class Days:
+    """Which local day a quarter of an hour is in, at each store. `zones`: store → time zone."""
+
+    zones: Mapping[str, str]
+    elsewhere: str  # of the centre, and of stores that are gone
+    first: int  # 20261101: days outside are left out
+    last: int
+
+    def of(self, store: str, quarter: int) -> int | None:
+        """The day as 20261122; None when it is outside."""
+        calendar = calendar_of(self.zones.get(store, self.elsewhere))
+        day, _ = calendar.place(quarter * QUARTER_MS)
+        return day if self.first <= day <= self.last else None
+
+    @property
+    def window_ms(self) -> tuple[int, int]:
+        """A span in which all these days are, whatever the time zone."""
+        first, last = day_of_number(self.first), day_of_number(self.last)
+        utc = calendar_of("UTC")
+        return utc.bounds(first)[0] - DAY_MS, utc.bounds(last)[1] + DAY_MS
+
+
+def _within(transfer: Any, upto: Position) -> sa.ColumnElement[bool]:
+    spans = [
+        sa.and_(transfer.seq > chain << SEQ_BITS, transfer.seq <= (chain << SEQ_BITS) + last)
+        for chain, last in sorted(upto.items())
+    ]
+    return sa.or_(sa.false(), *spans)
