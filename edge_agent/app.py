@@ -24,7 +24,9 @@ from edge_agent.clocks import Calendar, kernel_boot, ntp_synced
 from edge_agent.errors import BadIdentity, NotEnrolled
 from edge_agent.health import Alarms, Health, Status, metrics_text, rss_mib
 from edge_agent.identity import FILE_NAME, Identity, read_identity
+from edge_agent.shift import Shifts
 from edge_agent.store.database import Database, open_database
+from edge_agent.store.history import History
 from edge_agent.store.lines import Connect, connect_in_thread
 from edge_agent.store.outbox import Limits, Outbox
 from edge_agent.store.owner import claim
@@ -81,6 +83,8 @@ class Edge:
     outbox: Outbox
     replica: Replica | None
     till: Till
+    history: History
+    shifts: Shifts
     calendar: Calendar
     supervisor: Supervisor
     health: Health
@@ -136,6 +140,10 @@ class Edge:
             random_bytes=world.random_bytes,
             country=settings.country,
             payment_card=lambda number: is_bank_card(self.settings, number),
+        )
+        self.history = History(db)
+        self.shifts = await Shifts.open(
+            db, self.outbox, stamp=self.calendar.stamp, now_ms=self.calendar.now_ms, till_of=self._till_of
         )
         self.supervisor = Supervisor(
             till=self.till,
@@ -238,6 +246,9 @@ class Edge:
         if self.uplink is None:
             return "offline", "not enrolled"
         return self.uplink.state, self.uplink.last_error
+
+    def _till_of(self, device: str) -> str:
+        return next((each.till for each in self.settings.devices if each.name == device), "")
 
     def _identity(self) -> Identity | None:
         identity = self.world.identity

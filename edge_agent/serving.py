@@ -149,6 +149,9 @@ async def open_pages(edge: Edge) -> Pages | None:
         lang=edge.settings.language,
         token=secrets.token_urlsafe(16),
         hosts=hosts,
+        currency=edge.settings.currency,
+        history=edge.history,
+        shifts=edge.shifts,
     )
     return _start(app, sock)
 

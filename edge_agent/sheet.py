@@ -41,7 +41,8 @@ class Moved(msgspec.Struct):
     refunds: int = 0
     refunded: int = 0
     tops: int = 0
-    topped: int = 0
+    topped: int = 0  # for cash
+    elsewhere: int = 0  # topped up by another tender
 
     @property
     def net(self) -> int:
@@ -109,8 +110,11 @@ class Sheet(msgspec.Struct, kw_only=True):
         if value:
             self._meet(Alone(sale.currency, value, sale.receipt, "", wall_ms), self.printed, self.paid)
 
-    def record(self, record: LeaseRecord, wall_ms: int) -> None:
-        """One step of a lease; opening and closing are no business of the cashier's."""
+    def record(self, record: LeaseRecord, wall_ms: int, tender: str = CASH) -> None:
+        """One step of a lease; opening and closing are no business of the cashier's.
+
+        `tender`: what a top-up was paid with.
+        """
         if record.kind not in ("spend", "refund", "top"):
             return
         moved = self._of(self.moved, record.unit, Moved)
@@ -127,7 +131,10 @@ class Sheet(msgspec.Struct, kw_only=True):
                 signed = -record.amount
             case "top":
                 moved.tops += 1
-                moved.topped += record.amount
+                if tender == CASH:
+                    moved.topped += record.amount
+                else:
+                    moved.elsewhere += record.amount
                 return
         if record.unit != POINTS:  # no receipt says how many points
             self._meet(

@@ -12,12 +12,12 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from edge_agent.errors import EdgeError
-from edge_agent.sheet import Sheet
+from edge_agent.sheet import CASH, Sheet
 from edge_agent.store.database import Database, is_full
 from edge_agent.store.lines import Sql
 from edge_agent.store.outbox import Outbox
@@ -32,6 +32,7 @@ TILLS_MAX = 200
 CASHIER_MAX = 64
 
 _NEXT = "SELECT number, boot, mono_ms, body FROM row WHERE lane = ? AND number > ? ORDER BY number LIMIT ?"
+_TENDER = "SELECT tender FROM journal WHERE till = ? AND txn = ?"
 _WANTED = (b'{"type":"sale.completed/', b'{"type":"lease.record/')
 _encoder = msgspec.json.Encoder()
 
@@ -178,28 +179,30 @@ class Shifts:
             rows = await self._db.read(lambda sql, after=after: _read(sql, after))  # type: ignore[misc]
             if not rows:
                 return
-            if after + 1 < rows[0][0]:  # pruned: what began before it is not whole
-                self._gone = rows[0][0] - 1
+            if after + 1 < rows[0].number:  # pruned: what began before it is not whole
+                self._gone = rows[0].number - 1
                 for till, sheet in self._sheets.items():
                     sheet.partial |= self._mark(till).after < self._gone
-            for number, boot, mono_ms, event in rows:
-                if event is not None:
-                    self._add(number, self._stamp(boot, mono_ms).wall_ms, event)
-            self._walked = rows[-1][0]
+            for row in rows:
+                self._add(row)
+            self._walked = rows[-1].number
 
-    def _add(self, number: int, wall_ms: int, event: SaleCompleted | LeaseRecord) -> None:
+    def _add(self, row: _Row) -> None:
+        event, wall_ms = row.event, self._stamp(row.boot, row.mono_ms).wall_ms
+        if event is None:
+            return
         # The paper may call the till otherwise than our settings do.
         till = (self._till_of(event.device) if isinstance(event, SaleCompleted) else "") or event.till
-        if not till or number <= self._mark(till).after:
+        if not till or row.number <= self._mark(till).after:
             return
         sheet = self._sheet(till)
         if len(self._sheets) < TILLS_MAX:  # beyond, a till's sheet stays empty
             self._sheets[till] = sheet
         sheet.from_ms = sheet.from_ms or wall_ms
-        if isinstance(event, LeaseRecord):
-            sheet.record(event, wall_ms)
-        else:
+        if isinstance(event, SaleCompleted):
             sheet.sale(event, wall_ms)
+        else:
+            sheet.record(event, wall_ms, row.tender)
 
     def _mark(self, till: str) -> _Mark:
         return self._marks.get(till) or _Mark()
@@ -211,16 +214,26 @@ class Shifts:
         return Sheet(from_ms=mark.from_ms, partial=mark.partial or mark.after < self._gone)
 
 
-Read = list[tuple[int, str, int, SaleCompleted | LeaseRecord | None]]
+class _Row(NamedTuple):
+    number: int
+    boot: str
+    mono_ms: int
+    event: SaleCompleted | LeaseRecord | None  # None: of no interest here
+    tender: str  # of a top-up
 
 
-def _read(sql: Sql, after: int) -> Read:
+def _read(sql: Sql, after: int) -> list[_Row]:
     """The next rows of the till lane; only receipts and records are decoded, here in the disk's thread."""
-    rows: Read = []
-    for number, boot, mono_ms, body in sql.execute(_NEXT, (int(Lane.TILL), after, STEP_ROWS)):
+    rows: list[_Row] = []
+    for number, boot, mono_ms, body in sql.execute(_NEXT, (int(Lane.TILL), after, STEP_ROWS)).fetchall():
         event = decode_event(body) if body.startswith(_WANTED) else None
+        tender = CASH
+        if isinstance(event, LeaseRecord) and event.kind == "top":
+            # A record says nothing of tenders: they are the till's business, not head office's.
+            found = sql.execute(_TENDER, (event.till, event.txn)).fetchone()
+            tender = found[0] if found else CASH
         wanted = event if isinstance(event, SaleCompleted | LeaseRecord) else None
-        rows.append((number, boot, mono_ms, wanted))
+        rows.append(_Row(number, boot, mono_ms, wanted, tender))
     return rows
 
 

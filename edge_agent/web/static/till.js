@@ -1,4 +1,5 @@
-// The cashier's page: who swiped, find by card or telephone, quick join.
+// The cashier's page: who swiped, find by card or telephone, quick join, money.
+import { money } from "./money.js";
 import { failed, post, show, toast } from "./page.js";
 
 const $ = (id) => document.getElementById(id);
@@ -13,10 +14,16 @@ function sound(name) {
   }
 }
 
+const deeds = money({ till, sound, text: $("text") });
 const events = new EventSource(`/till/events?till=${encodeURIComponent(till)}`);
 events.addEventListener("swipe", (event) => {
   show($("swipe"), event.data);
   sound($("swipe").firstElementChild.dataset.sound);
+  deeds.swiped();
+});
+events.addEventListener("card", (event) => {
+  show($("swipe"), event.data); // the same card: no sound
+  deeds.known();
 });
 events.addEventListener("recent", (event) => show($("recent"), event.data));
 events.addEventListener("badge", (event) => show($("badge"), event.data));
