@@ -29,6 +29,7 @@ from central_server.downlink.line import Line
 from central_server.downlink.publisher import Publisher
 from central_server.jobs import Jobs
 from central_server.keys import Keys
+from central_server.ledger.asking import Asking
 from central_server.uplink.apply import marks_of
 from central_server.uplink.handlers import Handlers, handlers
 from central_server.uplink.inbox import Heard, Inbox, IsKnown
@@ -73,12 +74,20 @@ class Centre:
         self.handlers = (
             event_handlers if event_handlers is not None else handlers(self.keys, settings.country)
         )
+        self.asking = Asking(
+            self.database,
+            send=self.line.publish,
+            keys=self.keys,
+            settings=lambda: self.settings.leases,
+            clock=self.clock,
+        )
         self.inbox = Inbox(
             self.database,
             self.handlers,
             send=self.line.publish,
             is_known=is_known or _is_known,
             on_here=self.publisher.here,
+            on_said=self.asking.put,
             heard=heard or _heard,
             clock=self.clock,
             chance=self.chance,
@@ -104,6 +113,7 @@ class Centre:
             await self.broker.start()
             self._run("broker", self.broker.run(self.chance))
         self._run("inbox", self.inbox.commit())
+        self._run("asking", self.asking.run())
         self._run("publisher", self.publisher.run())
         self._run("line", self.line.run(self.inbox.receive))
         self._run("jobs", self.jobs.run())

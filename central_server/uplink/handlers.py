@@ -22,6 +22,7 @@ from sync.contract.events import (
     DeviceState,
     Dropped,
     Heartbeat,
+    LeaseRecord,
     MemberJoined,
     Passed,
     ReceiptUnreadable,
@@ -42,6 +43,7 @@ Handlers = Mapping[type, Handler]
 
 def handlers(keys: Keys, country: str = "86") -> Handlers:
     """The table. Modules are imported here, so that a test of the inbox needs none of them."""
+    from central_server.ledger import records as leases
     from central_server.membership import service as membership
     from central_server.sales import service as sales
     from central_server.stores import service as stores
@@ -51,6 +53,7 @@ def handlers(keys: Keys, country: str = "86") -> Handlers:
         MemberJoined: partial(membership.joined, keys=keys, country=country),
         CardPresented: membership.cards_presented,
         CardRefused: membership.cards_refused,
+        LeaseRecord: partial(leases.record, keys=keys),
         SaleCompleted: sales.record,
         ReceiptUnreadable: sales.record_unreadable,
         Passed: traffic.record,

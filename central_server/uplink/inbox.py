@@ -26,7 +26,7 @@ from central_server.uplink.meters import Complaints, Meters
 from sync.contract import topics
 from sync.contract.clock import Clock
 from sync.contract.errors import ContractError
-from sync.contract.message import Here, decode_batch, decode_here, encode
+from sync.contract.message import Here, Up, decode_batch, decode_said, encode
 from sync.link.base import Connection, LinkDown, Message, full_jitter_s
 
 WAITING_MAX = 64  # messages decoded and not yet applied, about 1 MiB each at most
@@ -37,6 +37,7 @@ STORES_REMEMBERED_MAX = 50_000
 
 IsKnown = Callable[[AsyncSession, str], Awaitable[bool]]
 OnHere = Callable[[str, Here, bool], Awaitable[None]]  # store, what it says, whether it is known
+OnSaid = Callable[[str, Up], None]  # what a store that is known says; must not wait
 Heard = Callable[[AsyncSession, str, int], Awaitable[None]]  # in the transaction: a store has spoken
 Send = Callable[[str, bytes], Awaitable[None]]
 
@@ -57,6 +58,7 @@ class Inbox:
         send: Send,
         is_known: IsKnown,
         on_here: OnHere,
+        on_said: OnSaid | None = None,
         heard: Heard,
         clock: Clock,
         chance: random.Random,
@@ -67,6 +69,7 @@ class Inbox:
         self._send = send
         self._ask = is_known
         self._on_here = on_here
+        self._on_said = on_said
         self._heard = heard
         self._heard_ms: dict[str, int] = {}
         self._clock = clock
@@ -86,7 +89,7 @@ class Inbox:
         try:
             store, lane = topics.read_up(message.topic)
             if lane is None:
-                here = decode_here(message.payload)
+                said = decode_said(message.payload)
             else:
                 batch = decode_batch(message.payload)
                 if batch.lane is not lane:
@@ -96,12 +99,18 @@ class Inbox:
             self._complaints.say("a message nobody can read", message.topic, error)
             return
         known = await self._is_known(store)
-        if lane is None:
+        if lane is None and isinstance(said, Here):
             self._meters.messages.labels("here").inc()
-            await self._on_here(store, here, known)
+            await self._on_here(store, said, known)
+            if known and self._on_said is not None:
+                self._on_said(store, said)
         elif not known:
             self._meters.messages.labels("unknown").inc()
             self._complaints.say("a store that is unknown or blocked", store, "its message was dropped")
+        elif lane is None:
+            self._meters.messages.labels("ask").inc()
+            if self._on_said is not None:
+                self._on_said(store, said)
         else:
             await self._waiting.put(Arrived(store, batch, message.payload, self._clock.wall_ms()))
 
