@@ -24,7 +24,7 @@ from central_server.errors import CentreError
 from central_server.keys import Keys
 from central_server.ledger.epochs import new_epoch
 from central_server.ledger.leases import grant
-from config.central import LeaseSettings
+from config.money import LeaseSettings
 from sync.contract import topics
 from sync.contract.clock import Clock
 from sync.contract.message import Answered, Ask, Here, encode

@@ -31,7 +31,7 @@ from central_server.ledger.posting import NewTransfer, post, posting_id
 from central_server.ledger.purses import held, tell_purses
 from central_server.ledger.records import look_again
 from central_server.web.text import N_
-from config.central import LeaseSettings
+from config.money import LeaseSettings
 
 __all__ = ["declare_loss", "fence", "list_open", "losses", "new_epoch", "resolve", "set_stopped"]
 

@@ -24,7 +24,7 @@ from central_server.ledger.models.leases import HOLDING, OPEN, Lease, LeasingSto
 from central_server.ledger.models.lots import Purse
 from central_server.ledger.posting import NewTransfer, Outcome, post, posting_id
 from central_server.ledger.purses import Held, Presented, purses_of_token
-from config.central import LeaseSettings
+from config.money import LeaseSettings
 from sync.contract.leases import grant_seal, lease_id, lease_key
 from sync.contract.message import Answered, Ask
 from sync.contract.told import LeaseTold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from config.central import LeaseSettings
+from config.money import LeaseSettings
 from sync.contract.leases import POINTS
 
 HOUR_MS = 3_600_000

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from sync.contract import events as e
 from sync.contract.ids import Lane
-from sync.contract.message import Down, Hello, Here, Received, Words
-from sync.contract.questions import Visit
-from sync.contract.told import EVERYONE, MemberGone, MemberTold
+from sync.contract.message import Answered, Ask, Down, Hello, Here, Received, Up, Words
+from sync.contract.questions import PurseShown, Visit
+from sync.contract.told import EVERYONE, LeaseTold, MemberGone, MemberTold, ProgrammeTold
 
 EPOCH = "0123456789abcdef"
 TOKEN = "9f86d081884c7d659a2feaa0c55ad015"
+LEASE = "LMFRGGZDFMZTWQ2LK"
+PURSE = "PNNQW4Z3UMVZXIZLT"
+MAC = "3bc51062973c458d5a6f2d8d64a02324"
 
 SALE = e.SaleCompleted(
     device="printer",
@@ -60,7 +63,43 @@ EVENTS: dict[str, e.Event] = {
         settings="a1b2c3d4",
     ),
     "alarm-1": e.Alarm(name="lane_stuck", raised=True, detail="till, 600 s"),
+    "card.refused-1-pin": e.CardRefused(till="1", reason="pin"),
+    "lease.record-1": e.LeaseRecord(
+        device="till",
+        lease=LEASE,
+        number=2,
+        kind="refund",
+        purse=PURSE,
+        unit="CNY",
+        amount=1250,
+        mac=MAC,
+        epoch=EPOCH,
+        till="1",
+        txn="1-20261122-0042",
+        receipt="0001-000042",
+        cashier="小李",
+        refers_to="LAAAAAAAAAAAAAAAA/7",
+    ),
+    "lease.record-1-least": e.LeaseRecord(
+        lease=LEASE, number=1, kind="open", purse=PURSE, unit="PTS", amount=0, mac=MAC
+    ),
 }
+
+# The events that golden/batch.json was written from: those of the first version.
+BATCH = (
+    "sale.completed-1",
+    "sale.completed-1-least",
+    "receipt.unreadable-1",
+    "card.presented-1",
+    "card.refused-1",
+    "member.joined-1",
+    "passed-1",
+    "passed-1-least",
+    "dropped-1",
+    "device.state-1",
+    "heartbeat-1",
+    "alarm-1",
+)
 
 _MEMBER = MemberTold(
     member="m-0042",
@@ -77,11 +116,67 @@ _MEMBER = MemberTold(
     visits=(Visit(1_790_000_000_000, "shop-1", 2680, "CNY"),),
 )
 
+_RICH = MemberTold(member="m-0042", name="王**", purses=(PurseShown(PURSE, "CNY", "value", 12_300),))
+_PROGRAMME = ProgrammeTold(
+    programme="value",
+    kind="value",
+    unit="CNY",
+    zh="储值卡",
+    en="Stored value",
+    reload=True,
+    top_max=100_000,
+    balance_max=500_000,
+    pin_above=20_000,
+)
+_POINTS = ProgrammeTold(programme="points", kind="points", unit="PTS", zh="积分", en="Points", pay_per_unit=1)
+_LEASE = LeaseTold(
+    lease=LEASE,
+    epoch=EPOCH,
+    purse=PURSE,
+    unit="CNY",
+    granted=12_300,
+    ttl_s=900,
+    request="8c1f0a6c",
+    seal=MAC,
+    card=TOKEN,
+    member="m-0042",
+    programme="value",
+)
+_RECALL = LeaseTold(
+    lease=LEASE,
+    epoch=EPOCH,
+    purse=PURSE,
+    unit="CNY",
+    granted=12_300,
+    ttl_s=900,
+    request="",
+    seal=MAC,
+    recalled=True,
+)
+
 DOWN: dict[str, Down] = {
     "hello-1": Hello(EPOCH, 1_790_000_000_000, {"till": 42, "count": 100_000, "health": 0}, known=False),
     "received-1": Received(EPOCH, Lane.COUNT, 100_000),
     "words-1": Words("shop-1", 41, [(42, _MEMBER), (45, MemberGone(member="m-0007"))]),
     "words-1-everyone": Words(EVERYONE, 0, [(1, MemberTold(member="m-1", name="A*"))]),
+    "words-1-money": Words(
+        "shop-1", 45, [(46, _RICH), (47, _PROGRAMME), (48, _POINTS), (49, _LEASE), (51, _RECALL)]
+    ),
+    "answered-1": Answered(
+        "8c1f0a6c",
+        refused="empty",
+        leases=(LEASE,),
+        name="王**",
+        purses=(PurseShown(PURSE, "CNY", "value", 12_300),),
+        pin_salt="00112233",
+        pin_check="44556677",
+    ),
+    "answered-1-least": Answered("8c1f0a6c"),
+}
+
+SAID: dict[str, Up] = {
+    "ask-1": Ask("8c1f0a6c", EPOCH, TOKEN, {"CNY": 12_300, "PTS": 0}),
+    "ask-1-least": Ask("8c1f0a6c", EPOCH, TOKEN),
 }
 
 HERE: dict[str, Here] = {

@@ -26,14 +26,15 @@ from sync.contract.message import (
     decode_batch,
     decode_down,
     decode_here,
+    decode_said,
     encode,
     encode_batch,
     envelope,
 )
 from sync.contract.money import MINOR_MAX
-from tests.sync.contract.specimens import DOWN, EPOCH, EVENTS, HERE, SALE
+from tests.sync.contract.specimens import DOWN, EPOCH, EVENTS, HERE, SAID, SALE
 
-DECODERS = (decode_batch, decode_here, decode_down)
+DECODERS = (decode_batch, decode_here, decode_said, decode_down)
 GOOD = envelope(encode_event(e.Passed(device="door", inward=1)), Stamp("00c0ffee", 1, 1, True))
 
 names = st.text(st.characters(exclude_categories=("Cs",)), max_size=e.NAME_MAX)
@@ -61,6 +62,22 @@ any_event = st.one_of(
     st.builds(e.ReceiptUnreadable, device=names, till=names, reason=st.just("picture"), line_count=counts),
     st.builds(e.CardPresented, device=names, till=names, card=names, technology=names, member=names),
     st.builds(e.CardRefused, device=names, till=names, reason=st.just("misread")),
+    st.builds(
+        e.LeaseRecord,
+        lease=names,
+        number=st.integers(1, 10_000),
+        kind=st.sampled_from(["open", "spend", "refund", "top", "close"]),
+        purse=names,
+        unit=st.sampled_from(["CNY", "PTS"]),
+        amount=st.integers(0, MINOR_MAX),
+        mac=names,
+        epoch=names,
+        till=names,
+        txn=names,
+        receipt=names,
+        cashier=names,
+        refers_to=names,
+    ),
     st.builds(e.MemberJoined, till=names, member=names, sealed=texts, card=names, phone=names),
     st.builds(e.Passed, device=names, inward=counts, outward=counts, line=names, unsure=st.booleans()),
     st.builds(e.Dropped, numbers=st.integers(1, 2**30)),
@@ -141,7 +158,7 @@ def test_a_message_with_a_few_bytes_changed_is_read_or_refused(data: st.DataObje
         st.sampled_from(
             [
                 zlib.decompress(encode_batch(EPOCH, Lane.TILL, 1, bodies)),
-                *(zlib.decompress(encode(each)) for each in (*DOWN.values(), *HERE.values())),
+                *(zlib.decompress(encode(each)) for each in (*DOWN.values(), *HERE.values(), *SAID.values())),
             ]
         )
     )
@@ -159,6 +176,7 @@ def test_a_message_cut_anywhere_or_with_something_behind_is_refused() -> None:
     for decode, payload in (
         (decode_batch, encode_batch(EPOCH, Lane.COUNT, 1, [GOOD])),
         (decode_here, encode(HERE["here-1"])),
+        (decode_said, encode(SAID["ask-1"])),
         (decode_down, encode(DOWN["words-1"])),
     ):
         raw = zlib.decompress(payload)
@@ -212,6 +230,7 @@ def test_inflating_stops_at_the_limit() -> None:
         decode_batch(zlib.compress(b" " * (INFLATED_MAX_BYTES + 1)))
 
 
+LEASE_HEAD = b'{"type":"lease.record/1","lease":"L1","purse":"P1","unit":"CNY","mac":"0",'
 SALE_HEAD = b'{"type":"sale.completed/1","till":"1","receipt":"1","currency":'
 SPOILED = {
     "not a number": b'{"type":"passed/1","inward":NaN}',
@@ -234,6 +253,10 @@ SPOILED = {
     + b'"CNY","total_minor":1,"lines":['
     + b",".join([b'{"name":"x","amount_minor":1}'] * (e.LINES_MAX + 1))
     + b"]}",
+    "a lease record without a number": LEASE_HEAD + b'"kind":"spend","amount":1}',
+    "a lease record number 0": LEASE_HEAD + b'"number":0,"kind":"spend","amount":1}',
+    "less than nothing spent": LEASE_HEAD + b'"number":2,"kind":"spend","amount":-1}',
+    "a lease record of another kind": LEASE_HEAD + b'"number":2,"kind":"lend","amount":1}',
     "nobody dropped": b'{"type":"dropped/1","numbers":0}',
     "all dropped": b'{"type":"dropped/1","numbers":1099511627777}',
     "null": b"null",

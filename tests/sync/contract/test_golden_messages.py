@@ -22,12 +22,13 @@ from sync.contract.message import (
     decode_batch,
     decode_down,
     decode_here,
+    decode_said,
     encode,
     encode_batch,
     envelope,
 )
 from sync.contract.told import Told
-from tests.sync.contract.specimens import DOWN, EPOCH, EVENTS, HERE
+from tests.sync.contract.specimens import BATCH, DOWN, EPOCH, EVENTS, HERE, SAID
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -54,14 +55,22 @@ def test_what_a_store_says_of_itself_still_means_and_is_written_the_same(name: s
     assert zlib.decompress(encode(HERE[name])) == golden(name)
 
 
+@pytest.mark.parametrize("name", [*SAID, *HERE])
+def test_what_a_store_says_beside_its_batches_still_means_and_is_written_the_same(name: str) -> None:
+    said = {**SAID, **HERE}[name]
+    assert decode_said(zlib.compress(golden(name))) == said
+    assert zlib.decompress(encode(said)) == golden(name)
+
+
 def test_a_batch_still_means_and_is_written_the_same() -> None:
     stamp = Stamp("00c0ffee", 123_456, 1_790_000_000_000, sure=True)
-    bodies = [envelope(encode_event(each), stamp) for each in EVENTS.values()]
+    events = [EVENTS[name] for name in BATCH]
+    bodies = [envelope(encode_event(each), stamp) for each in events]
     assert zlib.decompress(encode_batch(EPOCH, Lane.TILL, 7, bodies)) == golden("batch")
     batch = decode_batch(zlib.compress(golden("batch")))
     assert (batch.epoch, batch.lane, batch.first) == (EPOCH, Lane.TILL, 7)
-    assert batch.last == 7 + len(EVENTS) - 1 + 4999
-    assert [each.event for each in batch.events if isinstance(each, Envelope)] == list(EVENTS.values())
+    assert batch.last == 7 + len(events) - 1 + 4999
+    assert [each.event for each in batch.events if isinstance(each, Envelope)] == events
     assert all(isinstance(each, Envelope) and each.stamp == stamp for each in batch.events)
 
 
@@ -70,7 +79,7 @@ def test_there_is_a_golden_message_of_everything_that_travels() -> None:
     assert {tag_of(each) for each in EVENTS.values()} == {_tag(kind) for kind in get_args(Event)}
     assert {type(each) for each in DOWN.values()} == set(get_args(Down))
     assert all(f'"{_tag(kind)}"'.encode() in down for kind in get_args(Told))
-    assert {each.stem for each in GOLDEN.glob("*.json")} == {*EVENTS, *DOWN, *HERE, "batch"}
+    assert {each.stem for each in GOLDEN.glob("*.json")} == {*EVENTS, *DOWN, *HERE, *SAID, "batch"}
 
 
 def _tag(kind: type[msgspec.Struct]) -> str:
