@@ -187,4 +187,5 @@ class Books:
             session, [NewTransfer(id_, ids[source], ids[to], to.unit, amount, kind, about, self.at_ms)]
         )
         self.transfers += 1
+        self.at_ms += 1
         return id_
