@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
+from edge_agent.store.leases import doubt_all
 from edge_agent.store.lines import Sql
 from sync.contract.ids import Lane
 
@@ -55,8 +56,26 @@ def clear_opened(sql: Sql) -> None:
     sql.execute("UPDATE lane SET opened = NULL")
 
 
+def keep_beyond(
+    opened: Mapping[Lane, int], confirmed: Mapping[Lane, int], marks: Mapping[Lane, int]
+) -> dict[Lane, int]:
+    """Beyond which number the rows of each lane are news to the centre, and go into the new epoch.
+
+    Before the centre's first word, `opened` says what stood on the restored disk; rows beyond it are new,
+    whatever the centre has under their numbers. Later there is only the receipt to go by.
+    """
+    return {
+        lane: min(opened[lane], marks.get(lane, mark)) if lane in opened else mark
+        for lane, mark in confirmed.items()
+    }
+
+
 def begin_epoch(sql: Sql, epoch: str, keep_after: Mapping[Lane, int]) -> str:
-    """The new epoch, in which the rows beyond `keep_after` are numbered from 1; the others are gone."""
+    """The new epoch, in which the rows beyond `keep_after` are numbered from 1; the others are gone.
+
+    What the old one had in its leases may have been spent where we cannot see it: they are in doubt for ever.
+    """
+    doubt_all(sql)
     for lane, start in keep_after.items():
         sql.execute("DELETE FROM row WHERE lane = ? AND number <= ?", (lane, start))
         # By way of negative numbers, so that no row meets another one's old number.

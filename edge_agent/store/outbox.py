@@ -13,45 +13,33 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from edge_agent.clocks import Calendar
-from edge_agent.errors import EventTooLarge, OutboxFull, StoreBroken
+from edge_agent.errors import OutboxFull, StoreBroken
 from edge_agent.store import room
-from edge_agent.store.batches import BATCH_ROWS_FIRST, Ready, read_batch, rows_next
+from edge_agent.store.batches import Ready, read_batch, rows_next
 from edge_agent.store.database import Database, is_full
-from edge_agent.store.epochs import Greeting, begin_epoch, clear_opened, read_lanes
+from edge_agent.store.epochs import Greeting, begin_epoch, clear_opened, keep_beyond, read_lanes
 from edge_agent.store.lines import Sql
+from edge_agent.store.numbering import INSERT, Born, LaneState, born, numbered, save_marks
 from edge_agent.store.room import Disk
 from sync.contract.clock import Clock
-from sync.contract.events import Dropped, Event, encode_event, lane_of
+from sync.contract.events import Event
 from sync.contract.ids import Lane
-from sync.contract.message import EVENT_MAX_BYTES
 
 GROUP_MAX = 1_000  # rows in one commit: about 5 ms of work beside the fsync
 BRIEF_ROWS = 64
 KEEP_DAYS = 7
-TEND_S = 1.0
-_INSERT = "INSERT INTO row (lane, number, boot, mono_ms, body) VALUES (?, ?, ?, ?, ?)"
 _OLDEST = "SELECT boot, mono_ms FROM row WHERE lane = ? AND number > ? ORDER BY number LIMIT 1"
 _HOUR_S = 3600.0
 
-Born = tuple[int, int, bytes]  # lane, mono_ms, body; a plain int, which SQLite takes as it is
-Row = tuple[int, int, str, int, bytes]
+T = TypeVar("T")
 # One call of `accept`, stored whole or not at all. A tuple: every event makes one, and reads it again.
 Call = tuple[list[Born], "asyncio.Future[None]"]
 _TILL = int(Lane.TILL)
-
-
-@dataclass(slots=True)
-class _LaneState:
-    last: int  # the last number on disk
-    confirmed: int  # how far the centre has receipted
-    owed: int = 0  # numbers of events that found no room, to be said as one `dropped/1`
-    handed: int = 0  # the last number given to the uplink in this run
-    rows: int = BATCH_ROWS_FIRST  # how many rows to read for the next batch
-    dirty: bool = False  # `confirmed` has moved and is not yet on disk
 
 
 @dataclass(slots=True)
@@ -61,7 +49,7 @@ class Limits:
     group_max: int = GROUP_MAX
     keep_days: float = KEEP_DAYS
     disk: Disk = field(default_factory=Disk)
-    tend_s: float = TEND_S  # between one step of housekeeping and the next
+    tend_s: float = 1.0  # between one step of housekeeping and the next
 
 
 class Outbox:
@@ -69,12 +57,15 @@ class Outbox:
 
     def __init__(self, db: Database, clock: Clock, calendar: Calendar, limits: Limits) -> None:
         self._db, self._clock, self._calendar, self._limits = db, clock, calendar, limits
-        self._lanes: dict[Lane, _LaneState] = {}
+        self._lanes: dict[Lane, LaneState] = {}
         self._opened: dict[Lane, int] = {}  # see epochs.py; empty once the centre has been heard
         self._waiting: deque[Call] = deque()
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()  # a group's numbers must not meet a new epoch,
         self._reading = asyncio.Lock()  # nor must a batch
+        self._together: set[asyncio.Task[Any]] = set()
+        self._broken: StoreBroken | None = None
+        self._distrusted = False
         self._hour = 0
         self.grown = asyncio.Event()  # set when rows came; the uplink clears it
         self.full = False  # something was dropped or refused for want of room, and there is none yet
@@ -87,7 +78,7 @@ class Outbox:
         outbox = cls(db, clock, calendar, limits or Limits())
         found = await db.write(read_lanes)
         outbox._opened = found.opened
-        outbox._lanes = {lane: _LaneState(found.last[lane], found.confirmed[lane]) for lane in Lane}
+        outbox._lanes = {lane: LaneState(found.last[lane], found.confirmed[lane]) for lane in Lane}
         outbox._hour = await db.read(
             lambda sql: int(sql.execute("SELECT coalesce(max(hour), 0) FROM hour").fetchone()[0])
         )
@@ -120,15 +111,11 @@ class Outbox:
         """
         if not events:
             return
-        now = self._clock.mono_ms()
-        born: list[Born] = []
-        for event in events:
-            body = encode_event(event)
-            if len(body) > EVENT_MAX_BYTES:
-                raise EventTooLarge(f"an event of {len(body)} bytes is over {EVENT_MAX_BYTES}")
-            born.append((lane_of(event).real, now, body))
+        if self._broken is not None:
+            raise self._broken
+        call = born(events, self._clock.mono_ms())
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((born, told))
+        self._waiting.append((call, told))
         if len(self._waiting) == 1:
             self._wake.set()
         await told
@@ -142,6 +129,8 @@ class Outbox:
         try:
             while True:
                 await self._wake.wait()
+                if self._broken is not None:
+                    raise self._broken
                 group = self._take_group()
                 if not group:
                     self._wake.clear()
@@ -152,12 +141,14 @@ class Outbox:
         except sqlite3.Error as error:
             raise StoreBroken(f"the outbox cannot be written: {error}") from error
         finally:
-            # A later `accept` would wait for ever, but whoever ends `run` ends the agent.
+            self._broken = self._broken or StoreBroken("the outbox is closed")
             for _, told in (*group, *self._waiting):
                 if not told.done():
-                    told.set_exception(StoreBroken("the outbox is closed"))
+                    told.set_exception(self._broken)
                     told.exception()  # nobody may be waiting any more
             self._waiting.clear()
+            for task in self._together:
+                task.cancel()
 
     def _take_group(self) -> list[Call]:
         waiting, group_max = self._waiting, self._limits.group_max
@@ -185,9 +176,9 @@ class Outbox:
         for _, told in money:
             if not told.done():
                 told.set_exception(OutboxFull("the store's disk is full; the event was not recorded"))
-        for born, told in group:
+        for call, told in group:
             if not told.done():
-                for lane, _, _ in born:
+                for lane, _, _ in call:
                     self._lanes[Lane(lane)].owed += 1
                 told.set_result(None)
 
@@ -203,37 +194,77 @@ class Outbox:
         return False
 
     async def _commit(self, group: list[Call]) -> None:
-        boot, now = self._calendar.boot, self._clock.mono_ms()
-        last = {int(lane): state.last for lane, state in self._lanes.items()}
-        rows: list[Row] = []
-        for each_lane, state in self._lanes.items():
-            if state.owed:
-                lane = int(each_lane)
-                last[lane] += state.owed
-                rows.append((lane, last[lane], boot, now, encode_event(Dropped(numbers=state.owed))))
-        for born, _ in group:
-            for lane, mono_ms, body in born:
-                number = last[lane] = last[lane] + 1
-                rows.append((lane, number, boot, mono_ms, body))
+        groups = (each for each, _ in group)
+        rows, last = numbered(self._lanes, groups, self._calendar.boot, self._clock.mono_ms())
         marks = self._moved_marks()
 
         def work(sql: Sql) -> None:
-            sql.executemany(_INSERT, rows)
+            sql.executemany(INSERT, rows)
             if marks:
-                _save_marks(sql, marks)
+                save_marks(sql, marks)
 
         await self._db.write(work, brief=len(rows) <= BRIEF_ROWS)
         self._marks_saved(marks)
-        for each_lane, state in self._lanes.items():
-            state.last, state.owed = last[each_lane], 0
+        self._numbers_saved(last)
         for _, told in group:
             if not told.done():  # its caller may have been cancelled; the event is on disk all the same
                 told.set_result(None)
 
+    def _numbers_saved(self, last: Mapping[int, int]) -> None:
+        for lane, state in self._lanes.items():
+            state.last, state.owed = last[lane], 0
+
+    async def together(self, work: Callable[[Sql], tuple[Sequence[Event], T]]) -> T:
+        """`work` changes tables and says which events that makes; both in one transaction, on disk on return.
+
+        Goes on when its caller is cancelled. `work` may be called again after room was made; what it raises
+        undoes everything and is raised here. Raises OutboxFull (nothing is changed: money is never half
+        recorded), EventTooLarge, StoreBroken.
+        """
+        task = asyncio.ensure_future(self._in_turn(work))
+        self._together.add(task)
+        task.add_done_callback(self._together.discard)
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise StoreBroken("the outbox is closed")
+        return task.result()
+
+    async def _in_turn(self, work: Callable[[Sql], tuple[Sequence[Event], T]]) -> T:
+        def all_of_it(sql: Sql) -> tuple[T, dict[int, int]]:
+            events, result = work(sql)
+            now = self._clock.mono_ms()
+            rows, last = numbered(self._lanes, [born(events, now)], self._calendar.boot, now)
+            sql.executemany(INSERT, rows)
+            return result, last
+
+        async with self._turn:
+            while True:
+                if self._broken is not None:
+                    raise self._broken
+                try:
+                    result, last = await self._db.write(all_of_it, brief=True)
+                except sqlite3.IntegrityError:  # of a table's CHECK: the disk is well
+                    raise
+                except sqlite3.Error as error:
+                    if not is_full(error):
+                        self._broken = StoreBroken(f"the outbox cannot be written: {error}")
+                        self._wake.set()
+                        raise self._broken from error
+                    self.full = True
+                    if not await self._make_room():
+                        raise OutboxFull("the store's disk is full; nothing was changed") from None
+                else:
+                    break
+            self._numbers_saved(last)
+        self.grown.set()
+        return result
+
     async def _make_room(self) -> bool:
         sent = {lane: max(state.confirmed, state.handed) for lane, state in self._lanes.items()}
-        confirmed = {lane: state.confirmed for lane, state in self._lanes.items()}
-        return await room.make_room(self._db, self._limits.disk, confirmed, sent)
+        return await room.make_room(self._db, self._limits.disk, self._confirmed(), sent)
+
+    def _confirmed(self) -> dict[Lane, int]:
+        return {lane: state.confirmed for lane, state in self._lanes.items()}
 
     # ── out ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -251,8 +282,7 @@ class Outbox:
             ready = await self._db.read(lambda sql: read_batch(sql, epoch, lane, after, rows, stamp))
         if ready is None:
             return None
-        state.rows = rows_next(ready)
-        state.handed = max(state.handed, ready.last)
+        state.rows, state.handed = rows_next(ready), max(state.handed, ready.last)
         return ready
 
     async def oldest_wall_ms(self) -> int | None:
@@ -285,7 +315,7 @@ class Outbox:
         """
         async with self._turn:
             limit = {lane: self._opened.get(lane, state.last) for lane, state in self._lanes.items()}
-            if any(marks.get(lane, 0) > limit[lane] for lane in Lane):
+            if self._distrusted or any(marks.get(lane, 0) > limit[lane] for lane in Lane):
                 await self._fence(marks)
                 return Greeting.FENCED
             if self._opened:
@@ -300,26 +330,26 @@ class Outbox:
                     state.confirmed, state.dirty = mark, True
             return greeting
 
+    def distrust(self) -> None:
+        """This disk was put back in time, though its marks may not show it: a new epoch at the next hello.
+
+        Not before: only the centre's marks say which of the rows here it has, and which are news to it.
+        """
+        self._distrusted = True
+
     async def new_epoch(self) -> None:
         """Begins a new epoch with what the centre has not receipted: for a disk moved to another box."""
         async with self._turn:
             await self._fence({})
 
     async def _fence(self, marks: Mapping[Lane, int]) -> None:
-        keep_after = {
-            # Before the centre's first word, `opened` says what stood on the restored disk; rows beyond it
-            # are new, whatever the centre has under their numbers. Later there is only the receipt to go by.
-            lane: min(self._opened[lane], marks.get(lane, state.confirmed))
-            if lane in self._opened
-            else state.confirmed
-            for lane, state in self._lanes.items()
-        }
+        keep_after = keep_beyond(self._opened, self._confirmed(), marks)
         async with self._reading:
             epoch = self._db.draw_epoch()
             self._db.epoch = await self._db.write(lambda sql: begin_epoch(sql, epoch, keep_after))
-        self._opened = {}
+        self._opened, self._distrusted = {}, False
         for lane, state in self._lanes.items():
-            self._lanes[lane] = _LaneState(max(0, state.last - keep_after[lane]), 0, owed=state.owed)
+            self._lanes[lane] = LaneState(max(0, state.last - keep_after[lane]), 0, owed=state.owed)
         self.grown.set()
 
     # ── housekeeping ────────────────────────────────────────────────────────────────────────────────────
@@ -344,11 +374,11 @@ class Outbox:
     async def tidy(self) -> None:
         """One step of the housekeeping. Raises sqlite3.Error."""
         if marks := self._moved_marks():
-            await self._db.write(lambda sql: _save_marks(sql, marks))
+            await self._db.write(lambda sql: save_marks(sql, marks))
             self._marks_saved(marks)
         before = self._hour - int(self._limits.keep_days * 24)
         if before >= 0:
-            confirmed = {lane: state.confirmed for lane, state in self._lanes.items()}
+            confirmed = self._confirmed()
             await self._db.write(lambda sql: room.prune_hours(sql, before, confirmed))
         if self.full and await room.has_room(self._db, self._limits.disk):
             self.full = False
@@ -367,7 +397,3 @@ class Outbox:
         for confirmed, lane in marks:
             state = self._lanes[Lane(lane)]
             state.dirty = state.confirmed != confirmed
-
-
-def _save_marks(sql: Sql, marks: list[tuple[int, int]]) -> None:
-    sql.executemany("UPDATE lane SET confirmed = ? WHERE lane = ?", marks)

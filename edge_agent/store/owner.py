@@ -11,6 +11,7 @@ import hmac
 
 from edge_agent.errors import BadIdentity
 from edge_agent.store.database import Database
+from edge_agent.store.leases import doubt_all
 from edge_agent.store.lines import Sql
 
 
@@ -34,8 +35,9 @@ def _claimed(sql: Sql, store: str, key_mark: str) -> str:
     if owner != store:
         return owner
     if known.get("replica_key", key_mark) != key_mark:
-        for table in ("token", "member", "feed"):
-            sql.execute(f"DELETE FROM {table}")  # noqa: S608  one of the three above
+        for table in ("token", "member", "programme", "feed"):
+            sql.execute(f"DELETE FROM {table}")  # noqa: S608  one of the four above
+        doubt_all(sql)  # their chains were made with the other key: no record of ours would be believed
     for name, value in (("store", store), ("replica_key", key_mark)):
         if known.get(name) != value:  # a full disk takes no word, but a store that starts writes none
             sql.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))

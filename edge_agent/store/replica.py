@@ -1,4 +1,4 @@
-"""What the store has been told: members, and who has which card or telephone.
+"""What the store has been told: members, who has which card or telephone, and the rules of card programmes.
 
 A till is answered from here alone. Tokens are keyed once more with this store's own key, so that no two
 stores' disks can be joined; names are masked before they ever leave the centre. Words are applied in one
@@ -8,15 +8,15 @@ transaction with the number of their feed, so that a power cut never leaves half
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
 from edge_agent.store.database import Database
-from edge_agent.store.lines import Sql
+from edge_agent.store.lines import Sql, Work
 from sync.contract.message import Words
 from sync.contract.questions import Answer, MemberKnown, NobodyKnown
-from sync.contract.told import EVERYONE, MemberGone, MemberTold
+from sync.contract.told import EVERYONE, LeaseTold, MemberGone, MemberTold, ProgrammeTold
 
 _DIGEST_BYTES = 16
 _OWNED_BY = (  # writes nothing when it says nothing new
@@ -24,15 +24,32 @@ _OWNED_BY = (  # writes nothing when it says nothing new
     " SET member = excluded.member, reason = excluded.reason"
     " WHERE member <> excluded.member OR reason <> excluded.reason"
 )
+_PUT = (
+    "INSERT OR REPLACE INTO member (member, answer, digests, entry)"
+    " SELECT ?, ?, ?, coalesce(max(entry), 0) FROM journal"
+)
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(MemberKnown)
+_programme_decoder = msgspec.json.Decoder(ProgrammeTold)
+
+# Takes words about leases, and does the work given in the same transaction.
+TakeLeases = Callable[[Sequence[LeaseTold], Work[None]], Awaitable[None]]
 
 
 class Replica:
     """The members as this store knows them."""
 
-    def __init__(self, db: Database, store: str, store_key: bytes, feeds: dict[str, int]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        store: str,
+        store_key: bytes,
+        feeds: dict[str, int],
+        programmes: Iterable[ProgrammeTold] = (),
+    ) -> None:
         self._db, self._key = db, store_key
+        self._programmes = {each.programme: each for each in programmes}
+        self.take_leases: TakeLeases | None = None  # None: leases are not for this store, and are passed by
         self._feeds = {EVERYONE: 0, store: 0} | feeds
         self._store = store
 
@@ -40,7 +57,9 @@ class Replica:
     async def open(cls, db: Database, store: str, store_key: bytes) -> Replica:
         """The replica as it stands on disk. Raises sqlite3.Error."""
         rows = await db.read(lambda sql: sql.execute("SELECT feed, number FROM feed").fetchall())
-        return cls(db, store, store_key, {str(feed): int(number) for feed, number in rows})
+        told = await db.read(lambda sql: sql.execute("SELECT told FROM programme").fetchall())
+        programmes = [_programme_decoder.decode(row[0]) for row in told]
+        return cls(db, store, store_key, {str(feed): int(number) for feed, number in rows}, programmes)
 
     @property
     def everyone(self) -> int:
@@ -51,6 +70,10 @@ class Replica:
     def own(self) -> int:
         """The last number taken of this store's own feed."""
         return self._feeds[self._store]
+
+    def programme(self, name: str) -> ProgrammeTold | None:
+        """The rules of a card programme, if they have been told."""
+        return self._programmes.get(name)
 
     async def look_up(self, token: str) -> Answer:
         """Who has the card or telephone of that token, as far as this store has been told."""
@@ -65,10 +88,18 @@ class Replica:
             return NobodyKnown()
         return NobodyKnown("lost") if row[0] == "lost" else _decoder.decode(row[1])
 
+    async def member(self, member: str) -> tuple[MemberKnown, int] | None:
+        """The member, and the last entry of the journal when the centre told of them."""
+        row = await self._db.ask(
+            lambda sql: sql.execute("SELECT answer, entry FROM member WHERE member = ?", (member,)).fetchone()
+        )
+        return None if row is None else (_decoder.decode(row[0]), int(row[1]))
+
     async def apply(self, words: Words) -> bool:
         """Takes the words not yet taken, in one transaction with the feed's number; False if there is a hole.
 
-        A feed that is neither ours nor everyone's has a hole too. Raises sqlite3.Error.
+        A feed that is neither ours nor everyone's has a hole too. Raises sqlite3.Error, and what
+        `take_leases` raises.
         """
         have = self._feeds.get(words.feed)
         if have is None or words.after > have:
@@ -80,13 +111,23 @@ class Replica:
 
         def work(sql: Sql) -> None:
             for _, word in new:
-                if isinstance(word, MemberTold):
-                    self._put(sql, word)
-                elif isinstance(word, MemberGone):
-                    self._remove(sql, word.member)
+                match word:
+                    case MemberTold():
+                        self._put(sql, word)
+                    case MemberGone():
+                        self._remove(sql, word.member)
+                    case ProgrammeTold():
+                        told = _encoder.encode(word)
+                        sql.execute("INSERT OR REPLACE INTO programme VALUES (?, ?)", (word.programme, told))
             sql.execute("INSERT OR REPLACE INTO feed VALUES (?, ?)", (words.feed, number))
 
-        await self._db.write(work)
+        # A lease is between the centre and one store: in everyone's feed it would be a mistake.
+        leases = [word for _, word in new if isinstance(word, LeaseTold) and words.feed == self._store]
+        if leases and self.take_leases is not None:
+            await self.take_leases(leases, work)
+        else:
+            await self._db.write(work)
+        self._programmes |= {word.programme: word for _, word in new if isinstance(word, ProgrammeTold)}
         self._feeds[words.feed] = number
         return True
 
@@ -101,7 +142,7 @@ class Replica:
         row = sql.execute("SELECT digests FROM member WHERE member = ?", (told.member,)).fetchone()
         if row is not None and row[0] != digests:
             self._forget_tokens(sql, told.member, row[0])
-        sql.execute("INSERT OR REPLACE INTO member VALUES (?, ?, ?)", (told.member, _answer(told), digests))
+        sql.execute(_PUT, (told.member, _answer(told), digests))
         # Also when the digests are the same: a card may have been somebody else's in between.
         sql.executemany(
             _OWNED_BY,
@@ -121,7 +162,12 @@ class Replica:
         )
 
     def _digest(self, token: str) -> bytes:
-        return hmac.digest(self._key, token.encode(), "sha256")[:_DIGEST_BYTES]
+        return token_digest(self._key, token)
+
+
+def token_digest(store_key: bytes, token: str) -> bytes:
+    """16 bytes that stand for a token on this store's disk, and on no other's."""
+    return hmac.digest(store_key, token.encode(), "sha256")[:_DIGEST_BYTES]
 
 
 def _answer(told: MemberTold) -> bytes:
@@ -136,6 +182,7 @@ def _answer(told: MemberTold) -> bytes:
             birthday=told.birthday,
             flags=told.flags,
             visits=told.visits,
+            purses=told.purses,
         )
     )
 
