@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.errors import Conflict, NotFound
-from central_server.ledger.models.lots import BONUS, COUPON, EARNED, PAID, Lot, LotUse, Purse
+from central_server.ledger.models.lots import COUPON, EARNED, PAID, Lot, LotUse, Purse
 from central_server.ledger.programmes import programmes
 from central_server.web.text import N_
 
@@ -315,6 +315,3 @@ async def _remember(session: AsyncSession, book: _Book, transfers: Sequence[byte
     for lot in added:
         parts[lot.transfer, lot.purse].append(Part(lot.id, lot.kind, lot.amount, lot.expires_ms))
     book.known |= parts
-
-
-BONUSES = (BONUS, EARNED, COUPON)  # what is never paid out in cash

@@ -1,0 +1,177 @@
+"""Paying with a purse at the centre, at once or by a hold, and giving back what was paid.
+
+    spend      available → captured(store)              lots as they come
+    hold       available → held, then captured          lots when it is captured
+    refund     captured(store) → available              the same lots, in reverse
+
+Each is done once per `request` (`operations`).
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central_server.errors import Conflict, NotFound
+from central_server.ledger import holds
+from central_server.ledger.accounts import AccountName, available
+from central_server.ledger.legs import CENTRE, Leg, lock_purses, locked, positive, posted
+from central_server.ledger.lots import GiveBack, Take, settle_lots, sums
+from central_server.ledger.models.books import Hold
+from central_server.ledger.models.lots import LotUse
+from central_server.ledger.operations import Done, once
+from central_server.ledger.posting import posting_id
+from central_server.ledger.purses import tell_purses
+from central_server.web.text import N_
+
+
+async def spend(
+    session: AsyncSession,
+    *,
+    request: str,
+    purse: str,
+    amount: int,
+    by: str,
+    now_ms: int,
+    store: str = CENTRE,
+    about: str = "",
+) -> Done:
+    """Pay with a purse at the centre; ``{transfer, balance}``, the transfer as hex, for a refund to name.
+
+    Raises Short (a Conflict) when what is available is less, Conflict when the programme is stopped.
+    """
+
+    async def work() -> Done:
+        place = await locked(session, purse)
+        leg = Leg(
+            posting_id("spend", request),
+            available(purse, place.unit),
+            AccountName("captured", store, place.unit),
+            amount,
+            "spend",
+            about or request,
+        )
+        await posted(session, [leg], [Take(leg.id, purse, amount)], now_ms)
+        return {"transfer": leg.id.hex(), "balance": (await sums(session, [purse]))[purse]}
+
+    body = {"purse": purse, "amount": positive(amount), "store": store, "about": about}
+    return await once(session, request, "spend", body, work, by=by, now_ms=now_ms)
+
+
+async def hold(
+    session: AsyncSession,
+    *,
+    request: str,
+    purse: str,
+    amount: int,
+    by: str,
+    now_ms: int,
+    for_s: int,
+    about: str = "",
+) -> Done:
+    """Set an amount aside for `for_s` seconds; ``{hold}``, its id as hex. Raises as `spend`."""
+
+    async def work() -> Done:
+        place = await locked(session, purse)
+        id_ = posting_id("hold", request)
+        await holds.hold(
+            session,
+            id_,
+            purse=purse,
+            unit=place.unit,
+            amount=amount,
+            about=about or request,
+            at_ms=now_ms,
+            expires_ms=now_ms + for_s * 1000,
+        )
+        return {"hold": id_.hex()}
+
+    body = {"purse": purse, "amount": positive(amount), "about": about, "for_s": for_s}
+    return await once(session, request, "hold", body, work, by=by, now_ms=now_ms)
+
+
+async def capture(
+    session: AsyncSession,
+    *,
+    hold: bytes,
+    amount: int,
+    by: str,
+    now_ms: int,
+    store: str = CENTRE,
+    about: str = "",
+) -> Done:
+    """Take part or all of what was set aside, the rest goes back; ``{transfer, balance}``.
+
+    Once per hold, which is its own id: asked again it answers the same. Raises NotFound, Conflict, Invalid.
+    """
+    purse, unit = await _of_hold(session, hold)
+    await lock_purses(session, purse)
+    to = AccountName("captured", store, unit)
+    transfer = await holds.capture(session, hold, positive(amount), to=to, about=about or by, at_ms=now_ms)
+    await settle_lots(session, [Take(transfer, purse, amount)], now_ms=now_ms)
+    await tell_purses(session, [purse], at_ms=now_ms)
+    return {"transfer": transfer.hex(), "balance": (await sums(session, [purse]))[purse]}
+
+
+async def void(session: AsyncSession, *, hold: bytes, now_ms: int) -> Done:
+    """Let all that was set aside go back; ``{balance}``. Raises NotFound, Conflict (captured already)."""
+    purse, _ = await _of_hold(session, hold)
+    await lock_purses(session, purse)
+    await holds.void(session, hold, at_ms=now_ms)
+    return {"balance": (await sums(session, [purse]))[purse]}
+
+
+async def refund(
+    session: AsyncSession,
+    *,
+    request: str,
+    purse: str,
+    amount: int,
+    of: bytes,
+    by: str,
+    now_ms: int,
+    store: str = CENTRE,
+    about: str = "",
+) -> Done:
+    """Give back what the transfer `of` took from this purse, all or a part; ``{transfer, balance}``.
+
+    Raises NotFound (no such payment of this purse) and Conflict (more than is left of it to give back).
+    """
+
+    async def work() -> Done:
+        place = await locked(session, purse, stopped_too=True)
+        left = await refundable(session, purse, of)
+        if amount > left:
+            raise Conflict(N_("only {left} of that payment can still be given back"), left=left)
+        leg = Leg(
+            posting_id("refund", request),
+            AccountName("captured", store, place.unit),
+            available(purse, place.unit),
+            amount,
+            "refund",
+            about or request,
+        )
+        await posted(session, [leg], [GiveBack(leg.id, purse, amount, of)], now_ms)
+        return {"transfer": leg.id.hex(), "balance": (await sums(session, [purse]))[purse]}
+
+    body = {"purse": purse, "amount": positive(amount), "of": of.hex(), "store": store, "about": about}
+    return await once(session, request, "refund", body, work, by=by, now_ms=now_ms)
+
+
+async def refundable(session: AsyncSession, purse: str, of: bytes) -> int:
+    """What of the payment `of` has not been given back yet. Raises NotFound."""
+    left = await session.scalar(
+        sa.select(sa.func.sum(LotUse.amount - LotUse.returned)).where(
+            LotUse.transfer == of, LotUse.purse == purse, LotUse.kind == "spend"
+        )
+    )
+    if left is None:
+        raise NotFound(N_("there is no such payment with this purse"))
+    return int(left)
+
+
+async def _of_hold(session: AsyncSession, hold: bytes) -> tuple[str, str]:
+    found = (await session.execute(sa.select(Hold.purse, Hold.unit).where(Hold.id == hold))).one_or_none()
+    if found is None:
+        raise NotFound(N_("there is no such hold"))
+    return found[0], found[1]
