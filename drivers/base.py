@@ -19,7 +19,10 @@ import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from sync.contract.events import Event
-from sync.contract.questions import Answer, Question
+from sync.contract.questions import Answer, Balance, BalanceAsked, MoneyAnswer, MoneyQuestion, Question
+
+Asked = Question | MoneyQuestion | BalanceAsked
+Told = Answer | MoneyAnswer | Balance
 
 
 class Options(BaseModel):
@@ -44,7 +47,7 @@ class Heard(msgspec.Struct, frozen=True):
     """One thing a decoder made out, and the offset in the stream of the first byte of it."""
 
     at_byte: int
-    what: Event | Question | Note
+    what: Event | Asked | Note
 
 
 class Decoder(Protocol):
@@ -61,8 +64,11 @@ class Decoder(Protocol):
         """What the passing of time completes. Harmless when called early, late or for nothing."""
         ...
 
-    def answer(self, answer: Answer, now_ms: int) -> None:
-        """What the till says to a question of ours; a device that shows nothing ignores it."""
+    def answer(self, answer: Told, now_ms: int) -> None:
+        """What the till says to a question of ours; a device that shows nothing ignores it.
+
+        One answer for each question, in their order; what one about money changed is on disk by now.
+        """
         ...
 
     def replies(self) -> bytes:
@@ -78,7 +84,7 @@ class QuietDecoder:
     def wake(self, now_ms: int) -> list[Heard]:
         return []
 
-    def answer(self, answer: Answer, now_ms: int) -> None:
+    def answer(self, answer: Told, now_ms: int) -> None:
         return None
 
     def replies(self) -> bytes:

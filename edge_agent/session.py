@@ -12,14 +12,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from drivers.base import Heard, Note
+from drivers.base import Heard, Note, Told
 from edge_agent.errors import EventTooLarge, OutboxFull
 from edge_agent.store.outbox import Outbox
 from edge_agent.tally import Tally
 from edge_agent.till import Till
 from sync.contract.events import CardRefused, DeviceState, Event, MemberJoined, SaleCompleted
 from sync.contract.fitting import fitted
-from sync.contract.questions import Answer, CardShown, PhoneGiven
+from sync.contract.questions import BalanceAsked, CardShown, Pay, PhoneGiven, Refund, TopUp, Undo
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Session:
         till: Till,
         outbox: Outbox,
         tally: Tally,
-        answer: Callable[[Answer], None],
+        answer: Callable[[Told], None],
         currency: str = "CNY",
     ) -> None:
         """`answer` tells the decoder what the till says; `currency` is that of amounts that come without."""
@@ -60,6 +60,10 @@ class Session:
                     self._tally.problem("not_recorded")
                 else:
                     events.append(event)
+            elif isinstance(what, Pay | TopUp | Refund | Undo | BalanceAsked):
+                # A card shown in the same breath is recorded behind its payment: it promises nothing.
+                asked = what if what.till else msgspec.structs.replace(what, till=self._till_name)
+                self._answer(await self._till.ask(asked))
             else:
                 events.append(fitted(self._ours(what)))
         if events:

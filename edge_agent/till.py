@@ -13,7 +13,7 @@ import datetime as dt
 import sqlite3
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Callable
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, overload
 
 import msgspec
 
@@ -30,6 +30,7 @@ from sync.contract.ids import MEMBER_RANDOM_BYTES, member_id
 from sync.contract.questions import (
     Answer,
     Balance,
+    BalanceAsked,
     CardShown,
     Declined,
     MemberKnown,
@@ -182,20 +183,33 @@ class Till:
 
     # ── money ───────────────────────────────────────────────────────────────────────────────────────────
 
-    async def ask(self, question: MoneyQuestion) -> MoneyAnswer:
+    @overload
+    async def ask(self, question: MoneyQuestion) -> MoneyAnswer: ...
+
+    @overload
+    async def ask(self, question: BalanceAsked) -> Balance | Declined: ...
+
+    @overload
+    async def ask(self, question: MoneyQuestion | BalanceAsked) -> MoneyAnswer | Balance: ...
+
+    async def ask(self, question: MoneyQuestion | BalanceAsked) -> MoneyAnswer | Balance:
         """What a page or a driver is told about money; what it changes is on disk when this returns.
 
-        A payment or top-up that names nobody is about the card last shown at its till.
+        A payment, top-up or balance that names nobody is about the card last shown at its till.
         """
         payments = self._payments
         if payments is None:
             return Declined("not_enrolled")
-        if isinstance(question, Pay | TopUp) and not question.card and not question.member:
+        if isinstance(question, Pay | TopUp | BalanceAsked) and not question.card and not question.member:
             shown = self.shown(question.till)
             if shown is not None:
                 question = msgspec.structs.replace(question, card=shown.card, member=shown.member)
         answer: MoneyAnswer
         match question:
+            case BalanceAsked():
+                if not question.card and not question.member:
+                    return Declined("no_card")
+                return await payments.balance(question.card, question.member)
             case Pay():
                 answer = await payments.pay(question)
                 question = msgspec.structs.replace(question, pin="")

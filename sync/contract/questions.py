@@ -137,6 +137,16 @@ class Undo(msgspec.Struct, frozen=True, tag_field="type", tag="undo", kw_only=Tr
     cashier: str = ""
 
 
+class BalanceAsked(
+    msgspec.Struct, frozen=True, tag_field="type", tag="balance_asked", omit_defaults=True, kw_only=True
+):
+    """What is on a card? With neither `card` nor `member` the one last shown at the till, as for `Pay`."""
+
+    till: str
+    card: str = ""  # token
+    member: str = ""
+
+
 class PaidPart(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one purse paid."""
 

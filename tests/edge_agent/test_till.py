@@ -20,7 +20,17 @@ from edge_agent.till import CARD_STAYS_MS, JoinRefused, Till, birthday_near
 from sync.contract.events import CardPresented, CardRefused, MemberJoined, Passed, SaleCompleted, SaleLine
 from sync.contract.ids import Lane
 from sync.contract.message import Envelope, Words, decode_batch
-from sync.contract.questions import CardShown, MemberKnown, NobodyKnown, PhoneGiven
+from sync.contract.questions import (
+    Balance,
+    BalanceAsked,
+    CardShown,
+    Declined,
+    MemberKnown,
+    NobodyKnown,
+    Paid,
+    Pay,
+    PhoneGiven,
+)
 from sync.contract.sealed import Joiner, unseal
 from sync.contract.tokens import card_token, phone_token
 from sync.contract.told import MemberGone, MemberTold
@@ -279,3 +289,58 @@ async def test_a_receipt_too_long_for_a_message_keeps_its_total_and_its_first_li
     assert recorded.lines == lines[: len(recorded.lines)]
     assert len(recorded.lines) > 50
     assert tally.last_problem == "too_large"
+
+
+class Rules:
+    """Money for the asking, and a note of who asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    async def pay(self, question: Pay) -> Paid:
+        self.asked.append(question)
+        return Paid(approved_minor=question.amount_minor)
+
+    async def balance(self, card: str = "", member: str = "") -> Balance:
+        self.asked.append((card, member))
+        return Balance(name="王**")
+
+
+async def test_a_device_pays_from_the_card_last_shown_and_needs_no_rules_of_its_own(shop: Any) -> None:
+    rules = shop.till._payments = Rules()
+    told: list[Any] = []
+    session, _ = shop.session()
+    session._answer = told.append
+    pay = Pay(till="", txn="7", amount_minor=500, currency="CNY", pin="2468")
+    await session.hear([Heard(0, CARD), Heard(9, pay), Heard(20, BalanceAsked(till=""))])
+    token = card_token(TOKEN_KEY, "8001")
+    assert told[1:] == [Paid(approved_minor=500), Balance(name="王**")]
+    assert (rules.asked[0].till, rules.asked[0].card, rules.asked[0].member) == ("1", token, "m1")
+    assert rules.asked[1] == (token, "m1")
+
+
+async def test_pages_hear_of_a_payment_without_its_pin(shop: Any) -> None:
+    shop.till._payments = Rules()
+    watching = shop.till.watch("1")
+    heard = asyncio.ensure_future(anext(watching))
+    await asyncio.sleep(0)
+    await shop.till.ask(Pay(till="1", txn="7", amount_minor=500, currency="CNY", card="t", pin="2468"))
+    deed = await heard
+    await watching.aclose()
+    assert (deed.answer, deed.question.pin) == (Paid(approved_minor=500), "")
+
+
+async def test_whoever_sets_money_aside_hears_of_every_card_shown(shop: Any) -> None:
+    presented: list[tuple[str, str]] = []
+    shop.till._presented = lambda card, member: presented.append((card, member))
+    await shop.till.present("1", CARD)
+    await shop.till.present("1", CardShown("8002", "magstripe"))
+    await shop.till.present("1", CardShown("!", "magstripe"))
+    assert presented == [(card_token(TOKEN_KEY, "8001"), "m1"), (card_token(TOKEN_KEY, "8002"), "")]
+
+
+async def test_a_payment_without_any_card_is_asked_as_it_is(shop: Any) -> None:
+    rules = shop.till._payments = Rules()
+    await shop.till.ask(Pay(till="1", txn="7", amount_minor=500, currency="CNY"))
+    assert rules.asked[0].card == ""
+    assert await shop.till.ask(BalanceAsked(till="1")) == Declined("no_card")
