@@ -44,10 +44,12 @@ admin = typer.Typer(no_args_is_help=True, help=_("Administrators."))
 aside_app = typer.Typer(no_args_is_help=True, help=_("Events that could not be applied."))
 store = typer.Typer(no_args_is_help=True, help=_("Stores and their enrolment."))
 keys_app = typer.Typer(no_args_is_help=True, help=_("The keys of personal fields."))
+ledger_app = typer.Typer(no_args_is_help=True, help=_("Money and points."))
 app.add_typer(admin, name="admin")
 app.add_typer(aside_app, name="aside")
 app.add_typer(store, name="store")
 app.add_typer(keys_app, name="keys")
+app.add_typer(ledger_app, name="ledger")
 app.add_typer(settings_app(CentralSettings, DEFAULT_SETTINGS, environ=os.environ), name="config")
 
 log = logging.getLogger(__name__)
@@ -218,6 +220,40 @@ def aside_discard(
         async with database.transaction() as session:
             now_ms = SystemClock().wall_ms()
             await aside.discard(session, number, reason=reason, by=COMMAND, now_ms=now_ms)
+
+    _with_database(config, work)
+
+
+@ledger_app.command(
+    "verify",
+    help=_(
+        "Work out every balance, lot and hash anew and name the first thing that is wrong. Prints where the"
+        " chains end: kept elsewhere, these lines show later that nothing before them was altered."
+    ),
+)
+def ledger_verify(
+    config: ConfigFile = DEFAULT_SETTINGS,
+    kept: Annotated[
+        list[str] | None, typer.Option(help=_("A line that was printed earlier; may be given again."))
+    ] = None,
+) -> None:
+    from central_server.ledger.verify import read_head, verify, written_head
+
+    ends = [read_head(each) for each in kept or ()]
+
+    async def work(database: Database) -> None:
+        found = await verify(database, ends)
+        if found.wrong is not None:
+            typer.echo(_(found.wrong.msgid).format(**found.wrong.values), err=True)
+            raise typer.Exit(1)
+        for head in found.heads:
+            typer.echo(written_head(head))
+        right = _("right: {accounts} accounts, {transfers} transfers in {batches} batches, {purses} purses")
+        typer.echo(
+            right.format(
+                accounts=found.accounts, transfers=found.transfers, batches=found.batches, purses=found.purses
+            )
+        )
 
     _with_database(config, work)
 

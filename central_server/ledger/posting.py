@@ -217,6 +217,8 @@ async def _head(connection: AsyncConnection, id_: bytes) -> Head:
     found = await _asked_of(connection, _FREE_HEAD)
     if not found:
         await connection.exec_driver_sql(_FIRST_HEADS, (START,))
+        found = await _asked_of(connection, _FREE_HEAD)
+    if not found:
         found = await _asked_of(connection, _THIS_HEAD, id_[0] % CHAINS_POSTGRESQL)
     return Head(*found[0])
 
