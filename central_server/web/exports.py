@@ -17,6 +17,7 @@ from central_server.web.mishaps import answer
 
 AT_ONCE_MAX: Final = 4  # of this process; the database's pool has 15 connections
 WAIT_S: Final = 3.0  # for a turn; past it 503, and the reader may try again
+FILES: Final = (".csv", ".xlsx")
 LONGEST_S: Final = 300.0  # of one file, however slowly it is read; past it the connection is cut
 _AGAIN_S: Final = "10"
 
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Exports:
-    """ASGI middleware inside the last handler: at most `at_once` answers to `….csv` are made at a time."""
+    """ASGI middleware inside the last handler: at most `at_once` answers to `….csv` or `….xlsx` at a time."""
 
     def __init__(
         self,
@@ -41,7 +42,7 @@ class Exports:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises TimeoutError when the file takes too long: half a file must not look like a whole one."""
-        if scope["type"] != "http" or not scope["path"].endswith(".csv"):
+        if scope["type"] != "http" or not scope["path"].endswith(FILES):
             await self._app(scope, receive, send)
             return
         try:

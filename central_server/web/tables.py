@@ -25,7 +25,7 @@ _CHUNK_CHARS: Final = 64 * 1024
 _RUNS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 # … but a plain number is just a number.
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?")
-_CUT: Final = N_("Cut off here: an export holds at most %(rows)s rows. Narrow the filter to get the rest.")
+CUT: Final = N_("Cut off here: an export holds at most %(rows)s rows. Narrow the filter to get the rest.")
 
 T = TypeVar("T")
 
@@ -84,8 +84,8 @@ def csv_response(
 
     `rows` must read from a `ReadDb` session, which stays open until the last byte is sent.
     """
-    cut = words(lang).gettext(_CUT) % {"rows": rows_max}
-    disposition = f"attachment; filename=\"{_ascii(filename)}\"; filename*=UTF-8''{quote(filename)}"
+    cut = words(lang).gettext(CUT) % {"rows": rows_max}
+    disposition = f"attachment; filename=\"{ascii_name(filename)}\"; filename*=UTF-8''{quote(filename)}"
     return StreamingResponse(
         _csv(header, rows, rows_max, cut),
         media_type="text/csv; charset=utf-8",
@@ -132,5 +132,6 @@ def _cells(row: Iterable[object]) -> list[object]:
     return [cell(value) for value in row]
 
 
-def _ascii(filename: str) -> str:
+def ascii_name(filename: str) -> str:
+    """The name for a reader of headers who knows ASCII only."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", filename)
