@@ -26,6 +26,7 @@ from central_server.web.text import N_
 
 KEY: Final = re.compile(r"[A-Za-z0-9._:/+=-]{8,80}")
 _UNDER_WAY: Final = 0  # the status of a claimed key until its answer stands beside it
+_TAKEN: Final = 1  # the status of a name that is taken
 _REFUSALS: Final[dict[int, type[CentreError]]] = {404: NotFound, 409: Conflict, 422: Invalid}
 
 
@@ -73,9 +74,19 @@ async def once(database: Database, key: str, said: bytes, work: Work, *, now_ms:
 
 async def forget_answers(session: AsyncSession, *, before_ms: int, limit: int = 5_000) -> int:
     """Let go of answers older than that; how many. Their transfers are still known by their ids."""
-    old = sa.select(Answered.key).where(Answered.at_ms < before_ms).limit(limit)
+    old = sa.select(Answered.key).where(Answered.at_ms < before_ms, Answered.status != _TAKEN).limit(limit)
     gone = await session.execute(sa.delete(Answered).where(Answered.key.in_(old)))
     return int(getattr(gone, "rowcount", 0))
+
+
+async def claim(session: AsyncSession, name: str, key: str, now_ms: int) -> bool:
+    """Take a name that only one request may ever have (a till's receipt); False when another has it."""
+    digest = hashlib.sha256(key.encode()).digest()
+    row: tuple[Any, ...] = (f"!{name}", digest, _TAKEN, {}, now_ms)
+    if await bulk_insert(session, Answered, [row], skip_known=True):
+        return True
+    known = await session.scalar(sa.select(Answered.digest).where(Answered.key == f"!{name}"))
+    return known == digest
 
 
 async def _first(session: AsyncSession, key: str, digest: bytes, now_ms: int) -> Answer | None:

@@ -5,35 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import Field
 
 from central_server.ledger import approvals
 from central_server.ledger.deeds import decide, theirs
-from central_server.ledger.doors import ApprovalReader, Approver, Body, Out, Why
-from central_server.ledger.models.approvals import Approval
+from central_server.ledger.doors import ApprovalReader, Approver, Body, Why
+from central_server.ledger.waiting import ApprovalOut, approval_out
 from central_server.web.deps import ReadDb, now_ms
 
 router = APIRouter(prefix="/approvals", tags=["approvals"])
 ApprovalId = Annotated[str, Path(pattern=r"^A[0-9a-f]{24}$", description="A and 24 hex digits")]
-
-
-class ApprovalOut(Out):
-    """Something that one person asked for and another must allow."""
-
-    id: str
-    kind: str
-    state: str = Field(description="waiting, done, refused or expired")
-    about: str
-    store: str
-    amount: int
-    unit: str
-    why: str
-    asked_name: str
-    asked_ms: int
-    expires_ms: int
-    decided_name: str
-    decided_ms: int | None
-    note: str
 
 
 class DecisionIn(Body):
@@ -68,8 +48,3 @@ async def decide_approval(
     """Say yes or no, for good. A yes does what was asked for. 403 for whoever asked."""
     row = await decide(request, viewer, id, approve=decision.approve, note=decision.note)
     return approval_out(row, now_ms(request))
-
-
-def approval_out(row: Approval, at_ms: int) -> ApprovalOut:
-    """A request as JSON says it."""
-    return ApprovalOut.model_validate(row).model_copy(update={"state": approvals.state_of(row, at_ms)})

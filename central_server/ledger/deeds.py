@@ -3,22 +3,108 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.errors import NotFound
 from central_server.keys import Keys
-from central_server.ledger import approvals
+from central_server.ledger import approvals, doubt, legs, spending, value
 from central_server.ledger.approvals import Deed
+from central_server.ledger.doors import lease_settings_of
 from central_server.ledger.models.approvals import Approval
+from central_server.ledger.value_desk import opened
+from central_server.staff.service import Who
 from central_server.web.deps import Viewer, database_of, keys_of, now_ms
 from central_server.web.text import N_
+from config.money import LeaseSettings
 
 
-def deeds_of(keys: Keys) -> Mapping[str, Deed]:
-    """The deeds by their kinds."""
-    return {}
+def deeds_of(keys: Keys, leasing: LeaseSettings) -> Mapping[str, Deed]:
+    """The deeds by their kinds. Each is given the request that waited and who allowed it."""
+
+    async def load(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
+        return await value.load(
+            session,
+            **_common(row, by, now_ms),
+            tender=row.body["tender"],
+            keys=keys,
+            store=row.store or legs.CENTRE,
+            buyer=opened(row.body["buyer"], keys),
+            approval=row.id,
+        )
+
+    async def refund(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
+        return await spending.refund(
+            session,
+            **_common(row, by, now_ms),
+            of=bytes.fromhex(row.body["of"]),
+            store=row.store or legs.CENTRE,
+            about=row.body["about"],
+        )
+
+    async def cash_out(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
+        payee = opened(row.body["payee"], keys)
+        assert payee is not None
+        return await value.cash_out(
+            session,
+            **_common(row, by, now_ms),
+            tender=row.body["tender"],
+            payee=payee,
+            keys=keys,
+            store=row.store or legs.CENTRE,
+            approval=row.id,
+        )
+
+    async def correction(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
+        return await value.correct(
+            session, **_common(row, by, now_ms), approval=row.id, why=row.why, kind=row.body["kind"]
+        )
+
+    async def loss(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
+        declared = await doubt.declare_loss(
+            session,
+            row.body["lease"],
+            amount=row.body["amount"],
+            approvers=_two(row, by),
+            request=row.id,
+            settings=leasing,
+            now_ms=now_ms,
+        )
+        return {"amount": declared.amount}
+
+    async def resolve(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
+        lease = await doubt.resolve(
+            session, row.body["lease"], approvers=_two(row, by), keys=keys, now_ms=now_ms
+        )
+        return {"state": lease.state}
+
+    return {
+        "load": load,
+        "refund": refund,
+        "cash_out": cash_out,
+        "correction": correction,
+        "loss": loss,
+        "resolve": resolve,
+    }
+
+
+def _common(row: Approval, by: Who, now_ms: int) -> dict[str, Any]:
+    body = row.body
+    both = f"{row.asked_name} + {by.name}"
+    return {
+        "request": body["request"],
+        "purse": body["purse"],
+        "amount": body["amount"],
+        "by": both,
+        "now_ms": now_ms,
+    }
+
+
+def _two(row: Approval, by: Who) -> tuple[str, str]:
+    """The two people, told apart also when they have one name."""
+    return f"{row.asked_name} #{row.asked_by}", f"{by.name} #{by.user_id}"
 
 
 async def decide(request: Request, viewer: Viewer, id_: str, *, approve: bool, note: str) -> Approval:
@@ -28,7 +114,13 @@ async def decide(request: Request, viewer: Viewer, id_: str, *, approve: bool, n
     async def work(session: AsyncSession) -> Approval:
         theirs(await approvals.approval(session, id_), viewer)
         return await approvals.decide(
-            session, id_, by=viewer, approve=approve, now_ms=at_ms, deeds=deeds_of(keys), note=note
+            session,
+            id_,
+            by=viewer,
+            approve=approve,
+            now_ms=at_ms,
+            deeds=deeds_of(keys, lease_settings_of(request)),
+            note=note,
         )
 
     return await database_of(request).run(work)

@@ -19,6 +19,7 @@ from central_server.staff import service as staff
 from central_server.web.deps import Viewer, database_of, keys_of, needs, now_ms
 from central_server.web.text import N_
 from config.central import SecondPersonSettings
+from config.money import LeaseSettings
 from sync.contract.money import MINOR_MAX
 
 CardReader = Annotated[Viewer, Depends(needs("cards.read"))]
@@ -48,7 +49,7 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     422: {"description": "some of it is not right"},
 }
 
-Amount = Annotated[int, Field(ge=1, le=MINOR_MAX, description="minor units (fen, cent), or points")]
+Amount = Annotated[int, Field(strict=True, ge=1, le=MINOR_MAX, description="minor units (fen, cent), or points")]
 StoreId = Annotated[str, Field(max_length=32, description="the store; empty: head office")]
 Word = Annotated[str, Field(max_length=64)]
 Why = Annotated[str, Field(max_length=400, description="the reason, kept with it")]
@@ -107,6 +108,12 @@ def second_person_of(request: Request) -> SecondPersonSettings:
     settings = getattr(request.app.state, "settings", None)
     found = getattr(settings, "second_person", None)
     return found if isinstance(found, SecondPersonSettings) else SecondPersonSettings()
+
+
+def lease_settings_of(request: Request) -> LeaseSettings:
+    """The caps and times of leases, as the settings say now."""
+    found = getattr(getattr(request.app.state, "settings", None), "leases", None)
+    return found if isinstance(found, LeaseSettings) else LeaseSettings()
 
 
 async def done_once(request: Request, viewer: Viewer, body: Body, key: str | None, deed: Deed) -> Answer:

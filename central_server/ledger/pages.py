@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from central_server.ledger import approval_pages, programme_pages
+from central_server.ledger import approval_pages, lease_pages, programme_pages
 
 router = APIRouter(include_in_schema=False)
-for part in (programme_pages, approval_pages):
+for part in (programme_pages, lease_pages, approval_pages):
     router.include_router(part.router)

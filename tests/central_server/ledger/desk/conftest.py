@@ -13,6 +13,12 @@ from fastapi import FastAPI
 from central_server.db import Database
 from central_server.keys import Keys
 from central_server.ledger import api, pages
+from central_server.ledger.accounts import AccountName, accounts_of
+from central_server.ledger.lots import Add, settle_lots
+from central_server.ledger.models.cards import Card
+from central_server.ledger.posting import NewTransfer, post, posting_id
+from central_server.ledger.programmes import Programme, make_programme, programme
+from central_server.ledger.purses import open_purse
 from central_server.staff.audit import Actor
 from central_server.staff.rights import ROLES, rights_of
 from central_server.web.deps import Viewer, WebOptions
@@ -88,3 +94,61 @@ def who(role: str = "admin", lang: str = "en", store: str = "", user: int = 1) -
 @pytest.fixture
 def as_() -> Any:
     return who
+
+
+GIFT = {
+    "kind": "value", "unit": "CNY", "zh": "礼品卡", "en": "Gift card", "reload": True, "valid_months": 36,
+    "load_max": 50_000, "pin_above": 30_000, "bonus": [{"from_amount": 20_000, "amount": 2_000}],
+    "numbers": {"prefix": "8800", "digits": 16},
+}  # fmt: skip
+POINTS = {
+    "kind": "points",
+    "unit": "PTS",
+    "zh": "积分",
+    "en": "Points",
+    "holder": "member",
+    "pay_per_unit": 1,
+}
+
+
+@pytest.fixture
+async def gift(database: Database) -> str:
+    """The programme of gift cards."""
+    async with database.transaction() as session:
+        return (await make_programme(session, "gift", GIFT, by="li", at_ms=NOW_MS)).id
+
+
+@pytest.fixture
+def purses(database: Database, gift: str) -> Any:
+    """Makes active cards of the gift programme with so much on each; gives their purses."""
+
+    async def made(*amounts: int, first: int = 1) -> list[str]:
+        rules = (await _programme(database, gift)).rules
+        found = []
+        async with database.transaction() as session:
+            programme = Programme(gift, rules, 1, False)
+            for number, amount in enumerate(amounts, first):
+                card = f"C{number:012}"
+                row = Card(id=card, token=f"{number:032x}", last4="0000", programme=gift, batch="B1")
+                row.state, row.made_ms, row.changed_ms = "active", NOW_MS, NOW_MS
+                session.add(row)
+                purse = await open_purse(session, f"card:{card}", programme, at_ms=NOW_MS)
+                found.append(purse)
+                if amount:
+                    ids = await accounts_of(
+                        session,
+                        [AccountName("cash", "centre", "CNY"), AccountName("available", purse, "CNY")],
+                    )
+                    id_ = posting_id("test", card)
+                    await post(
+                        session, [NewTransfer(id_, *ids.values(), "CNY", amount, "load", card, NOW_MS)]
+                    )
+                    await settle_lots(session, [Add(id_, purse, amount, "paid")], now_ms=NOW_MS)
+        return found
+
+    return made
+
+
+async def _programme(database: Database, id_: str) -> Programme:
+    async with database.reading() as session:
+        return await programme(session, id_)
