@@ -3,10 +3,11 @@
 EdgeError
 ├── StoreBroken       the database cannot be opened or written; the process ends and is started again
 │   ├── StoreTooNew   the database was made by a later version of ours
-│   ├── StoreInUse    another agent is running with it
-│   └── AnchorBroken  the anchor beside it cannot be written, so nothing can be promised
+│   └── StoreInUse    another agent is running with it
 ├── OutboxFull        no room on disk for a money event; the till is told so
 ├── EventTooLarge     one event over the contract's limit; nothing was stored
+├── AnchorBroken      the anchor beside the database cannot be written: what was done may not be told
+├── Fenced            the database was put back in time: no money until head office has been heard
 ├── LeaseRefused      a lease cannot do that; the transaction it was asked in is undone
 └── IdentityError     who this store is
     ├── NotEnrolled   there is no identity file yet
@@ -33,8 +34,12 @@ class StoreInUse(StoreBroken):
     """Another agent is running with the same state folder."""
 
 
-class AnchorBroken(StoreBroken):
+class AnchorBroken(EdgeError):
     """The file that tells whether the disk was put back cannot be written; says which and why."""
+
+
+class Fenced(EdgeError):
+    """This disk was put back in time; head office has to be heard before money moves. Nothing was done."""
 
 
 class OutboxFull(EdgeError):

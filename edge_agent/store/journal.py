@@ -1,8 +1,38 @@
-"""What the tills of this store did with money, by their own numbers."""
+"""What the tills of this store did with money, by their own numbers; within one transaction.
+
+An entry is one transaction of a till, its parts are the records of leases that it made. What a till was
+told stands with it, so that the same question has the same answer. Nothing in here says whose card it was:
+`digest` is keyed with this store's own key.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import msgspec
+
+from edge_agent.store.lines import Sql
+from sync.contract.questions import MoneyAnswer
+
+HOUR_MS = 3_600_000
+PRUNE_STEP = 500  # entries in one transaction
+_INSERT = (
+    "INSERT INTO journal (till, txn, kind, asked, answer, receipt, cashier, tender, currency, amount, points,"
+    " digest, boot, mono_ms, wall_ms, hour, outage, undone)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT hours FROM money), ?, ?)"
+)
+_SELECT = (
+    "SELECT entry, till, txn, kind, asked, answer, receipt, cashier, currency, amount, wall_ms, undone"
+    " FROM journal WHERE "
+)
+_PARTS = (
+    "SELECT entry, part, lease, number, kind, purse, programme, unit, amount, worth, returned, returned_worth"
+    " FROM part WHERE entry = ? ORDER BY part"
+)
+_SIGNED = "CASE kind WHEN 'spend' THEN -amount ELSE amount END"
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[MoneyAnswer] = msgspec.json.Decoder(MoneyAnswer)
 
 
 class PaymentShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,3 +46,211 @@ class PaymentShown(msgspec.Struct, frozen=True, kw_only=True):
     amount_minor: int
     refunded_minor: int
     wall_ms: int
+
+
+class NewEntry(NamedTuple):
+    """A transaction of a till that has just been done."""
+
+    till: str
+    txn: str
+    kind: str  # pay, refund, top, undo
+    asked: bytes  # a digest of the question
+    answer: MoneyAnswer
+    receipt: str
+    cashier: str
+    currency: str
+    amount: int
+    points: int
+    digest: bytes  # of who paid, for how often and how much one may
+    boot: str
+    mono_ms: int
+    wall_ms: int
+    outage: int  # 0: the line was up
+    tender: str = ""
+    undone: bool = False
+
+
+class Entry(NamedTuple):
+    """A transaction of a till as it stands."""
+
+    entry: int
+    till: str
+    txn: str
+    kind: str
+    asked: bytes
+    answer: bytes
+    receipt: str
+    cashier: str
+    currency: str
+    amount: int
+    wall_ms: int
+    undone: int
+
+    def told(self) -> MoneyAnswer:
+        """What the till was told."""
+        return _decoder.decode(self.answer)
+
+
+class Part(NamedTuple):
+    """One record of a lease, as a part of an entry."""
+
+    entry: int
+    part: int
+    lease: str
+    number: int
+    kind: str  # spend, refund, top
+    purse: str
+    programme: str
+    unit: str
+    amount: int
+    worth: int
+    returned: int = 0
+    returned_worth: int = 0
+
+
+class Journal:
+    """The journal, for as long as one transaction lasts."""
+
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+
+    def find(self, till: str, txn: str) -> Entry | None:
+        row = self._sql.execute(_SELECT + "till = ? AND txn = ?", (till, txn)).fetchone()
+        return None if row is None else Entry(*row)
+
+    def write(self, new: NewEntry) -> int:
+        """The number of the entry. Raises sqlite3.IntegrityError when the till has used its number."""
+        self._sql.execute(
+            _INSERT,
+            (
+                new.till,
+                new.txn,
+                new.kind,
+                new.asked,
+                _encoder.encode(new.answer),
+                new.receipt,
+                new.cashier,
+                new.tender,
+                new.currency,
+                new.amount,
+                new.points,
+                new.digest,
+                new.boot,
+                new.mono_ms,
+                new.wall_ms,
+                new.outage,
+                int(new.undone),
+            ),
+        )
+        return int(self._sql.execute("SELECT max(entry) FROM journal").fetchone()[0])
+
+    def add_parts(self, parts: Iterable[Part]) -> None:
+        self._sql.executemany("INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", parts)
+
+    def parts(self, entry: int) -> list[Part]:
+        return [Part(*row) for row in self._sql.execute(_PARTS, (entry,))]
+
+    # ── giving back ─────────────────────────────────────────────────────────────────────────────────────
+
+    def paid_for(self, receipt: str) -> list[Entry]:
+        """The payments of a receipt, oldest first; those taken back are none."""
+        rows = self._sql.execute(
+            _SELECT + "receipt = ? AND kind = 'pay' AND undone = 0 ORDER BY entry", (receipt,)
+        )
+        return [Entry(*row) for row in rows] if receipt else []
+
+    def give_back(self, part: Part, amount: int, worth: int) -> None:
+        """Notes that so much of the part went back. Raises sqlite3.IntegrityError beyond what was paid."""
+        self._sql.execute(
+            "UPDATE part SET returned = returned + ?, returned_worth = returned_worth + ?"
+            " WHERE entry = ? AND part = ?",
+            (amount, worth, part.entry, part.part),
+        )
+
+    def undo(self, entry: int, answer: MoneyAnswer) -> None:
+        """The payment has no effect any more, and the till was told so."""
+        self._sql.execute(
+            "UPDATE journal SET undone = 1, answer = ? WHERE entry = ?", (_encoder.encode(answer), entry)
+        )
+
+    def shown(self, receipt: str) -> tuple[PaymentShown, ...]:
+        """The payments of a receipt, for a page."""
+        return tuple(
+            PaymentShown(
+                till=each.till,
+                txn=each.txn,
+                receipt=each.receipt,
+                cashier=each.cashier,
+                currency=each.currency,
+                amount_minor=each.amount,
+                refunded_minor=sum(part.returned_worth for part in self.parts(each.entry)),
+                wall_ms=each.wall_ms,
+            )
+            for each in self.paid_for(receipt)
+        )
+
+    # ── how much, how often ─────────────────────────────────────────────────────────────────────────────
+
+    def outage(self) -> int:
+        """The number of the outage that is, or would be the next."""
+        return int(self._sql.execute("SELECT outage FROM money").fetchone()[0])
+
+    def end_outage(self) -> None:
+        """The line is up: what is done in the next outage counts anew."""
+        self._sql.execute(
+            "UPDATE money SET outage = outage + 1"
+            " WHERE EXISTS (SELECT 1 FROM journal WHERE journal.outage = money.outage)"
+        )
+
+    def in_outage(self, outage: int, kind: str, digest: bytes | None = None) -> int:
+        """Minor units paid or topped up in it, by one card or by all."""
+        row = self._sql.execute(
+            "SELECT coalesce(sum(amount), 0) FROM journal WHERE outage = ? AND outage > 0 AND kind = ?"
+            " AND undone = 0 AND (? IS NULL OR digest = ?)",
+            (outage, kind, digest, digest),
+        ).fetchone()
+        return int(row[0])
+
+    def payments_within_hour(self, digest: bytes, boot: str, mono_ms: int, wall_ms: int) -> int:
+        """How often a card has paid: in this boot by its own clock, before it by what the wall clock says."""
+        row = self._sql.execute(
+            "SELECT count(*) FROM journal WHERE digest = ? AND kind = 'pay' AND undone = 0"
+            " AND CASE WHEN boot = ? THEN mono_ms > ? ELSE wall_ms > ? END",
+            (digest, boot, mono_ms - HOUR_MS, wall_ms - HOUR_MS),
+        ).fetchone()
+        return int(row[0])
+
+    def top_up_had(self, till: str, receipt: str) -> bool:
+        """Whether a top-up at that till had the receipt."""
+        row = self._sql.execute(
+            "SELECT 1 FROM journal WHERE receipt = ? AND till = ? AND kind = 'top'", (receipt, till)
+        ).fetchone()
+        return row is not None
+
+    def since(self, purse: str, entry: int) -> int:
+        """By how much what was done after that entry changes the purse."""
+        row = self._sql.execute(
+            f"SELECT coalesce(sum({_SIGNED}), 0) FROM part WHERE purse = ? AND entry > ?",  # noqa: S608
+            (purse, entry),
+        ).fetchone()
+        return int(row[0])
+
+    # ── housekeeping ────────────────────────────────────────────────────────────────────────────────────
+
+    def another_hour(self) -> None:
+        """The agent has run for another hour."""
+        self._sql.execute("UPDATE money SET hours = hours + 1")
+
+    def prune(self, keep_hours: int) -> bool:
+        """One step of removing entries that many running hours old; whether there was any.
+
+        The newest stays: its number says which entries came before.
+        """
+        rows = self._sql.execute(
+            "SELECT entry FROM journal WHERE hour < (SELECT hours FROM money) - ?"
+            " AND entry < (SELECT max(entry) FROM journal) ORDER BY entry LIMIT ?",
+            (keep_hours, PRUNE_STEP),
+        ).fetchall()
+        self._sql.executemany("DELETE FROM part WHERE entry = ?", rows)
+        self._sql.executemany("DELETE FROM journal WHERE entry = ?", rows)
+        return bool(rows)
