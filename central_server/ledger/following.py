@@ -90,6 +90,14 @@ class Follower:
         """Something else has changed: perhaps what waits can go on."""
         self._go_on(now_ms)
 
+    def end(self, now_ms: int) -> None:
+        """Nothing more comes in this transaction: if a record is missing now, that is a gap."""
+        next_number = self.lease.last_number + 1
+        if self.waiting and next_number not in self.waiting:
+            self._wrong(GAP, self.waiting[min(self.waiting)][0].record, now_ms)
+        elif not self.waiting and self.lease.why == GAP:
+            mend(self.lease, self._normal)
+
     def _go_on(self, now_ms: int) -> None:
         """Apply whatever can be applied now."""
         while self.lease.state != CLOSED:
@@ -116,10 +124,6 @@ class Follower:
                 for each in here:
                     self._alarm("after_close", each.record)
             self.waiting.clear()
-        elif self.waiting:
-            self._wrong(GAP, next(iter(self.waiting.values()))[0].record, now_ms)
-        elif self.lease.why == GAP:
-            mend(self.lease, self._normal)
 
     def _follows(self, record: LeaseRecord) -> bool:
         befores = (self.lease.head,) if self.lease.last_number else self._seals

@@ -101,6 +101,8 @@ async def _follow(
         elif id_ not in leases and number > 1:
             stray[id_, number, mac] = each
             alarms.append(Raised("unknown", id_, f"{each.record.kind} {number}: {each.record.amount}"))
+    for follower in followers.values():
+        follower.end(now_ms)
     await session.flush()
     applied = list(chain.from_iterable(follower.applied for follower in followers.values()))
     await settle(session, store, applied, now_ms)
