@@ -11,15 +11,19 @@ import hmac
 from dataclasses import dataclass
 from typing import Final
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.db import Database
-from central_server.errors import Conflict, Invalid, NotFound, Refused
+from central_server.errors import Conflict, Invalid, NotFound
 from central_server.keys import Keys
 from central_server.ledger import life
 from central_server.ledger.finding import card_of
-from central_server.ledger.models.cards import Card
-from central_server.ledger.purses import Held, held, holder_of, pin_of, purses_of_token
+from central_server.ledger.models.cards import Card, ProgrammeRow
+from central_server.ledger.models.lots import Purse
+from central_server.ledger.programmes import Programme
+from central_server.ledger.purses import holder_of, pin_of, purses_of_token
+from central_server.ledger.rules import rules_of
 from central_server.staff import service as staff
 from central_server.web.text import N_
 from sync.contract.leases import pin_check
@@ -32,7 +36,9 @@ _NO_SALT: Final = bytes(16)
 class Means:
     """A purse, and the card or member that it is reached by."""
 
-    held: Held
+    purse: str
+    unit: str
+    programme: Programme
     card: str  # id; empty for a member's own purse
     member: str
 
@@ -58,35 +64,34 @@ async def purse_meant(
         raise _unusable(presented.reason)
     for each in presented.purses:
         if not unit or each.unit == unit:
-            return Means(each, row.id, presented.member)
+            return Means(each.purse, each.unit, each.programme, row.id, presented.member)
     raise NotFound(N_("the card has no purse of this unit"))
 
 
 async def _by_purse(session: AsyncSession, purse: str, now_ms: int) -> Means:
-    found = await held(session, purse)
-    kind, _, id_ = found.holder.partition(":")
-    if kind == "member":
-        return Means(found, "", id_)
-    row = await session.get(Card, id_)
-    if row is None:
-        raise NotFound(N_("there is no such card"))
-    late = row.state == life.ACTIVE and row.expires_ms is not None and row.expires_ms <= now_ms
-    if reason := "expired" if late else life.REASONS[row.state]:
+    found = await session.execute(
+        sa.select(Purse, Card, ProgrammeRow)
+        .join(ProgrammeRow, ProgrammeRow.id == Purse.programme)
+        .outerjoin(Card, Purse.holder == "card:" + Card.id)
+        .where(Purse.id == purse)
+    )
+    rows = found.one_or_none()
+    if rows is None:
+        raise NotFound(N_("there is no purse {purse}"), purse=purse)
+    mine, card, programme = rows
+    theirs = Programme(programme.id, rules_of(programme.rules), programme.version, bool(programme.stopped))
+    if card is None:
+        return Means(mine.id, mine.unit, theirs, "", mine.holder.removeprefix("member:"))
+    late = card.state == life.ACTIVE and card.expires_ms is not None and card.expires_ms <= now_ms
+    if reason := "expired" if late else life.REASONS[card.state]:
         raise _unusable(reason)
-    return Means(found, row.id, row.member)
+    return Means(mine.id, mine.unit, theirs, card.id, card.member)
 
 
-async def check_pin(
-    database: Database, means: Means, amount: int, pin: str, *, keys: Keys, now_ms: int
-) -> None:
-    """Raises Refused when the payment needs the PIN and this is not it, TooMany after wrong ones."""
-    above = means.held.programme.rules.pin_above
-    if above is None or amount <= above:
-        return
-    if not pin:
-        raise Refused(N_("a payment of this amount needs the PIN"))
-    if not await pin_is_right(database, means, pin, keys=keys, now_ms=now_ms):
-        raise Refused(N_("the PIN is wrong"))
+def needs_pin(means: Means, amount: int) -> bool:
+    """Whether a payment of that amount asks for the PIN."""
+    above = means.programme.rules.pin_above
+    return above is not None and amount > above
 
 
 async def pin_is_right(database: Database, means: Means | None, pin: str, *, keys: Keys, now_ms: int) -> bool:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import JSONResponse
 
+from central_server.errors import Refused
 from central_server.ledger import value_desk as desk
 from central_server.ledger.doors import (
     Body,
@@ -25,7 +26,7 @@ from central_server.ledger.doors import (
     at_store,
     done_once,
 )
-from central_server.ledger.paying import check_pin, purse_meant
+from central_server.ledger.paying import pin_is_right, purse_meant
 from central_server.ledger.value_bodies import (
     CaptureIn,
     CashedOut,
@@ -45,6 +46,7 @@ from central_server.ledger.value_bodies import (
 )
 from central_server.ledger.waiting import ApprovalOut
 from central_server.web.deps import Viewer, database_of, keys_of, now_ms
+from central_server.web.text import N_
 
 router = APIRouter(tags=["value"])
 HoldId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="32 hex digits")]
@@ -62,15 +64,15 @@ async def load(request: Request, viewer: Loader, body: LoadIn, key: IdempotencyK
 @router.post("/spends", status_code=201, response_model=PaidOut)
 async def spend(request: Request, viewer: Spender, body: SpendIn, key: IdempotencyKey = None) -> JSONResponse:
     """Pay with value or points at the centre. 409 when there is too little; never below zero."""
-    await _pin(request, body)
-    return await _sale(request, viewer, body, key, desk.spend(body))
+    proven = await _pin(request, body)
+    return await _sale(request, viewer, body, key, desk.spend(body, proven=proven))
 
 
 @router.post("/holds", status_code=201, response_model=HeldOut)
 async def hold(request: Request, viewer: Spender, body: HoldIn, key: IdempotencyKey = None) -> JSONResponse:
     """Set an amount aside, to be captured in part or whole, or voided."""
-    await _pin(request, body)
-    return await _sale(request, viewer, body, key, desk.hold(body))
+    proven = await _pin(request, body)
+    return await _sale(request, viewer, body, key, desk.hold(body, proven=proven))
 
 
 @router.post("/holds/{hold}/capture", response_model=PaidOut)
@@ -127,11 +129,17 @@ async def _sale(request: Request, viewer: Viewer, body: Any, key: str | None, de
     return as_json(await done_once(request, viewer, body, key, deed))
 
 
-async def _pin(request: Request, body: SpendIn | HoldIn) -> None:
-    """Outside the payment's transaction: a wrong PIN must be counted even though nothing is paid."""
+async def _pin(request: Request, body: SpendIn | HoldIn) -> bool:
+    """Whether the PIN that came is right. Outside the payment's transaction: a wrong one must be counted even
+    though nothing is paid. Raises Refused, TooMany.
+    """
+    if not body.pin:
+        return False
     database, keys, at_ms = database_of(request), keys_of(request), now_ms(request)
     async with database.reading() as session:
         means = await purse_meant(
             session, purse=body.purse, card=body.card, unit=body.unit, keys=keys, now_ms=at_ms
         )
-    await check_pin(database, means, body.amount, body.pin, keys=keys, now_ms=at_ms)
+    if not await pin_is_right(database, means, body.pin, keys=keys, now_ms=at_ms):
+        raise Refused(N_("the PIN is wrong"))
+    return True

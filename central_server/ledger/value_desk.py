@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central_server.errors import Conflict, Invalid, NotFound
+from central_server.errors import Conflict, Invalid, NotFound, Refused
 from central_server.keys import Keys
 from central_server.ledger import approvals, legs, spending, value
 from central_server.ledger.answered import claim
@@ -21,7 +21,7 @@ from central_server.ledger.approvals import About
 from central_server.ledger.buyers import Buyer
 from central_server.ledger.doors import Deed, Desk
 from central_server.ledger.models.books import Hold
-from central_server.ledger.paying import purse_meant
+from central_server.ledger.paying import Means, needs_pin, purse_meant
 from central_server.ledger.purses import Held, held
 from central_server.ledger.value_bodies import (
     CaptureIn,
@@ -75,11 +75,11 @@ def load(body: LoadIn) -> Deed:
     return deed
 
 
-def spend(body: SpendIn) -> Deed:
-    """Pay: PaidOut. With `partial` what there is, when that is less."""
+def spend(body: SpendIn, *, proven: bool) -> Deed:
+    """Pay: PaidOut. With `partial` what there is, when that is less. `proven`: the PIN came and was right."""
 
     async def deed(session: AsyncSession, desk: Desk) -> tuple[int, BaseModel]:
-        meant = await _meant(session, desk, body)
+        meant = await _payer(session, desk, body, proven)
         amount = body.amount
         if body.partial:
             await legs.locked(session, meant.purse)
@@ -101,11 +101,11 @@ def spend(body: SpendIn) -> Deed:
     return deed
 
 
-def hold(body: HoldIn) -> Deed:
-    """Set an amount aside: HeldOut."""
+def hold(body: HoldIn, *, proven: bool) -> Deed:
+    """Set an amount aside: HeldOut. `proven`: the PIN came and was right."""
 
     async def deed(session: AsyncSession, desk: Desk) -> tuple[int, BaseModel]:
-        meant = await _meant(session, desk, body)
+        meant = await _payer(session, desk, body, proven)
         done = await spending.hold(
             session,
             request=desk.key,
@@ -261,23 +261,29 @@ def opened(text: str, keys: Keys) -> Buyer | None:
     return msgspec.json.decode(keys.decrypt(bytes.fromhex(text)), type=Buyer) if text else None
 
 
-def loaded(meant: Held, done: dict[str, Any]) -> LoadedOut:
+def loaded(meant: Means, done: dict[str, Any]) -> LoadedOut:
     return LoadedOut(purse=meant.purse, unit=meant.unit, **done)
 
 
-def paid(meant: Held, amount: int, done: dict[str, Any]) -> PaidOut:
+def paid(meant: Means | Held, amount: int, done: dict[str, Any]) -> PaidOut:
     return PaidOut(purse=meant.purse, unit=meant.unit, amount=amount, **done)
 
 
-def cashed(meant: Held, done: dict[str, Any]) -> CashedOut:
+def cashed(meant: Means, done: dict[str, Any]) -> CashedOut:
     return CashedOut(purse=meant.purse, unit=meant.unit, **done)
 
 
-async def _meant(session: AsyncSession, desk: Desk, body: Meant) -> Held:
-    means = await purse_meant(
+async def _meant(session: AsyncSession, desk: Desk, body: Meant) -> Means:
+    return await purse_meant(
         session, purse=body.purse, card=body.card, unit=body.unit, keys=desk.keys, now_ms=desk.now_ms
     )
-    return means.held
+
+
+async def _payer(session: AsyncSession, desk: Desk, body: SpendIn | HoldIn, proven: bool) -> Means:
+    means = await _meant(session, desk, body)
+    if not proven and needs_pin(means, body.amount):
+        raise Refused(N_("a payment of this amount needs the PIN"))
+    return means
 
 
 async def _their_hold(session: AsyncSession, desk: Desk, hold_id: bytes) -> Any:
@@ -300,7 +306,7 @@ async def _ask(
     session: AsyncSession,
     desk: Desk,
     kind: str,
-    meant: Held,
+    meant: Means | Held,
     amount: int,
     store: str,
     why: str,
