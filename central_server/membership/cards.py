@@ -84,6 +84,47 @@ async def replace_card(
     return new
 
 
+async def put_card(
+    session: AsyncSession,
+    *,
+    keys: Keys,
+    token: str,
+    last4: str,
+    member: str,
+    state: str = ACTIVE,
+    replaced_by: str = "",
+    by: str,
+    at_ms: int,
+) -> None:
+    """A card that we made is now this member's, in that state; nobody's when `member` is empty.
+
+    For the ledger, whose cards have a life of their own: what it does with one shows in the member's cards,
+    and tills are told. Raises NotFound, Conflict (erased, or `CARDS_MAX` reached).
+    """
+    card = await session.get(MemberCard, token, populate_existing=True)
+    people = sorted({card.member if card is not None else "", member} - {""})
+    rows = {each: await row_of(session, each) for each in people}  # locked, in the order of their ids
+    if card is not None and card.member != member:
+        _note(session, keys, "card_gone", card, "", by, at_ms)
+        await session.delete(card)
+        await session.flush()
+        card = None
+    if member:
+        must_be(rows[member], ACTIVE, ARCHIVED)
+        if card is None:
+            await give_card(
+                session, rows[member], token, last4=last4, technology="", keys=keys, by=by, at_ms=at_ms
+            )
+            card = await session.get_one(MemberCard, token)
+        if (card.state, card.replaced_by) != (state, replaced_by):
+            card.state, card.replaced_by, card.changed_ms = state, replaced_by, at_ms
+            what = {ACTIVE: "card_added", LOST: "card_lost"}.get(state, "card_replaced")
+            _note(session, keys, what, card, shown(last4) if state != LOST else "", by, at_ms)
+    for row in rows.values():
+        if row.status in (ACTIVE, ARCHIVED):
+            await retell(session, row, keys)
+
+
 async def give_card(
     session: AsyncSession,
     row: Member,

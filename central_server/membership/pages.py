@@ -56,6 +56,7 @@ LABELS = {
     "card_added": N_("Card added"),
     "card_lost": N_("Card lost"),
     "card_replaced": N_("Card replaced"),
+    "card_gone": N_("Card gone"),
     "card_refused": N_("Card of somebody else"),
 }
 STATUS_LABELS = {

@@ -1,7 +1,7 @@
 """What other modules, pages and the inbox may ask of membership. Nothing here commits.
 
 people      enrol, change, set_archived, merge, erase, profile, family_of, families_of, create_many
-cards       add_card, lose_card, replace_card
+cards       add_card, lose_card, put_card, replace_card
 finding     find, members_of, all_profiles, counts
 history     history
 facts       joined, cards_presented, cards_refused, visited
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from central_server.membership.at_tills import cards_presented, cards_refused, joined, visited
 from central_server.membership.bulk import NewMember, create_many
-from central_server.membership.cards import add_card, lose_card, replace_card
+from central_server.membership.cards import add_card, lose_card, put_card, replace_card
 from central_server.membership.changes import Change, history
 from central_server.membership.profile import Profile
 from central_server.membership.records import (
@@ -55,6 +55,7 @@ __all__ = [
     "merge",
     "profile",
     "purses_changed",
+    "put_card",
     "reclose_history",
     "reclose_members",
     "replace_card",
