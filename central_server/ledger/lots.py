@@ -17,6 +17,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from central_server.db import bulk_insert
 from central_server.errors import Conflict, NotFound
 from central_server.ledger.models.lots import COUPON, EARNED, PAID, Lot, LotUse, Purse
 from central_server.ledger.programmes import programmes
@@ -107,6 +108,33 @@ async def settle_lots(session: AsyncSession, uses: Sequence[Use], *, now_ms: int
         moved.append(book.known[about])
     await session.flush()
     return moved
+
+
+async def add_lots(session: AsyncSession, adds: Sequence[Add], *, now_ms: int) -> None:
+    """Many new lots at once, each of a transfer of its own, just posted. Those known stay as they are."""
+    columns = (
+        "purse", "kind", "transfer", "place", "amount", "left", "pending", "expired", "from_ms", "expires_ms",
+        "made_ms", "about",
+    )  # fmt: skip
+    rows = [
+        (
+            add.purse,
+            add.kind,
+            add.transfer,
+            0,
+            add.amount,
+            add.amount,
+            0,
+            0,
+            0,
+            add.expires_ms,
+            now_ms,
+            add.about,
+        )
+        for add in adds
+        if add.amount
+    ]
+    await bulk_insert(session, Lot, rows, columns=columns, skip_known=True)
 
 
 async def sums(session: AsyncSession, purses: Iterable[str], kinds: Sequence[str] = ()) -> dict[str, int]:
