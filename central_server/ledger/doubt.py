@@ -24,6 +24,7 @@ from central_server.ledger import accounts
 from central_server.ledger.accounts import AccountName, accounts_of, available
 from central_server.ledger.epochs import fence, new_epoch, of_store, set_stopped
 from central_server.ledger.following import mend
+from central_server.ledger.leases import locked
 from central_server.ledger.limits import HOUR_MS
 from central_server.ledger.lots import KIND_OF_PURSE, Add, settle_lots
 from central_server.ledger.models.leases import DOUBT, FROZEN, HOLDING, LOST, OPEN, Lease, LeaseLoss
@@ -54,7 +55,7 @@ async def declare_loss(
     NotFound, Refused (one person alone), Invalid (more than the lease holds beyond what was declared before),
     Conflict (not in doubt or frozen, or not for so long; or another loss under the same request).
     """
-    row = await _lease(session, lease)
+    row, _ = await _lease(session, lease)
     known = await session.get(LeaseLoss, (lease, request))
     if known is not None:
         if known.amount != amount:
@@ -96,17 +97,16 @@ async def resolve(
 
     Raises NotFound, Refused (one person alone), Conflict (there is nothing wrong with it).
     """
-    row = await _lease(session, lease)
+    row, current = await _lease(session, lease)
     first, second = (name.strip() for name in approvers)
     if not first or not second or first == second:
         raise Refused(N_("this needs two different people"))
     if not row.why:
         raise Conflict(N_("there is nothing wrong with this lease"))
-    current = (await of_store(session, row.store)).epoch
     mend(row, OPEN if row.epoch == current else DOUBT)
     await session.flush()
     await look_again(session, row, now_ms, keys=keys)
-    return await _lease(session, lease)
+    return row
 
 
 async def list_open(
@@ -149,10 +149,10 @@ async def _post_loss(session: AsyncSession, row: Lease, amount: int, request: st
     await tell_purses(session, [row.purse], at_ms=now_ms)
 
 
-async def _lease(session: AsyncSession, lease: str) -> Lease:
-    row = await session.scalar(
-        sa.select(Lease).where(Lease.id == lease).with_for_update().execution_options(populate_existing=True)
-    )
-    if row is None:
+async def _lease(session: AsyncSession, lease: str) -> tuple[Lease, str]:
+    """The lease, locked, and its store's current epoch."""
+    store = await session.scalar(sa.select(Lease.store).where(Lease.id == lease))
+    if store is None:
         raise NotFound(N_("there is no such lease"))
-    return row
+    current = (await of_store(session, store)).epoch
+    return (await locked(session, [lease]))[lease], current

@@ -5,11 +5,13 @@
 
 What stores then do with a lease arrives as records (`records.py`). The centre takes nothing back because time
 has passed: only the store can say what it handed out (DESIGN section 5).
+
+Everybody locks in one order, so that nobody waits in a ring: a store, purses, leases, accounts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -29,6 +31,7 @@ from sync.contract.leases import grant_seal, lease_id, lease_key
 from sync.contract.message import Answered, Ask
 from sync.contract.told import LeaseTold
 
+AT_ONCE = 5_000  # leases in one IN (…)
 LEASES_MAX = 1_000  # of one purse that hold something; past it nothing is granted
 
 
@@ -65,10 +68,10 @@ async def grant(
     if leases := again.all():
         return _answered(ask, presented, leases, "")
     decided = await _decided(session, store, ask, presented, settings, now_ms)
-    made = await _made(session, decided.new, now_ms)
-    await tell_many(session, store, [told_of(lease, keys) for lease in made])
     for purse in decided.short:
         await recall(session, purse, keys=keys, but_store=store, now_ms=now_ms)
+    made = await _made(session, decided.new, now_ms)
+    await tell_many(session, store, [told_of(lease, keys) for lease in made])
     leases = [*(lease.id for lease in made), *decided.counted]
     return _answered(ask, presented, leases, "" if leases else decided.refused or "empty")
 
@@ -100,6 +103,31 @@ async def recall(
     for store in sorted(by_store):
         await tell_many(session, store, [told_of(lease, keys) for lease in by_store[store]])
     return [lease.id for leases in by_store.values() for lease in leases]
+
+
+async def locked(session: AsyncSession, ids: Iterable[str]) -> dict[str, Lease]:
+    """Those of these leases that there are, by id, locked with their purses. Lock their store before."""
+    wanted = sorted(set(ids))
+    found: dict[str, Lease] = {}
+    for at in range(0, len(wanted), AT_ONCE):
+        some = wanted[at : at + AT_ONCE]
+        purses = await session.scalars(sa.select(Lease.purse).where(Lease.id.in_(some)).distinct())
+        await lock_purses(session, purses)
+        rows = await session.scalars(
+            sa.select(Lease)
+            .where(Lease.id.in_(some))
+            .order_by(Lease.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        found |= {row.id: row for row in rows}
+    return found
+
+
+async def lock_purses(session: AsyncSession, purses: Iterable[str]) -> None:
+    """Lock purses, in the order of their ids."""
+    query = sa.select(Purse.id).where(Purse.id.in_(sorted(set(purses)))).order_by(Purse.id)
+    await session.execute(query.with_for_update())
 
 
 def told_of(lease: Lease, keys: Keys) -> LeaseTold:
@@ -151,8 +179,7 @@ async def _decided(
 ) -> _Decided:
     purses = [purse for purse in presented.purses if ask.wants.get(purse.unit) != 0]
     ids = sorted(purse.purse for purse in purses)
-    # Whoever grants of the same purse stands in line here, or the cap of a card would hold for each alone.
-    await session.execute(sa.select(Purse.id).where(Purse.id.in_(ids)).order_by(Purse.id).with_for_update())
+    await lock_purses(session, ids)  # or the cap of a card would hold for each store alone
     out = list(
         await session.scalars(
             sa.select(Lease)

@@ -21,7 +21,7 @@ from central_server.keys import Keys
 from central_server.ledger.epochs import new_epoch, of_store
 from central_server.ledger.following import Follower, Heard
 from central_server.ledger.lease_alarms import Raised, raise_alarms, settle_gaps
-from central_server.ledger.leases import seals_of
+from central_server.ledger.leases import AT_ONCE, locked, seals_of
 from central_server.ledger.models.leases import DOUBT, OPEN, Lease, LeaseEntry, LeaseWaiting
 from central_server.ledger.settling import settle
 from central_server.ledger.unheard import begun, fund
@@ -29,7 +29,6 @@ from central_server.web.text import N_
 from sync.contract.events import LeaseRecord, decode_event, encode_event
 from sync.contract.leases import lease_key
 
-AT_ONCE = 5_000  # leases in one IN (…)
 STORE_WAITING_MAX = 20_000  # records of one store that wait; past it they are set aside
 
 
@@ -59,7 +58,7 @@ async def _follow(
     ids = list(dict.fromkeys([*(each.record.lease for each in heard), *also]))
     key = lease_key(keys.store_key(store))
     current = (await of_store(session, store)).epoch
-    leases = await _leases(session, ids)
+    leases = await locked(session, ids)
     alarms = [
         Raised("foreign", each.record.lease, f"{store}: {each.record.kind} {each.record.number}")
         for each in heard
@@ -105,7 +104,7 @@ async def _follow(
         follower.end(now_ms)
     await session.flush()
     applied = list(chain.from_iterable(follower.applied for follower in followers.values()))
-    await settle(session, store, applied, now_ms)
+    alarms += await settle(session, store, applied, now_ms)
     after = stray | {
         (each.record.lease, each.record.number, each.record.mac): each
         for follower in followers.values()
@@ -118,21 +117,6 @@ async def _follow(
     closed = [each.lease.id for each in applied if each.heard.record.kind == "close"]
     if closed:
         await forget(session, store, *(f"lease/{id_}" for id_ in closed))
-
-
-async def _leases(session: AsyncSession, ids: Sequence[str]) -> dict[str, Lease]:
-    found: dict[str, Lease] = {}
-    ordered = sorted(ids)
-    for at in range(0, len(ordered), AT_ONCE):
-        rows = await session.scalars(
-            sa.select(Lease)
-            .where(Lease.id.in_(ordered[at : at + AT_ONCE]))
-            .order_by(Lease.id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
-        found |= {row.id: row for row in rows}
-    return found
 
 
 async def _waiting(session: AsyncSession, store: str, ids: Sequence[str]) -> list[Heard]:

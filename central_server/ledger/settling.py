@@ -3,7 +3,7 @@
     open     nothing more: the grant was posted already, or the store opened it itself with nothing in it
     spend    escrow → captured(store)
     refund   captured(store) → escrow
-    top      cash(store) → escrow
+    top      cash(store) → escrow; what the programme gives besides: bonus(programme) → available
     close    escrow → available; of a lease declared lost, as much as was declared: escrow → loss(store)
 
 All of a call are one set of transfers, however many leases they are of. A transfer's id is made of the lease
@@ -21,30 +21,111 @@ from central_server.db import bulk_insert
 from central_server.ledger import accounts
 from central_server.ledger.accounts import AccountName, accounts_of, available, escrow
 from central_server.ledger.following import Applied
-from central_server.ledger.lots import AT_ONCE, KIND_OF_PURSE, Add, GiveBack, Take, settle_lots
+from central_server.ledger.lease_alarms import Raised
+from central_server.ledger.legs import Leg, Place
+from central_server.ledger.lots import AT_ONCE, KIND_OF_PURSE, Add, GiveBack, Take, Use, settle_lots
 from central_server.ledger.models.leases import LeaseEntry
 from central_server.ledger.models.lots import Purse
 from central_server.ledger.posting import NewTransfer, post, posting_id
+from central_server.ledger.programmes import programmes
 from central_server.ledger.purses import tell_purses
+from central_server.ledger.value import bonus_leg
+from sync.contract.events import LeaseRecord
 
 
-async def settle(session: AsyncSession, store: str, applied: Sequence[Applied], now_ms: int) -> None:
-    """Post what was applied, settle its lots, keep the records, and tell tills of the new balances."""
+async def settle(session: AsyncSession, store: str, applied: Sequence[Applied], now_ms: int) -> list[Raised]:
+    """Post what was applied, settle its lots, keep the records, and tell tills of the new balances.
+
+    Gives the alarms: refunds of what nobody paid. Such a refund is posted all the same; it has happened.
+    """
     if not applied:
-        return
+        return []
     wanted = [each for each in applied if each.heard.record.amount and each.heard.record.kind != "open"]
-    names: list[AccountName] = []
-    for each in wanted:
-        names += _accounts(each, store)
+    bonuses = await _bonuses(session, wanted, now_ms)
+    names = [name for each in wanted for name in _accounts(each, store)]
+    names += [name for leg, _ in bonuses for name in (leg.debit, leg.credit)]
     ids = await accounts_of(session, dict.fromkeys(names))
     transfers = [transfer for each in wanted for transfer in _transfers(each, store, ids)]
+    transfers += [
+        NewTransfer(
+            leg.id, ids[leg.debit], ids[leg.credit], leg.debit.unit, leg.amount, leg.kind, leg.about, now_ms
+        )
+        for leg, _ in bonuses
+    ]
     if transfers:
         await post(session, transfers)
-    kinds = await _kinds_of(session, {each.lease.purse for each in wanted})
-    uses = [use for each in wanted if (use := _lots(each, kinds)) is not None]
+    kinds = {row.id: KIND_OF_PURSE[row.kind] for row in await purse_rows(session, _topped(wanted))}
+    uses: list[Use] = [use for each in wanted if (use := _lots(each, kinds)) is not None]
+    uses += [add for _, add in bonuses]
     await settle_lots(session, uses, now_ms=now_ms)
     await bulk_insert(session, LeaseEntry, [_entry(each, store, now_ms) for each in applied])
     await tell_purses(session, {use.purse for use in uses}, at_ms=now_ms)
+    return await _odd_refunds(session, [each.heard.record for each in wanted])
+
+
+async def _bonuses(session: AsyncSession, wanted: Sequence[Applied], now_ms: int) -> list[tuple[Leg, Add]]:
+    """What the top-ups give besides (充值送). The store knows nothing of it: it goes to what is available."""
+    tops = [each for each in wanted if each.heard.record.kind == "top"]
+    rules = await programmes(session, {each.lease.programme for each in tops}) if tops else {}
+    bonuses = []
+    for each in tops:
+        theirs = rules.get(each.lease.programme)
+        bonus = theirs.rules.bonus_of(each.heard.record.amount) if theirs is not None else 0
+        if theirs is not None and bonus:
+            place = Place(each.lease.purse, each.lease.unit, theirs, registered=True)
+            id_ = posting_id("lease", each.lease.id, str(each.heard.record.number))
+            bonuses.append(bonus_leg(place, id_, bonus, now_ms))
+    return bonuses
+
+
+def _topped(wanted: Sequence[Applied]) -> set[str]:
+    return {each.lease.purse for each in wanted if each.heard.record.kind == "top"}
+
+
+async def _odd_refunds(session: AsyncSession, told: Sequence[LeaseRecord]) -> list[Raised]:
+    """Of refunds: those of no payment that we know of, of another purse's, or of more than was paid."""
+    refunds = [each for each in told if each.kind == "refund"]
+    if not refunds:
+        return []
+    named = sorted({each.refers_to for each in refunds if each.refers_to})
+    paid = await _spends(session, named)
+    back: dict[str, int] = {}
+    for at in range(0, len(named), AT_ONCE):
+        rows = await session.execute(
+            sa.select(LeaseEntry.refers_to, sa.func.sum(LeaseEntry.amount))
+            .where(LeaseEntry.refers_to.in_(named[at : at + AT_ONCE]))
+            .where(LeaseEntry.refers_to != "", LeaseEntry.kind == "refund")
+            .group_by(LeaseEntry.refers_to)
+        )
+        back |= {refers_to: int(amount) for refers_to, amount in rows}
+    odd = []
+    for each in refunds:
+        purse, amount = paid.get(each.refers_to, ("", 0))
+        if purse != each.purse or back[each.refers_to] > amount:
+            detail = f"{each.number}: {each.amount} {each.unit} of {each.refers_to or '?'}, paid {amount}"
+            odd.append(Raised("refund", each.lease, f"{detail}, {each.cashier}"))
+    return odd
+
+
+async def _spends(session: AsyncSession, named: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Purse and amount of the payments that refunds name, by that name."""
+    wanted: dict[tuple[str, int], str] = {}
+    for name in named:
+        lease, _, number = name.rpartition("/")
+        if number.isdecimal() and len(number) <= 6:
+            wanted[lease, int(number)] = name
+    leases, numbers = sorted({each[0] for each in wanted}), sorted({each[1] for each in wanted})
+    paid: dict[str, tuple[str, int]] = {}
+    for at in range(0, len(leases), AT_ONCE):
+        rows = await session.execute(
+            sa.select(LeaseEntry.lease, LeaseEntry.number, LeaseEntry.purse, LeaseEntry.amount)
+            .where(LeaseEntry.lease.in_(leases[at : at + AT_ONCE]), LeaseEntry.number.in_(numbers))
+            .where(LeaseEntry.kind == "spend")
+        )
+        for row in rows:
+            if (row.lease, row.number) in wanted:
+                paid[wanted[row.lease, row.number]] = row.purse, row.amount
+    return paid
 
 
 def _accounts(each: Applied, store: str) -> list[AccountName]:
@@ -119,8 +200,3 @@ async def purse_rows(session: AsyncSession, purses: Iterable[str]) -> list[Purse
     for at in range(0, len(wanted), AT_ONCE):
         found += await session.scalars(sa.select(Purse).where(Purse.id.in_(wanted[at : at + AT_ONCE])))
     return found
-
-
-async def _kinds_of(session: AsyncSession, purses: Iterable[str]) -> dict[str, str]:
-    """Which kind of lot a top-up of each purse is."""
-    return {row.id: KIND_OF_PURSE[row.kind] for row in await purse_rows(session, purses)}

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from central_server.db import Base
 
 OPEN, DOUBT, FROZEN, CLOSED, LOST = "open", "doubt", "frozen", "closed", "lost"
+_REFUNDS = sa.text("refers_to <> ''")
 HOLDING = (OPEN, DOUBT, FROZEN, LOST)  # the states in which a lease may hold something
 
 
@@ -68,7 +69,10 @@ class LeaseEntry(Base):
     """A record that was applied. `key` is the fact's, by which the batch it came in can be found."""
 
     __tablename__ = "lease_record"
-    __table_args__ = (sa.Index("ix_lease_record_store_at_ms", "store", "at_ms"),)
+    __table_args__ = (
+        sa.Index("ix_lease_record_store_at_ms", "store", "at_ms"),
+        sa.Index("ix_lease_record_refers_to", "refers_to", sqlite_where=_REFUNDS, postgresql_where=_REFUNDS),
+    )
 
     lease: Mapped[str] = mapped_column(sa.ForeignKey(Lease.id), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
