@@ -80,7 +80,7 @@ async def centre(where: Path, *, db: str = "sqlite", broker: str = "embedded") -
     broker_port = free_port()
     places = Places(where, free_port(), free_port(), broker_port, broker_port, "en")
     async with contextlib.AsyncExitStack() as stack:
-        url = stack.enter_context(_database(where, db))
+        url = stack.enter_context(database(where, db))
         rig = Rig(places, url, external_broker=broker == "mosquitto")
         if rig.external_broker:
             rig.broker_pid = stack.enter_context(_mosquitto(where, broker_port))
@@ -193,7 +193,7 @@ def _yaml(path: Path, settings: dict[str, Any]) -> Path:
 
 
 @contextlib.contextmanager
-def _database(where: Path, kind: str) -> Iterator[str]:
+def database(where: Path, kind: str) -> Iterator[str]:
     if kind == "sqlite":
         yield f"sqlite:///{where / 'central.sqlite3'}"
         return

@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.db import bulk_insert
 from central_server.errors import Conflict, Invalid
-from central_server.ledger.models.books import Account
+from central_server.ledger.models.books import Account, Transfer
 from central_server.web.text import N_
 from sync.contract.errors import BadId
 from sync.contract.money import exponent
@@ -43,6 +43,7 @@ OWNER_MAX_CHARS = 100
 _ASKED_AT_ONCE = 1_000
 _NAMES_REMEMBERED = 16_384
 _COLUMNS = Account.__table__.columns
+_TRANSFERS = Transfer.__table__.columns
 
 
 class AccountName(NamedTuple):
@@ -96,7 +97,7 @@ async def accounts_of(session: AsyncSession, wanted: Iterable[AccountName]) -> d
     missing = set(names) - await _checked(session, names)
     if missing:
         rows = [
-            (number, *names[number], 0, int(names[number].kind in GUARDED))
+            (number, *names[number], 0, int(names[number].kind in GUARDED), 0)
             for number in sorted(missing)  # everybody in the same order, so that nobody waits for each other
         ]
         if await bulk_insert(session, Account, rows, skip_known=True) < len(rows):
@@ -109,6 +110,21 @@ async def balances(session: AsyncSession, names: Iterable[AccountName]) -> dict[
     ids = {name: account_id(name) for name in names}
     found = {row.id: row.balance for row in await _rows(session, list(ids.values()))}
     return {name: found.get(number, 0) for name, number in ids.items()}
+
+
+def history(wanted: sa.Select[Any]) -> sa.CTE:
+    """The `seq` of every transfer that touched one of the accounts whose numbers `wanted` selects.
+
+    Walks back from each account's last transfer, so it costs as much as there is to find. A transfer between
+    two of the accounts is in it twice: ask ``Transfer.seq.in_(sa.select(history(wanted).c.seq))``.
+    """
+    at = _COLUMNS.id.label("account"), _COLUMNS.last_seq.label("seq")
+    walk = sa.select(*at).where(_COLUMNS.id.in_(wanted), _COLUMNS.last_seq > 0).cte(recursive=True)
+    before = sa.case(
+        (_TRANSFERS.debit == walk.c.account, _TRANSFERS.debit_before), else_=_TRANSFERS.credit_before
+    )
+    step = sa.select(walk.c.account, before).where(_TRANSFERS.seq == walk.c.seq, before > 0)
+    return walk.union_all(step)
 
 
 async def _checked(session: AsyncSession, names: dict[int, AccountName]) -> set[int]:

@@ -1,7 +1,7 @@
 """The chain: every set that is posted is a batch, and each batch's hash has the one before in it.
 
     hash = SHA-256( before ‖ MessagePack [chain, number, first_seq, [transfer, …]] )
-    transfer = [seq, id, debit, credit, unit, amount, kind, about, at_ms]
+    transfer = [seq, id, debit, credit, unit, amount, kind, about, at_ms, debit_before, credit_before]
 
 `before` is the hash of the batch before, 32 zero bytes for the first of a chain. MessagePack in its smallest
 forms (integers as short as they go, text as str, `id` as bin), which is one sequence of bytes only. A
@@ -26,8 +26,8 @@ CHAINS_SQLITE = 1
 CHAINS_POSTGRESQL = 16  # more than one process has connections in use at once; past that, writers wait
 START = bytes(32)
 
-# seq, id, debit, credit, unit, amount, kind, about, at_ms: also the columns of `transfer`, in their order
-Row = tuple[int, bytes, int, int, str, int, str, str, int]
+# A transfer as drawn above: also the columns of the table, in their order.
+Row = tuple[int, bytes, int, int, str, int, str, str, int, int, int]
 
 
 class Head(NamedTuple):

@@ -61,6 +61,7 @@ class Standing(NamedTuple):
     unit: str
     balance: int
     guarded: int
+    last_seq: int
 
 
 class Short(Conflict):
@@ -81,11 +82,12 @@ class OtherBody(Conflict):
 
 
 class Decided(NamedTuple):
-    """`outcomes` in the order of the set, the `rows` to add, the balances that are new."""
+    """`outcomes` in the order of the set, the `rows` to add; by account, its new balance and last `seq`."""
 
     outcomes: list[Outcome]
     rows: list[Row]
     balances: dict[int, int]
+    last: dict[int, int]
 
 
 def decide(
@@ -104,6 +106,7 @@ def decide(
     outcomes: list[Outcome] = []
     rows: list[Row] = []
     balances: dict[int, int] = {}
+    last: dict[int, int] = {}
     bodies = dict(known)
     for transfer in transfers:
         id_, debit, credit, unit, amount, _kind, _about, _at_ms = transfer
@@ -132,9 +135,11 @@ def decide(
         balances[debit], balances[credit] = left, came_to
         bodies[id_] = body
         seq += 1
-        rows.append((seq, *transfer))
+        before_debit, before_credit = last.get(debit, payer.last_seq), last.get(credit, payee.last_seq)
+        rows.append((seq, *transfer, before_debit, before_credit))
+        last[debit] = last[credit] = seq
         outcomes.append(Outcome.POSTED)
-    return Decided(outcomes, rows, balances)
+    return Decided(outcomes, rows, balances, last)
 
 
 def _is_wrong(transfer: NewTransfer) -> bool:

@@ -87,9 +87,14 @@ def _accounts_in(transfers: Sequence[NewTransfer]) -> list[int]:
     return sorted({each.debit for each in transfers} | {each.credit for each in transfers})
 
 
+def _balances(decided: Decided) -> list[tuple[int, int, int]]:
+    """Account, new balance, `seq` of its last transfer."""
+    return [(number, balance, decided.last[number]) for number, balance in decided.balances.items()]
+
+
 # ── SQLite ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-_READ = "SELECT id, unit, balance, guarded FROM account WHERE id IN"
+_READ = "SELECT id, unit, balance, guarded, last_seq FROM account WHERE id IN"
 _KNOWN = "SELECT id, debit, credit, unit, amount, kind, about FROM transfer WHERE id IN"
 _HEAD = "SELECT chain, number, seq, hash FROM ledger_chain WHERE chain = 0"
 _FIRST_HEAD = "INSERT INTO ledger_chain (chain, number, seq, hash) VALUES (?, ?, ?, ?)"
@@ -97,19 +102,22 @@ _MOVE_HEAD = "UPDATE ledger_chain SET number = ?, seq = ?, hash = ? WHERE chain 
 _ADD_BATCH = (
     'INSERT INTO ledger_batch (chain, number, first_seq, "count", before, hash) VALUES (?, ?, ?, ?, ?, ?)'
 )
-_ADD = "INSERT INTO transfer (seq, id, debit, credit, unit, amount, kind, about, at_ms) VALUES"
-_SET = "UPDATE account SET balance = new.column2 FROM (VALUES {}) AS new WHERE account.id = new.column1"
-_PIECE_MAX = 2_048  # rows of a statement: 9 × 2048 parameters; SQLite takes 32,766
+_ADD = (
+    "INSERT INTO transfer (seq, id, debit, credit, unit, amount, kind, about, at_ms,"
+    " debit_before, credit_before) VALUES"
+)
+_SET = (
+    "UPDATE account SET balance = new.column2, last_seq = new.column3 FROM (VALUES {}) AS new"
+    " WHERE account.id = new.column1"
+)
+_PIECE_MAX = 2_048  # rows of a statement: 11 × 2048 parameters; SQLite takes 32,766
 
 
 def _sqlite_work(
     transfers: Sequence[NewTransfer], strict: bool
 ) -> Callable[[sqlite3.Connection], list[Outcome]]:
     def work(driver: sqlite3.Connection) -> list[Outcome]:
-        accounts = {
-            number: Standing(unit, balance, guarded)
-            for number, unit, balance, guarded in _asked(driver, _READ, _accounts_in(transfers))
-        }
+        accounts = {row[0]: Standing(*row[1:]) for row in _asked(driver, _READ, _accounts_in(transfers))}
         known: dict[bytes, Body] = {
             row[0]: row[1:] for row in _asked(driver, _KNOWN, [each.id for each in transfers])
         }
@@ -129,7 +137,7 @@ def _write_on_sqlite(driver: sqlite3.Connection, decided: Decided, head: Head) -
     new = next_head(head, decided.rows)
     for at, size in _pieces(len(decided.rows)):
         driver.execute(_adding(size), list(chained.from_iterable(decided.rows[at : at + size])))
-    balances = list(decided.balances.items())
+    balances = _balances(decided)
     for at, size in _pieces(len(balances)):
         driver.execute(_setting(size), list(chained.from_iterable(balances[at : at + size])))
     rows = decided.rows
@@ -162,18 +170,18 @@ def _asking(question: str, size: int) -> str:
 
 @lru_cache
 def _adding(size: int) -> str:
-    return f"{_ADD} {', '.join(['(?, ?, ?, ?, ?, ?, ?, ?, ?)'] * size)}"
+    return f"{_ADD} {', '.join(['(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'] * size)}"
 
 
 @lru_cache
 def _setting(size: int) -> str:
-    return _SET.format(", ".join(["(?, ?)"] * size))
+    return _SET.format(", ".join(["(?, ?, ?)"] * size))
 
 
 # ── PostgreSQL ──────────────────────────────────────────────────────────────────────────────────────────────
 
 _LOCK = (
-    "SELECT id, unit, balance, guarded FROM account WHERE id = ANY($1::bigint[])"
+    "SELECT id, unit, balance, guarded, last_seq FROM account WHERE id = ANY($1::bigint[])"
     " ORDER BY id FOR NO KEY UPDATE"
 )
 _KNOWN_OF = "SELECT id, debit, credit, unit, amount, kind, about FROM transfer WHERE id = ANY($1::bytea[])"
@@ -186,14 +194,16 @@ _FIRST_HEADS = (
     f" FROM generate_series(0, {CHAINS_POSTGRESQL - 1}) AS n ON CONFLICT DO NOTHING"
 )
 _WRITE = (
-    "WITH added AS (INSERT INTO transfer (seq, id, debit, credit, unit, amount, kind, about, at_ms)"
+    "WITH added AS (INSERT INTO transfer (seq, id, debit, credit, unit, amount, kind, about, at_ms,"
+    " debit_before, credit_before)"
     " SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[],"
-    " $7::text[], $8::text[], $9::bigint[])),"
+    " $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::bigint[])),"
     ' batch AS (INSERT INTO ledger_batch (chain, number, first_seq, "count", before, hash)'
-    " VALUES ($10, $11, $12, $13, $14, $15)),"
-    " head AS (UPDATE ledger_chain SET number = $11, seq = $16, hash = $15 WHERE chain = $10)"
-    " UPDATE account SET balance = new.balance FROM unnest($17::bigint[], $18::bigint[])"
-    " AS new (id, balance) WHERE account.id = new.id"
+    " VALUES ($12, $13, $14, $15, $16, $17)),"
+    " head AS (UPDATE ledger_chain SET number = $13, seq = $18, hash = $17 WHERE chain = $12)"
+    " UPDATE account SET balance = new.balance, last_seq = new.last_seq"
+    " FROM unnest($19::bigint[], $20::bigint[], $21::bigint[])"
+    " AS new (id, balance, last_seq) WHERE account.id = new.id"
 )
 
 
@@ -201,7 +211,7 @@ async def _post_on_postgresql(
     connection: AsyncConnection, transfers: Sequence[NewTransfer], strict: bool
 ) -> list[Outcome]:
     locked = await _asked_of(connection, _LOCK, _accounts_in(transfers))
-    accounts = {number: Standing(unit, balance, guarded) for number, unit, balance, guarded in locked}
+    accounts = {row[0]: Standing(*row[1:]) for row in locked}
     # Only now, when nobody else can be posting to these accounts.
     found = await _asked_of(connection, _KNOWN_OF, [each.id for each in transfers])
     known: dict[bytes, Body] = {row[0]: tuple(row[1:]) for row in found}
@@ -230,7 +240,7 @@ async def _asked_of(connection: AsyncConnection, question: str, *parameters: Any
 async def _write_on_postgresql(connection: AsyncConnection, decided: Decided, head: Head) -> None:
     rows, new = decided.rows, next_head(head, decided.rows)
     batch = (new.chain, new.number, rows[0][0], len(rows), head.hash, new.hash, new.seq)
-    balances = (list(decided.balances), list(decided.balances.values()))
+    balances = zip(*_balances(decided), strict=True)
     try:
         await connection.exec_driver_sql(_WRITE, (*zip(*rows, strict=True), *batch, *balances))
     except IntegrityError as error:

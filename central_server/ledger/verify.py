@@ -133,23 +133,25 @@ async def check_balances(session: AsyncSession, found: Found) -> Wrong | None:
     async with aclosing(_sums(session)) as sums:
         at = await anext(sums, None)
         async for row in accounts:
-            if at is not None and at[0] < row.id:
-                return await _of_no_account(session, at[0])
-            total = 0
-            while at is not None and at[0] == row.id:
-                if at[1] != row.unit:
+            if at is not None and at.account < row.id:
+                return await _of_no_account(session, at.account)
+            total = last = 0
+            while at is not None and at.account == row.id:
+                if at.unit != row.unit:
                     return Wrong(
                         N_("account {account} ({name}) has transfers in {unit}"),
-                        _named(row) | {"unit": at[1]},
+                        _named(row) | {"unit": at.unit},
                     )
-                total += int(at[2])
+                total, last = total + int(at.amount), last + int(at.steps)
                 at = await anext(sums, None)
             if total != row.balance:
                 return Wrong(
                     N_("account {account} ({name}) has {balance}, and its transfers make {total}"),
                     _named(row) | {"balance": row.balance, "total": total},
                 )
-    return None if at is None else await _of_no_account(session, at[0])
+            if last != row.last_seq:
+                return Wrong(N_("account {account} ({name}) has another transfer as its last"), _named(row))
+    return None if at is None else await _of_no_account(session, at.account)
 
 
 async def check_units(session: AsyncSession, found: Found) -> Wrong | None:
@@ -194,18 +196,23 @@ async def check_holds(session: AsyncSession, found: Found) -> Wrong | None:
 
 
 async def _sums(session: AsyncSession) -> AsyncGenerator[Any, None]:
-    """(account, unit, sum) of all transfers, in the order of accounts; the database sorts, on its disk."""
+    """By account and unit, in their order: what its transfers make, and the steps from each to the next.
+
+    All steps together lead to the last. The database sorts, on its disk.
+    """
+    table = _TRANSFERS.c
+
+    def side(account: Any, amount: Any, before: Any) -> sa.Select[Any]:
+        step = (table.seq - before).label("step")
+        return sa.select(account.label("account"), table.unit, amount.label("amount"), step)
+
     sides = sa.union_all(
-        sa.select(
-            _TRANSFERS.c.debit.label("account"), _TRANSFERS.c.unit, (-_TRANSFERS.c.amount).label("amount")
-        ),
-        sa.select(_TRANSFERS.c.credit.label("account"), _TRANSFERS.c.unit, _TRANSFERS.c.amount),
+        side(table.debit, -table.amount, table.debit_before),
+        side(table.credit, table.amount, table.credit_before),
     ).subquery()
-    query = (
-        sa.select(sides.c.account, sides.c.unit, sa.func.sum(sides.c.amount))
-        .group_by(sides.c.account, sides.c.unit)
-        .order_by(sides.c.account, sides.c.unit)
-    )
+    at = sides.c.account, sides.c.unit
+    amount, steps = sa.func.sum(sides.c.amount).label("amount"), sa.func.sum(sides.c.step).label("steps")
+    query = sa.select(*at, amount, steps).group_by(*at).order_by(*at)
     async for row in await session.stream(query, execution_options={"yield_per": AT_ONCE}):
         yield row
 

@@ -142,7 +142,7 @@ async def _transfers(session: AsyncSession, chain: int) -> AsyncGenerator[Row, N
 
 def _not_as_posted(rows: list[Row], where: dict[str, object]) -> Wrong:
     """The transfer that could never have been posted, if there is one; otherwise the batch."""
-    for seq, id_, debit, credit, _unit, amount, _kind, about, _at_ms in rows:
+    for seq, id_, debit, credit, _unit, amount, _kind, about, *_rest in rows:
         if (
             len(id_) != ID_BYTES
             or debit == credit

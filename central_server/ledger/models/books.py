@@ -35,6 +35,7 @@ class Account(Base):
     unit: Mapped[str]  # currency, or PTS
     balance: Mapped[int]
     guarded: Mapped[int]  # 1: may never fall below 0
+    last_seq: Mapped[int]  # of the last transfer that touched it; 0: none did
 
     # The balance is in no index, so an update finds room beside the old row.
     __table_args__ = (
@@ -46,8 +47,11 @@ class Account(Base):
 class Transfer(Base):
     """`amount` > 0 of `unit` from account `debit` to account `credit`. Never changed, never deleted.
 
-    `seq` is the chain and the transfer's number in it (`chain.SEQ_BITS`), without gaps. All but `seq` and
-    `at_ms` is the body: the same `id` with another body is a conflict.
+    An account's transfers are found from its `last_seq` backwards (`accounts.history`): two indexes on the
+    largest table would cost as much as everything else together, for each is another page at random.
+
+    `seq` is the chain and the transfer's number in it (`chain.SEQ_BITS`), without gaps. The body is what
+    was asked, without its time: the same `id` with another body is a conflict.
     """
 
     __tablename__ = "transfer"
@@ -61,12 +65,10 @@ class Transfer(Base):
     kind: Mapped[str]  # grant, spend, refund, top, close, earn, …
     about: Mapped[str]  # "<lease>/<number>", an approval's id, …
     at_ms: Mapped[int]  # when it happened, the wall clock
+    debit_before: Mapped[int]  # `seq` of the transfer before on the same account; 0: there was none
+    credit_before: Mapped[int]
 
-    __table_args__ = (
-        sa.Index("ix_transfer_debit", "debit"),
-        sa.Index("ix_transfer_credit", "credit"),
-        sa.Index("ix_transfer_at", "at_ms"),
-    )
+    __table_args__ = (sa.Index("ix_transfer_at_ms", "at_ms"),)
 
 
 class Batch(Base):

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.db import Database, will_pass
 from central_server.errors import Conflict, Invalid
-from central_server.ledger.accounts import AccountName, accounts_of, balances
+from central_server.ledger.accounts import AccountName, account_id, accounts_of, balances, history
 from central_server.ledger.models.books import Account, Batch, Transfer
 from central_server.ledger.posting import (
     NewTransfer,
@@ -176,6 +176,23 @@ async def test_no_balance_leaves_64_bits(database: Database, till: Till) -> None
     assert await sums(database, CASH, ANN) == [-(2**62), 2**62]
     with pytest.raises(Invalid):
         await posted(database, [till("more", CASH, ANN, 1)])
+
+
+async def test_an_accounts_transfers_are_found_from_its_last_backwards(
+    database: Database, till: Till
+) -> None:
+    await posted(database, [till("1", CASH, ANN, 9), till("2", CASH, BEN, 9), till("3", ANN, BEN, 1)])
+    await posted(database, [till("4", CASH, ANN, 9), till("4", CASH, ANN, 9)])
+    for names, expected in (
+        ([ANN], {"1", "3", "4"}),
+        ([BEN], {"2", "3"}),
+        ([ANN, BEN], {"1", "2", "3", "4"}),
+        ([AccountName("held", "PANN", "CNY")], set()),
+    ):
+        found = history(sa.select(Account.id).where(Account.id.in_([account_id(each) for each in names])))
+        async with database.reading() as session:
+            asked = sa.select(Transfer.about).where(Transfer.seq.in_(sa.select(found.c.seq)))
+            assert set((await session.execute(asked)).scalars()) == expected
 
 
 async def test_a_long_set_becomes_several_batches(database: Database, till: Till) -> None:

@@ -170,7 +170,7 @@ async def test_a_row_that_was_put_in_is_found(forger: Database) -> None:
     transfer: Any = Transfer.__table__
     last = max(row.seq for row in await rows(forger, transfer))
     row = {"id": b"x" * 16, "debit": account_id(CASH), "credit": account_id(P1), "unit": "CNY", "amount": 1}
-    row |= {"kind": "top", "about": "", "at_ms": 1}
+    row |= {"kind": "top", "about": "", "at_ms": 1, "debit_before": 0, "credit_before": 0}
     for seq, where in ((last + 1, "chain"), (7 << 48 | 1, "chain 7"), (-5, "chain -1")):
         said = await sentence(forger, sa.insert(transfer).values(seq=seq, **row))
         assert "is in no batch" in said
@@ -180,7 +180,15 @@ async def test_a_row_that_was_put_in_is_found(forger: Database) -> None:
     assert "is missing" in await sentence(forger, sa.insert(Batch).values(batch))
     batch["chain"], batch["number"] = 9, 1
     assert "batch 1 of chain 9" in await sentence(forger, sa.insert(Batch).values(batch))
-    account = {"id": 5, "kind": "available", "owner": "P1", "unit": "CNY", "balance": 0, "guarded": 1}
+    account = {
+        "id": 5,
+        "kind": "available",
+        "owner": "P1",
+        "unit": "CNY",
+        "balance": 0,
+        "guarded": 1,
+        "last_seq": 0,
+    }
     assert "not the account of that number" in await sentence(forger, sa.insert(Account).values(account))
 
 
