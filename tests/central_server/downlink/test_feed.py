@@ -6,7 +6,15 @@ import pytest
 import sqlalchemy as sa
 
 from central_server.db import Database
-from central_server.downlink.feed import WORD_MAX_BYTES, FeedWord, after, last_numbers, tell, tell_many
+from central_server.downlink.feed import (
+    WORD_MAX_BYTES,
+    FeedWord,
+    after,
+    forget,
+    last_numbers,
+    tell,
+    tell_many,
+)
 from central_server.errors import Invalid
 from sync.contract.told import EVERYONE, MemberGone, MemberTold
 
@@ -87,3 +95,14 @@ async def test_a_word_too_large_for_any_message_is_refused_and_nothing_is_told(d
         with pytest.raises(Invalid):
             await tell_many(session, EVERYONE, [told("a"), MemberTold(member="b", name="x" * WORD_MAX_BYTES)])
         assert await tell(session, EVERYONE, told("a")) == 1
+
+
+async def test_a_word_that_is_over_is_told_nobody_any_more(database: Database) -> None:
+    async with database.transaction() as session:
+        await tell_many(session, EVERYONE, [told("a"), told("b"), told("c")])
+        await tell(session, "shop-1", told("a"))
+        await forget(session, EVERYONE, "member/a", "member/c", "member/nobody")
+    assert await words(database, EVERYONE) == [(2, told("b"))]
+    assert await words(database, "shop-1") == [(1, told("a"))]
+    async with database.transaction() as session:
+        assert await tell(session, EVERYONE, told("a")) == 4

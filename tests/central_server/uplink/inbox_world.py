@@ -18,7 +18,7 @@ from central_server.uplink.meters import Meters
 from sync.contract.clock import Stamp
 from sync.contract.events import Dropped, Event, MemberJoined, Passed, SaleCompleted, encode_event
 from sync.contract.ids import Lane
-from sync.contract.message import Down, Here, decode_down, encode_batch, envelope
+from sync.contract.message import Down, Here, Up, decode_down, encode_batch, envelope
 from sync.contract.topics import up
 from sync.link.base import Message
 
@@ -59,6 +59,7 @@ class World:
         self.meters = CollectorRegistry()
         self.sent: list[tuple[str, Down]] = []
         self.heard: list[tuple[str, Here, bool]] = []
+        self.said: list[tuple[str, Up]] = []
         self.noted: list[str] = []
         self.unknown: set[str] = set()
         self.poison: set[int] = set()  # numbers whose event no handler can bear
@@ -73,6 +74,7 @@ class World:
             send=self._send,
             is_known=self._is_known,
             on_here=self._on_here,
+            on_said=lambda store, said: self.said.append((store, said)),
             heard=self._heard,
             clock=self.clock,
             chance=random.Random(1),

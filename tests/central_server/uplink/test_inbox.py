@@ -15,7 +15,7 @@ from central_server.uplink.apply import ALONE_MAX
 from central_server.uplink.models import Aside, KeptBatch, Mark
 from sync.contract.events import Dropped, Heartbeat, Passed
 from sync.contract.ids import Lane
-from sync.contract.message import Here, Received, decode_batch, encode
+from sync.contract.message import Ask, Here, Received, decode_batch, encode
 from sync.contract.topics import down, here, up
 from sync.link.base import Message
 from tests.central_server.uplink.inbox_world import EPOCH, Effect, World, batch, passes
@@ -282,3 +282,11 @@ async def test_however_batches_are_cut_repeated_and_shuffled_effects_happen_once
     assert await world.effects(store) == numbers(*(n for n in range(1, mark + 1) if n not in world.poison))
     await world.arrive(batch(1, passes(total), store=store))
     assert await world.effects(store) == numbers(*(n for n in range(1, total + 1) if n not in world.poison))
+
+
+async def test_what_a_known_store_asks_is_handed_on_at_once(world: World) -> None:
+    world.unknown.add("thief")
+    asks = [Ask("q", EPOCH, "a card"), Here(EPOCH)]
+    await world.arrive(*(Message(here(store), encode(each)) for store in ("shop", "thief") for each in asks))
+    assert world.said == [("shop", asks[0]), ("shop", asks[1])]
+    assert [store for store, _, _ in world.heard] == ["shop", "thief"]
