@@ -142,7 +142,11 @@ class Journal:
                 int(new.undone),
             ),
         )
-        return int(self._sql.execute("SELECT max(entry) FROM journal").fetchone()[0])
+        return self.last()
+
+    def last(self) -> int:
+        """The number of the newest entry; 0 when there is none."""
+        return int(self._sql.execute("SELECT coalesce(max(entry), 0) FROM journal").fetchone()[0])
 
     def add_parts(self, parts: Iterable[Part]) -> None:
         self._sql.executemany("INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", parts)

@@ -48,7 +48,7 @@ class Replica:
         programmes: Iterable[ProgrammeTold] = (),
     ) -> None:
         self._db, self._key = db, store_key
-        self._programmes = {each.programme: each for each in programmes}
+        self.programmes = {each.programme: each for each in programmes}  # the rules, by name
         self.take_leases: TakeLeases | None = None  # None: leases are not for this store, and are passed by
         self._feeds = {EVERYONE: 0, store: 0} | feeds
         self._store = store
@@ -70,10 +70,6 @@ class Replica:
     def own(self) -> int:
         """The last number taken of this store's own feed."""
         return self._feeds[self._store]
-
-    def programme(self, name: str) -> ProgrammeTold | None:
-        """The rules of a card programme, if they have been told."""
-        return self._programmes.get(name)
 
     async def look_up(self, token: str) -> Answer:
         """Who has the card or telephone of that token, as far as this store has been told."""
@@ -127,7 +123,10 @@ class Replica:
             await self.take_leases(leases, work)
         else:
             await self._db.write(work)
-        self._programmes |= {word.programme: word for _, word in new if isinstance(word, ProgrammeTold)}
+        # A new dict: a payment under way goes on with the rules it began with.
+        self.programmes = self.programmes | {
+            word.programme: word for _, word in new if isinstance(word, ProgrammeTold)
+        }
         self._feeds[words.feed] = number
         return True
 

@@ -117,6 +117,10 @@ class Vault:
         """`work`, which only reads, on the line that waits for no commit. Raises sqlite3.Error."""
         return await self._db.ask(work)
 
+    async def write(self, work: Work[T]) -> T:
+        """`work` on tables that are no money. Raises sqlite3.Error."""
+        return await self._db.write(work)
+
     async def hold(self) -> None:
         """Brings the anchor up to the database; `broken` says why it could not be."""
         if self.fenced:

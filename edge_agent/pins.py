@@ -1,0 +1,93 @@
+"""PINs, told by head office for cards that were just presented, and kept in memory alone.
+
+Four digits can be guessed from their check, so no disk of a store ever has it. Three wrong ones, and the card
+pays nothing that asks for a PIN until head office has been asked anew, which it may refuse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from sync.contract.leases import PIN_DIGITS, pin_check, same
+
+TRIES = 3
+CARDS_MAX = 500
+KEPT_MS = 30 * 60 * 1000  # a check that old is forgotten: the PIN may have been changed since
+
+State = Literal["unknown", "set", "unset", "locked"]
+Said = Literal["right", "pin_needed", "pin_wrong", "pin_locked", "pin_unset", "pin_offline"]
+HashPin = Callable[[str, bytes], Awaitable[bytes]]
+
+
+async def hash_in_thread(pin: str, salt: bytes) -> bytes:
+    """`pin_check` without holding up the loop for its 30 ms."""
+    return await asyncio.to_thread(pin_check, pin, salt)
+
+
+@dataclass(slots=True)
+class _Known:
+    salt: bytes
+    check: bytes  # empty: no PIN was ever set
+    told_ms: int
+    wrong: int = 0
+
+
+class Pins:
+    """Those of the cards that were presented of late."""
+
+    def __init__(self, now_ms: Callable[[], int], hash_pin: HashPin = hash_in_thread) -> None:
+        """`now_ms` is monotonic."""
+        self._now_ms, self._hash = now_ms, hash_pin
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._turn = asyncio.Lock()  # one at a time: 8 MiB each, and no four guesses at once
+
+    def told(self, card: str, salt_hex: str, check_hex: str) -> None:
+        """Head office was asked of the card and said this; wrong tries are forgotten. Nonsense is no PIN."""
+        try:
+            salt, check = bytes.fromhex(salt_hex), bytes.fromhex(check_hex)
+        except ValueError:
+            salt, check = b"", b""
+        self._known[card] = _Known(salt, check, self._now_ms())
+        self._known.move_to_end(card)
+        while len(self._known) > CARDS_MAX:
+            self._known.popitem(last=False)
+
+    def state(self, card: str) -> State:
+        """What is known of the card's PIN."""
+        known = self._get(card)
+        if known is None:
+            return "unknown"
+        if not known.check:
+            return "unset"
+        return "locked" if known.wrong >= TRIES else "set"
+
+    async def check(self, card: str, pin: str) -> Said:
+        """Whether that is the card's PIN."""
+        async with self._turn:
+            known = self._get(card)
+            if known is None:
+                return "pin_offline"
+            if not known.check:
+                return "pin_unset"
+            if known.wrong >= TRIES:
+                return "pin_locked"
+            if not pin:
+                return "pin_needed"
+            if len(pin) <= PIN_DIGITS[1] and same(
+                (await self._hash(pin, known.salt)).hex(), known.check.hex()
+            ):
+                known.wrong = 0
+                return "right"
+            known.wrong += 1
+            return "pin_locked" if known.wrong >= TRIES else "pin_wrong"
+
+    def _get(self, card: str) -> _Known | None:
+        known = self._known.get(card)
+        if known is not None and self._now_ms() - known.told_ms > KEPT_MS:
+            del self._known[card]
+            return None
+        return known
