@@ -24,7 +24,11 @@ KINDS: Final = {
     "refund": N_("Large refund"),
     "cash_out": N_("Pay-out"),
     "correction": N_("Correction"),
+    "activate": N_("Large card sale"),
+    "activate_batch": N_("Sale of a batch"),
+    "refund_card": N_("Card paid back"),
     "points": N_("Points by hand"),
+    "resolve": N_("Lease tried again"),
     "loss": N_("Lease declared lost"),
 }
 STATE_LABELS: Final = {

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.errors import NotFound
 from central_server.keys import Keys
-from central_server.ledger import approvals, doubt, legs, spending, value
+from central_server.ledger import activation, approvals, doubt, legs, replacing, spending, value
 from central_server.ledger.approvals import Deed
 from central_server.ledger.doors import lease_settings_of
 from central_server.ledger.models.approvals import Approval
@@ -57,6 +57,40 @@ def deeds_of(keys: Keys, leasing: LeaseSettings) -> Mapping[str, Deed]:
             approval=row.id,
         )
 
+    async def activate(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
+        return await activation.activate_card(
+            session,
+            request=row.body["request"],
+            card=row.body["card"],
+            amount=row.body["amount"],
+            **_sale(row, by, now_ms, keys),
+        )
+
+    async def activate_batch(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
+        return await activation.activate_batch(
+            session,
+            request=row.body["request"],
+            batch=row.body["batch"],
+            **_sale(row, by, now_ms, keys),
+        )
+
+    async def refund_card(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
+        payee = opened(row.body["payee"], keys)
+        assert payee is not None
+        return await replacing.refund_card(
+            session,
+            request=row.body["request"],
+            card=row.body["card"],
+            tender=row.body["tender"],
+            payee=payee,
+            keys=keys,
+            by=_both(row, by),
+            why=row.why,
+            now_ms=now_ms,
+            store=row.store or legs.CENTRE,
+            approval=row.id,
+        )
+
     async def correction(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
         return await value.correct(
             session, **_common(row, by, now_ms), approval=row.id, why=row.why, kind=row.body["kind"]
@@ -84,6 +118,9 @@ def deeds_of(keys: Keys, leasing: LeaseSettings) -> Mapping[str, Deed]:
         "load": load,
         "refund": refund,
         "cash_out": cash_out,
+        "activate": activate,
+        "activate_batch": activate_batch,
+        "refund_card": refund_card,
         "correction": correction,
         "loss": loss,
         "resolve": resolve,
@@ -92,14 +129,30 @@ def deeds_of(keys: Keys, leasing: LeaseSettings) -> Mapping[str, Deed]:
 
 def _common(row: Approval, by: Who, now_ms: int) -> dict[str, Any]:
     body = row.body
-    both = f"{row.asked_name} + {by.name}"
     return {
         "request": body["request"],
         "purse": body["purse"],
         "amount": body["amount"],
-        "by": both,
+        "by": _both(row, by),
         "now_ms": now_ms,
     }
+
+
+def _sale(row: Approval, by: Who, now_ms: int, keys: Keys) -> dict[str, Any]:
+    return {
+        "tender": row.body["tender"],
+        "by": _both(row, by),
+        "now_ms": now_ms,
+        "keys": keys,
+        "store": row.store or legs.CENTRE,
+        "buyer": opened(row.body["buyer"], keys),
+        "approval": row.id,
+        "why": row.why,
+    }
+
+
+def _both(row: Approval, by: Who) -> str:
+    return f"{row.asked_name} + {by.name}"
 
 
 def _two(row: Approval, by: Who) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -49,7 +50,9 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     422: {"description": "some of it is not right"},
 }
 
-Amount = Annotated[int, Field(strict=True, ge=1, le=MINOR_MAX, description="minor units (fen, cent), or points")]
+Amount = Annotated[
+    int, Field(strict=True, ge=1, le=MINOR_MAX, description="minor units (fen, cent), or points")
+]
 StoreId = Annotated[str, Field(max_length=32, description="the store; empty: head office")]
 Word = Annotated[str, Field(max_length=64)]
 Why = Annotated[str, Field(max_length=400, description="the reason, kept with it")]
@@ -116,17 +119,41 @@ def lease_settings_of(request: Request) -> LeaseSettings:
     return found if isinstance(found, LeaseSettings) else LeaseSettings()
 
 
-async def done_once(request: Request, viewer: Viewer, body: Body, key: str | None, deed: Deed) -> Answer:
-    """What `deed` answered to the first request with this key (`answered.once`, and what that raises)."""
+async def done_once(
+    request: Request,
+    viewer: Viewer,
+    body: Body,
+    key: str | None,
+    deed: Deed,
+    *,
+    closed: bool = False,
+) -> Answer:
+    """What `deed` answered to the first request with this key (`answered.once`, and what that raises).
+
+    `closed`: the answer is kept closed, for it holds what must not lie in the database in clear. What was
+    asked is kept as a keyed digest: a PIN in it cannot be guessed from the database.
+    """
     chosen = key or body.id or ""
-    desk = Desk(viewer, chosen, now_ms(request), keys_of(request), second_person_of(request))
-    said = answered.said(request.method, request.url.path, body.model_dump(mode="json", exclude={"id"}))
+    keys = keys_of(request)
+    desk = Desk(viewer, chosen, now_ms(request), keys, second_person_of(request))
+    asked = answered.said(request.method, request.url.path, body.model_dump(mode="json", exclude={"id"}))
+    said = keys.blind("request", asked.decode())
 
     async def work(session: AsyncSession) -> Answer:
         status, out = await deed(session, desk)
+        if closed:
+            return Answer(status, {"closed": keys.encrypt(out.model_dump_json()).hex()})
         return Answer(status, out.model_dump(mode="json"))
 
-    return await answered.once(database_of(request), chosen, said, work, now_ms=desk.now_ms)
+    answer = await answered.once(database_of(request), chosen, said, work, now_ms=desk.now_ms)
+    if closed:
+        return Answer(answer.status, json.loads(keys.decrypt(bytes.fromhex(answer.body["closed"]))))
+    return answer
+
+
+def country_of(request: Request) -> str:
+    """The country code of telephone numbers that come without one."""
+    return str(getattr(getattr(request.app.state, "settings", None), "country", "86"))
 
 
 def as_json(answer: Answer) -> JSONResponse:

@@ -12,10 +12,10 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central_server.errors import CentreError, Invalid, NotFound
+from central_server.errors import CentreError, Invalid, NotFound, TooMany
 from central_server.ledger import lots, purse_views
 from central_server.ledger.doors import Asker, Out, ValueReader
-from central_server.ledger.paying import Means, pin_is_right, purse_meant
+from central_server.ledger.paying import PIN_TRIES, Means, pin_is_right, purse_meant
 from central_server.ledger.purse_views import TRANSFERS_MAX, PurseView
 from central_server.ledger.purses import holder_of, purses_of_member
 from central_server.staff import service as staff
@@ -131,7 +131,12 @@ async def ask_balance(request: Request, viewer: Asker, question: QuestionIn) -> 
     database, keys, at_ms = database_of(request), keys_of(request), now_ms(request)
     address = request.client.host if request.client else "unknown"
     asker = f"balance:user:{viewer.user_id}"
-    tries = {asker: ASKER_TRIES, f"balance:ip:{address}": ADDRESS_TRIES}
+    number = keys.blind("balance", question.card).hex()  # also of a number that no card has: it waits alike
+    tries = {
+        asker: ASKER_TRIES,
+        f"balance:ip:{address}": ADDRESS_TRIES,
+        f"balance:card:{number}": PIN_TRIES,
+    }
 
     async def counted(session: AsyncSession) -> float:
         return await staff.attempt(session, tries, now_ms=at_ms)
@@ -143,7 +148,13 @@ async def ask_balance(request: Request, viewer: Asker, question: QuestionIn) -> 
             means = await purse_meant(session, purse="", card=question.card, unit="", keys=keys, now_ms=at_ms)
         except CentreError:
             means = None
-    if not await pin_is_right(database, means, question.pin, keys=keys, now_ms=at_ms) or means is None:
+    try:
+        right = await pin_is_right(database, means, question.pin, keys=keys, now_ms=at_ms)
+    except (
+        TooMany
+    ):  # somebody has guessed this card's PIN elsewhere; who asks here shall not learn that it is one
+        right = False
+    if not right or means is None:
         raise NotFound(N_("there is no such card, or this is not its PIN"))
 
     async def forgiven(session: AsyncSession) -> None:

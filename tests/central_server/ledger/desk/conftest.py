@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import httpx
@@ -25,6 +26,8 @@ from central_server.web.deps import Viewer, WebOptions
 from central_server.web.shell import install
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18 (a Wednesday) 19:06:40 in Shanghai
+
+_keys = count(1)
 
 
 @dataclass
@@ -152,3 +155,14 @@ def purses(database: Database, gift: str) -> Any:
 async def _programme(database: Database, id_: str) -> Programme:
     async with database.reading() as session:
         return await programme(session, id_)
+
+
+@pytest.fixture
+def ask(client, as_):
+    """`await ask("/spends", {...})`: the answer; with a key of its own unless one is given."""
+
+    async def asked(path: str, body: dict[str, Any], key: str = "", **who: Any) -> Any:
+        headers = as_(**who) | {"Idempotency-Key": key or f"test-key-{next(_keys)}"}
+        return await client.post(f"/api/v1{path}", json=body, headers=headers)
+
+    return asked

@@ -6,24 +6,11 @@ import asyncio
 import os
 import random
 import time
-from itertools import count
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from central_server.ledger.models.books import Account
-
-_keys = count(1)
-
-
-@pytest.fixture
-def ask(client, as_):
-    async def asked(path: str, body: dict[str, Any], key: str = "", **who: Any) -> Any:
-        headers = as_(**who) | {"Idempotency-Key": key or f"field-key-{next(_keys)}"}
-        return await client.post(f"/api/v1{path}", json=body, headers=headers)
-
-    return asked
 
 
 @pytest.fixture

@@ -2,23 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count
-from typing import Any
-
 import pytest
-
-_keys = count(1)
-
-
-@pytest.fixture
-def ask(client, as_):
-    """`await ask("/spends", {...})`: the answer; with a key of its own unless one is given."""
-
-    async def asked(path: str, body: dict[str, Any], key: str = "", **who: Any) -> Any:
-        headers = as_(**who) | {"Idempotency-Key": key or f"test-key-{next(_keys)}"}
-        return await client.post(f"/api/v1{path}", json=body, headers=headers)
-
-    return asked
 
 
 async def balance(client, as_, purse: str) -> int:
