@@ -46,6 +46,7 @@ async def grant(
     store counts, as long as its time is not over. So a till that has nothing it could spend names what it
     wants, and gets a lease even while its close of the last one is still under way.
 
+    The answer names the leases made for this request: none, and nothing refused, when the store holds enough.
     The same request gives the same leases again, also after a crash between commit and answer, and even when
     they are closed by then: it grants nothing twice. When a purse has too little and other stores hold some
     of it, theirs is recalled and this store gets what there is. So a grant can be less than wanted (partial).
@@ -72,8 +73,8 @@ async def grant(
         await recall(session, purse, keys=keys, but_store=store, now_ms=now_ms)
     made = await _made(session, decided.new, now_ms)
     await tell_many(session, store, [told_of(lease, keys) for lease in made])
-    leases = [*(lease.id for lease in made), *decided.counted]
-    return _answered(ask, presented, leases, "" if leases else decided.refused or "empty")
+    refused = "" if made or decided.enough else decided.refused or "empty"
+    return _answered(ask, presented, [lease.id for lease in made], refused)
 
 
 async def recall(
@@ -169,7 +170,7 @@ def seals_of(lease: Lease, key: bytes) -> tuple[str, str]:
 
 class _Decided(NamedTuple):
     new: list[Lease]  # to be made
-    counted: list[str]  # leases there that are enough
+    enough: bool  # the store holds what it would be given
     short: list[str]  # purses of which other stores hold what is lacking
     refused: str  # the first reason for which a purse gave nothing
 
@@ -191,7 +192,7 @@ async def _decided(
     there = await balances(session, [available(purse.purse, purse.unit) for purse in purses])
     lately = await _granted_lately(session, ids, now_ms)
     in_store = await held_at(session, store)
-    decided = _Decided([], [], [], "card_cap" if len(out) >= LEASES_MAX else "")
+    decided = _Decided([], False, [], "card_cap" if len(out) >= LEASES_MAX else "")
     for purse in purses if not decided.refused else ():
         of_purse = [lease for lease in out if lease.purse == purse.purse]
         here = [lease for lease in of_purse if _usable(lease, store, now_ms)]
@@ -210,7 +211,7 @@ async def _decided(
             decided.new.append(_lease(store, ask, presented, purse, given.amount, settings.ttl_s, now_ms))
             in_store[purse.unit] = standing.store + given.amount
         elif not given.refused:
-            decided.counted.extend(lease.id for lease in here)
+            decided = decided._replace(enough=True)
         if given.short:
             decided.short.append(purse.purse)
         decided = decided._replace(refused=decided.refused or given.refused)
