@@ -55,13 +55,7 @@ class NewTransfer(NamedTuple):
 Body = tuple[int, int, str, int, str, str]  # debit, credit, unit, amount, kind, about
 
 
-class Standing(NamedTuple):
-    """An account as the database has it."""
-
-    unit: str
-    balance: int
-    guarded: int
-    last_seq: int
+Standing = tuple[int, str, int, int, int]  # of an account: id, unit, balance, guarded, last_seq
 
 
 class Short(Conflict):
@@ -82,17 +76,16 @@ class OtherBody(Conflict):
 
 
 class Decided(NamedTuple):
-    """`outcomes` in the order of the set, the `rows` to add; by account, its new balance and last `seq`."""
+    """`outcomes` in the order of the set, the `rows` to add, and accounts: id, balance, last `seq`."""
 
     outcomes: list[Outcome]
     rows: list[Row]
-    balances: dict[int, int]
-    last: dict[int, int]
+    accounts: list[tuple[int, int, int]]
 
 
 def decide(
     transfers: Sequence[NewTransfer],
-    accounts: Mapping[int, Standing],
+    accounts: Sequence[Standing],
     known: Mapping[bytes, Body],
     seq: int,
     *,
@@ -100,16 +93,18 @@ def decide(
 ) -> Decided:
     """What becomes of a set; its rows are numbered from `seq` + 1.
 
-    `known` has what is in the books of these ids. Raises Invalid for what can never be posted; if `strict`,
-    Short or OtherBody at the first that is short or a conflict.
+    `accounts` are those of the set as they stand, `known` what the books hold of its ids. Raises Invalid for
+    what can never be posted; if `strict`, Short or OtherBody at the first that is short or a conflict.
     """
+    units = {number: unit for number, unit, _, _, _ in accounts}
+    balances = {number: balance for number, _, balance, _, _ in accounts}
+    guarded = {number for number, _, _, guard, _ in accounts if guard}
+    last = {number: last_seq for number, _, _, _, last_seq in accounts}
     outcomes: list[Outcome] = []
     rows: list[Row] = []
-    balances: dict[int, int] = {}
-    last: dict[int, int] = {}
     bodies = dict(known)
     for transfer in transfers:
-        id_, debit, credit, unit, amount, _kind, _about, _at_ms = transfer
+        id_, debit, credit, unit, amount, kind, about, _at_ms = transfer
         body = transfer[1:7]
         before = bodies.get(id_)
         if before is not None:
@@ -120,49 +115,45 @@ def decide(
                 raise OtherBody(transfer)
             outcomes.append(Outcome.CONFLICT)
             continue
-        payer, payee = accounts.get(debit), accounts.get(credit)
-        if payer is None or payee is None or _is_wrong(transfer) or not unit == payer.unit == payee.unit:
-            raise _wrong(transfer, payer, payee)
-        left = balances.get(debit, payer.balance) - amount
-        if left < 0 and payer.guarded:
+        if (
+            not 0 < amount <= MINOR_MAX
+            or units.get(debit) != unit
+            or units.get(credit) != unit
+            or debit == credit
+            or len(id_) != ID_BYTES
+            or not 0 < len(kind) <= KIND_MAX_CHARS
+            or len(about) > ABOUT_MAX_CHARS
+            or "\0" in about
+        ):
+            raise _wrong(transfer, units)
+        left = balances[debit] - amount
+        if left < 0 and debit in guarded:
             if strict:
                 raise Short(transfer, left + amount)
             outcomes.append(Outcome.SHORT)
             continue
-        came_to = balances.get(credit, payee.balance) + amount
+        came_to = balances[credit] + amount
         if left < -BALANCE_MAX or came_to > BALANCE_MAX:
             raise Invalid({"amount": N_("the account cannot hold so much")})
         balances[debit], balances[credit] = left, came_to
         bodies[id_] = body
         seq += 1
-        before_debit, before_credit = last.get(debit, payer.last_seq), last.get(credit, payee.last_seq)
-        rows.append((seq, *transfer, before_debit, before_credit))
+        rows.append((seq, *transfer, last[debit], last[credit]))
         last[debit] = last[credit] = seq
         outcomes.append(Outcome.POSTED)
-    return Decided(outcomes, rows, balances, last)
+    return Decided(outcomes, rows, [(number, balance, last[number]) for number, balance in balances.items()])
 
 
-def _is_wrong(transfer: NewTransfer) -> bool:
-    id_, debit, credit, _unit, amount, kind, about, _at_ms = transfer
-    return (
-        not 0 < amount <= MINOR_MAX
-        or debit == credit
-        or len(id_) != ID_BYTES
-        or not 0 < len(kind) <= KIND_MAX_CHARS
-        or len(about) > ABOUT_MAX_CHARS
-        or "\0" in about
-    )
-
-
-def _wrong(transfer: NewTransfer, payer: Standing | None, payee: Standing | None) -> Invalid:
+def _wrong(transfer: NewTransfer, units: Mapping[int, str]) -> Invalid:
     """Why it can never be posted."""
     if not 0 < transfer.amount <= MINOR_MAX:
         return Invalid({"amount": N_("must be from 1 to 9007199254740992")})
-    if payer is None or payee is None:
-        return Invalid({"debit" if payer is None else "credit": N_("there is no such account")})
+    for side in ("debit", "credit"):
+        if getattr(transfer, side) not in units:
+            return Invalid({side: N_("there is no such account")})
     if transfer.debit == transfer.credit:
         return Invalid({"credit": N_("must be another account")})
-    if not transfer.unit == payer.unit == payee.unit:
+    if not units[transfer.debit] == transfer.unit == units[transfer.credit]:
         return Invalid({"unit": N_("must be that of both accounts")})
     if len(transfer.id) != ID_BYTES:
         return Invalid({"id": N_("must have 16 bytes")})

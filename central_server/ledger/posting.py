@@ -83,13 +83,8 @@ async def post(
     return outcomes
 
 
-def _accounts_in(transfers: Sequence[NewTransfer]) -> list[int]:
-    return sorted({each.debit for each in transfers} | {each.credit for each in transfers})
-
-
-def _balances(decided: Decided) -> list[tuple[int, int, int]]:
-    """Account, new balance, `seq` of its last transfer."""
-    return [(number, balance, decided.last[number]) for number, balance in decided.balances.items()]
+def _accounts_in(transfers: Sequence[NewTransfer]) -> set[int]:
+    return {each.debit for each in transfers} | {each.credit for each in transfers}
 
 
 # ── SQLite ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -102,12 +97,15 @@ _MOVE_HEAD = "UPDATE ledger_chain SET number = ?, seq = ?, hash = ? WHERE chain 
 _ADD_BATCH = (
     'INSERT INTO ledger_batch (chain, number, first_seq, "count", before, hash) VALUES (?, ?, ?, ?, ?, ?)'
 )
+# OR FAIL: without it SQLite keeps a copy of every page that the statement touches, to take the whole of it
+# back should one row fail, which takes as long as the rows themselves. None does: we hold the only writer's
+# place and have looked; and if one did, the transaction would be given up.
 _ADD = (
-    "INSERT INTO transfer (seq, id, debit, credit, unit, amount, kind, about, at_ms,"
+    "INSERT OR FAIL INTO transfer (seq, id, debit, credit, unit, amount, kind, about, at_ms,"
     " debit_before, credit_before) VALUES"
 )
 _SET = (
-    "UPDATE account SET balance = new.column2, last_seq = new.column3 FROM (VALUES {}) AS new"
+    "UPDATE OR FAIL account SET balance = new.column2, last_seq = new.column3 FROM (VALUES {}) AS new"
     " WHERE account.id = new.column1"
 )
 _PIECE_MAX = 2_048  # rows of a statement: 11 × 2048 parameters; SQLite takes 32,766
@@ -117,10 +115,8 @@ def _sqlite_work(
     transfers: Sequence[NewTransfer], strict: bool
 ) -> Callable[[sqlite3.Connection], list[Outcome]]:
     def work(driver: sqlite3.Connection) -> list[Outcome]:
-        accounts = {row[0]: Standing(*row[1:]) for row in _asked(driver, _READ, _accounts_in(transfers))}
-        known: dict[bytes, Body] = {
-            row[0]: row[1:] for row in _asked(driver, _KNOWN, [each.id for each in transfers])
-        }
+        accounts: list[Standing] = _asked(driver, _READ, list(_accounts_in(transfers)))
+        known = {row[0]: row[1:] for row in _asked(driver, _KNOWN, [each.id for each in transfers])}
         found = driver.execute(_HEAD).fetchone()
         head = Head(*found) if found else empty(0)
         decided = decide(transfers, accounts, known, head.seq, strict=strict)
@@ -137,20 +133,21 @@ def _write_on_sqlite(driver: sqlite3.Connection, decided: Decided, head: Head) -
     new = next_head(head, decided.rows)
     for at, size in _pieces(len(decided.rows)):
         driver.execute(_adding(size), list(chained.from_iterable(decided.rows[at : at + size])))
-    balances = _balances(decided)
-    for at, size in _pieces(len(balances)):
-        driver.execute(_setting(size), list(chained.from_iterable(balances[at : at + size])))
+    for at, size in _pieces(len(decided.accounts)):
+        driver.execute(_setting(size), list(chained.from_iterable(decided.accounts[at : at + size])))
     rows = decided.rows
     driver.execute(_ADD_BATCH, (new.chain, new.number, rows[0][0], len(rows), head.hash, new.hash))
     driver.execute(_MOVE_HEAD, (new.number, new.seq, new.hash, new.chain))
 
 
-def _asked(driver: sqlite3.Connection, question: str, keys: list[Any]) -> Iterator[tuple[Any, ...]]:
+def _asked(driver: sqlite3.Connection, question: str, keys: list[Any]) -> list[Any]:
     """Rows by their keys, in few statements that SQLite knows already: the last key fills up to 2^n."""
+    found: list[Any] = []
     for at in range(0, len(keys), _PIECE_MAX):
         some = keys[at : at + _PIECE_MAX]
         size = 1 << (len(some) - 1).bit_length()
-        yield from driver.execute(_asking(question, size), some + some[-1:] * (size - len(some))).fetchall()
+        found += driver.execute(_asking(question, size), some + some[-1:] * (size - len(some))).fetchall()
+    return found
 
 
 def _pieces(rows: int) -> Iterator[tuple[int, int]]:
@@ -210,8 +207,7 @@ _WRITE = (
 async def _post_on_postgresql(
     connection: AsyncConnection, transfers: Sequence[NewTransfer], strict: bool
 ) -> list[Outcome]:
-    locked = await _asked_of(connection, _LOCK, _accounts_in(transfers))
-    accounts = {row[0]: Standing(*row[1:]) for row in locked}
+    accounts = await _asked_of(connection, _LOCK, sorted(_accounts_in(transfers)))
     # Only now, when nobody else can be posting to these accounts.
     found = await _asked_of(connection, _KNOWN_OF, [each.id for each in transfers])
     known: dict[bytes, Body] = {row[0]: tuple(row[1:]) for row in found}
@@ -240,8 +236,8 @@ async def _asked_of(connection: AsyncConnection, question: str, *parameters: Any
 async def _write_on_postgresql(connection: AsyncConnection, decided: Decided, head: Head) -> None:
     rows, new = decided.rows, next_head(head, decided.rows)
     batch = (new.chain, new.number, rows[0][0], len(rows), head.hash, new.hash, new.seq)
-    balances = zip(*_balances(decided), strict=True)
+    accounts = zip(*decided.accounts, strict=True)
     try:
-        await connection.exec_driver_sql(_WRITE, (*zip(*rows, strict=True), *batch, *balances))
+        await connection.exec_driver_sql(_WRITE, (*zip(*rows, strict=True), *batch, *accounts))
     except IntegrityError as error:
         raise PostedMeanwhile from error
