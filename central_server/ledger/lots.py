@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -58,7 +58,7 @@ class GiveBack:
 
 @dataclass(frozen=True)
 class Add:
-    """`transfer` brought `amount` into the purse: one new lot."""
+    """`transfer` brought `amount` into the purse: one new lot. With `from_ms` it is pending until then."""
 
     transfer: bytes
     purse: str
@@ -66,6 +66,7 @@ class Add:
     kind: str  # paid, bonus, earned, coupon
     expires_ms: int | None = None
     about: str = ""
+    from_ms: int = 0  # for `add_lots` only: the transfer is posted when the time has come
 
 
 @dataclass(frozen=True)
@@ -116,24 +117,11 @@ async def add_lots(session: AsyncSession, adds: Sequence[Add], *, now_ms: int) -
         "purse", "kind", "transfer", "place", "amount", "left", "pending", "expired", "from_ms", "expires_ms",
         "made_ms", "about",
     )  # fmt: skip
-    rows = [
-        (
-            add.purse,
-            add.kind,
-            add.transfer,
-            0,
-            add.amount,
-            add.amount,
-            0,
-            0,
-            0,
-            add.expires_ms,
-            now_ms,
-            add.about,
-        )
-        for add in adds
-        if add.amount
-    ]
+    rows: list[tuple[Any, ...]] = []
+    for add in adds:
+        there, pending = (0, add.amount) if add.from_ms else (add.amount, 0)
+        times = add.from_ms, add.expires_ms, now_ms
+        rows.append((add.purse, add.kind, add.transfer, 0, there, there, pending, 0, *times, add.about))
     await bulk_insert(session, Lot, rows, columns=columns, skip_known=True)
 
 

@@ -85,8 +85,8 @@ class NamePiece(Base):
 class MemberChange(Base):
     """One field of a member changed: who, when, old and new, closed. Insert only, until the person is erased.
 
-    `field` is a field of the member, or what was done: joined, card_added, card_lost, card_replaced, card_gone,
-    status, merged, erased.
+    `field` is a field of the member, or what was done: joined, card_added, card_lost, card_replaced,
+    card_gone, status, merged, erased.
     """
 
     __tablename__ = "member_change"

@@ -100,10 +100,9 @@ class Earning(Base):
     at_ms: Mapped[int]
     tier: Mapped[str]  # by which it was counted
     spend: Mapped[int]  # minor units that count towards a tier; below zero for a return
-    weight: Mapped[int]  # millionths of a point or minor unit, before rounding down
-    weight_returned: Mapped[int] = mapped_column(default=0)
+    counted: Mapped[str]  # of a sale: what still counts of it, as `counting.Counted` is written
     amount: Mapped[int]  # points or value earned; below zero: taken back
-    returned: Mapped[int] = mapped_column(default=0)  # of `amount`
+    returned: Mapped[int] = mapped_column(default=0)  # of a sale: what returns took back of `amount`
     refers_to: Mapped[int | None]  # of a return: the sale it takes back, when known
 
     __table_args__ = (
