@@ -134,15 +134,15 @@ class Follower:
         lease = self.lease
         first = record.number == 1
         if first != (record.kind == "open") or (first and record.amount != lease.granted):
-            return "shape"
+            return "misplaced"
         if (record.purse, record.unit) != (lease.purse, lease.unit) or (
             first and record.epoch != lease.epoch
         ):
-            return "shape"
+            return "misplaced"
         if not lease.funded:
-            return lease.why if lease.why == "purse" else "unfunded"
+            return lease.why if lease.why == "no_purse" else "unfunded"
         if record.kind == "spend" and record.amount > lease.escrow:
-            return "over"
+            return "overspent"
         if record.kind == "close" and record.amount != lease.escrow:
             return "close_amount"
         return ""

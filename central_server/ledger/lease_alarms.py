@@ -5,14 +5,14 @@
     gap           a record is missing before one that came
     foreign       a store spoke of another store's lease
     after_close   something was done with a lease after it was given back
-    over          more was spent than the lease held
+    overspent     more was spent than the lease held
     close_amount  what was given back is not what should have been left
-    shape         a record where none of its kind can stand
-    purse         of a purse that we do not know, or in another unit
-    unknown       records of a lease that we never heard the beginning of
+    misplaced     a record where none of its kind can stand
+    no_purse      of a purse that we do not know, or in another unit
+    unheard       records of a lease that we never heard the beginning of
     regranted     we did not know of the grant (restored from a backup?) and made it again
     unfunded      … and the purse has not enough for it
-    refund        more was taken back than was paid, or something that nobody paid
+    odd_refund    more was taken back than was paid, or something that nobody paid
 
 They have a table of their own: those of stores (`stores.health`) are taken back by the box that raised them.
 """
@@ -29,6 +29,7 @@ from central_server.errors import NotFound
 from central_server.ledger.models.leases import LeaseAlarm
 from central_server.web.text import N_
 
+HEALING = ("gap", "unheard", "unfunded", "no_purse")  # over by themselves when what was missing comes
 ALARMS_MAX = 1_000  # open ones of a store, each of its own lease; past it they are counted together
 DETAIL_MAX = 300
 NAMES = (
@@ -37,14 +38,14 @@ NAMES = (
     N_("gap"),
     N_("foreign"),
     N_("after_close"),
-    N_("over"),
+    N_("overspent"),
     N_("close_amount"),
-    N_("shape"),
-    N_("purse"),
-    N_("unknown"),
+    N_("misplaced"),
+    N_("no_purse"),
+    N_("unheard"),
     N_("regranted"),
     N_("unfunded"),
-    N_("refund"),
+    N_("odd_refund"),
 )
 
 
@@ -89,14 +90,14 @@ async def raise_alarms(session: AsyncSession, store: str, raised: Iterable[Raise
     await session.flush()
 
 
-async def settle_gaps(session: AsyncSession, store: str, leases: Sequence[str], now_ms: int) -> None:
+async def heal(session: AsyncSession, store: str, leases: Sequence[str], now_ms: int) -> None:
     """What was missing of these leases has come: those alarms are over by themselves."""
     if not leases:
         return
     await session.execute(
         sa.update(LeaseAlarm)
         .where(LeaseAlarm.store == store, LeaseAlarm.lease.in_(leases))
-        .where(LeaseAlarm.name.in_(("gap", "unknown", "unfunded", "purse")), LeaseAlarm.settled_ms.is_(None))
+        .where(LeaseAlarm.name.in_(HEALING), LeaseAlarm.settled_ms.is_(None))
         .values(settled_ms=now_ms, settled_by="")
     )
 

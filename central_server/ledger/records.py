@@ -20,7 +20,7 @@ from central_server.facts import Fact
 from central_server.keys import Keys
 from central_server.ledger.epochs import new_epoch, of_store
 from central_server.ledger.following import Follower, Heard
-from central_server.ledger.lease_alarms import Raised, raise_alarms, settle_gaps
+from central_server.ledger.lease_alarms import Raised, heal, raise_alarms
 from central_server.ledger.leases import AT_ONCE, locked, seals_of
 from central_server.ledger.models.leases import DOUBT, OPEN, Lease, LeaseEntry, LeaseWaiting
 from central_server.ledger.settling import settle
@@ -67,6 +67,7 @@ async def _follow(
     mine = {id_: lease for id_, lease in leases.items() if lease.store == store}
     waiting = await _waiting(session, store, ids)
     unknown = [id_ for id_ in ids if id_ not in leases]
+    ailing = [*unknown, *(id_ for id_, lease in mine.items() if lease.why)]
     if unknown:
         mine |= await begun(session, store, unknown, heard, waiting, key, current, now_ms, alarms)
     await fund(session, [lease for lease in mine.values() if not lease.funded], current, now_ms, alarms)
@@ -89,7 +90,6 @@ async def _follow(
             follower.waiting.setdefault(each.record.number, []).append(each)
         else:
             stray[each.record.lease, each.record.number, each.record.mac] = each
-    gaps = {id_ for id_, lease in mine.items() if lease.why}
     for follower in followers.values():
         if follower.waiting:
             follower.look_again(now_ms)
@@ -99,7 +99,7 @@ async def _follow(
             followers[id_].hear(each, now_ms)
         elif id_ not in leases and number > 1:
             stray[id_, number, mac] = each
-            alarms.append(Raised("unknown", id_, f"{each.record.kind} {number}: {each.record.amount}"))
+            alarms.append(Raised("unheard", id_, f"{each.record.kind} {number}: {each.record.amount}"))
     for follower in followers.values():
         follower.end(now_ms)
     await session.flush()
@@ -113,7 +113,7 @@ async def _follow(
     await _keep_waiting(session, store, before, after, now_ms)
     alarms += chain.from_iterable(follower.alarms for follower in followers.values())
     await raise_alarms(session, store, alarms, now_ms)
-    await settle_gaps(session, store, [id_ for id_ in gaps if not mine[id_].why], now_ms)
+    await heal(session, store, [id_ for id_ in ailing if id_ in mine and not mine[id_].why], now_ms)
     closed = [each.lease.id for each in applied if each.heard.record.kind == "close"]
     if closed:
         await forget(session, store, *(f"lease/{id_}" for id_ in closed))

@@ -103,7 +103,7 @@ async def _odd_refunds(session: AsyncSession, told: Sequence[LeaseRecord]) -> li
         purse, amount = paid.get(each.refers_to, ("", 0))
         if purse != each.purse or back[each.refers_to] > amount:
             detail = f"{each.number}: {each.amount} {each.unit} of {each.refers_to or '?'}, paid {amount}"
-            odd.append(Raised("refund", each.lease, f"{detail}, {each.cashier}"))
+            odd.append(Raised("odd_refund", each.lease, f"{detail}, {each.cashier}"))
     return odd
 
 

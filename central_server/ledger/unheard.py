@@ -54,8 +54,8 @@ async def begun(
         lease = made[id_] = _unheard(store, each.record, current, now_ms)
         purse = purses.get(lease.purse)
         if purse is None or purse.unit != lease.unit:
-            lease.state, lease.why, lease.doubt_ms = FROZEN, "purse", now_ms
-            alarms.append(Raised("purse", id_, f"{lease.purse}, {lease.unit}"))
+            lease.state, lease.why, lease.doubt_ms = FROZEN, "no_purse", now_ms
+            alarms.append(Raised("no_purse", id_, f"{lease.purse}, {lease.unit}"))
             continue
         lease.programme = purse.programme
         if lease.granted == 0:
@@ -122,5 +122,5 @@ async def fund(
         if lease.id in short:
             continue
         lease.funded, lease.escrow = True, lease.granted
-        if lease.why in ("purse", "unfunded"):
+        if lease.why in ("no_purse", "unfunded"):
             mend(lease, OPEN if lease.epoch == current else DOUBT)

@@ -224,7 +224,7 @@ async def test_a_frozen_lease_that_is_still_wrong_freezes_again(
     await heard(world, "s1", "f" * 16)
     async with world.database.transaction() as session:
         row = await doubt.resolve(session, lease, approvers=TWO, keys=world.keys, now_ms=NOW_MS)
-        assert (row.state, row.why) == ("frozen", "over")
+        assert (row.state, row.why) == ("frozen", "overspent")
 
 
 async def test_what_stores_hold_is_listed_page_by_page(

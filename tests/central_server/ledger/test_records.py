@@ -230,7 +230,7 @@ async def test_a_store_cannot_spend_more_than_the_lease_holds(
     lease, opened = await world.granted(shop, 2_000)
     await world.hear(shop, [opened, shop.write(lease, "spend", 2_001), shop.write(lease, "spend", 1)])
     row = await world.lease(lease)
-    assert (row.state, row.why, row.last_number, row.escrow) == ("frozen", "over", 1, 2_000)
+    assert (row.state, row.why, row.last_number, row.escrow) == ("frozen", "overspent", 1, 2_000)
     assert await world.waiting() == 2
 
 
@@ -276,6 +276,22 @@ async def test_a_store_opens_a_lease_itself_to_take_a_top_up_while_the_line_is_d
         assert paid.all() == [5_000]
 
 
+async def test_records_before_the_beginning_of_their_lease_wait_for_it(
+    world: LeaseWorld, shop: Shop, new_purse: Any
+) -> None:
+    """I4."""
+    await world.begin(new_purse, 1_000, shop)
+    written = [shop.open("LOWN", world.purse), *(shop.write("LOWN", "top", 100) for _ in range(3))]
+    for some in by_pieces(written[:0:-1]):
+        await world.hear(shop, some)
+    assert await world.waiting() == 3
+    assert await world.alarms() == {"unheard"}
+    await world.hear(shop, written[:1])
+    assert (await world.lease("LOWN")).escrow == 300
+    assert await world.waiting() == 0
+    assert await world.alarms() == set()
+
+
 async def test_records_of_an_old_epoch_still_settle(world: LeaseWorld, shop: Shop, new_purse: Any) -> None:
     """I8: the outbox of a new disk may still hold what the old one wrote."""
     await world.begin(new_purse, 10_000, shop)
@@ -316,6 +332,7 @@ async def test_such_a_grant_that_the_purse_cannot_bear_waits_until_it_can(
         await world.load(session, 5_000)
     await world.hear(shop, [shop.write("LGONE", "close", 4_000)])
     assert (await world.lease("LGONE")).state == "closed"
+    assert await world.alarms() == {"regranted"}
     assert await world.books() == {"cash": -6_000, "available": 4_000, "captured": 2_000}
 
 
@@ -326,7 +343,7 @@ async def test_an_open_without_a_valid_seal_makes_no_lease(
     thief = Shop(Keys.fresh())
     await world.hear(shop, [thief.open("LFALSE", world.purse, 5_000), thief.write("LFALSE", "spend", 5_000)])
     assert await world.books() == {"cash": -10_000, "available": 10_000}
-    assert await world.alarms() == {"mac", "unknown"}
+    assert await world.alarms() == {"mac", "unheard"}
 
 
 async def test_a_store_cannot_speak_of_another_stores_lease(
@@ -347,9 +364,9 @@ async def test_a_purse_that_nobody_knows_waits_for_people(
     await world.begin(new_purse, 10_000, shop)
     await world.hear(shop, [shop.open("LNEW", "PNOBODYS"), shop.write("LNEW", "top", 5_000)])
     row = await world.lease("LNEW")
-    assert (row.state, row.why, row.last_number) == ("frozen", "purse", 0)
+    assert (row.state, row.why, row.last_number) == ("frozen", "no_purse", 0)
     assert await world.waiting() == 2
-    assert await world.alarms() == {"purse"}
+    assert await world.alarms() == {"no_purse"}
 
 
 async def test_too_many_that_wait_are_set_aside(
@@ -411,7 +428,7 @@ async def test_a_refund_of_what_nobody_paid_settles_and_is_an_alarm(
     written = [opened, shop.write(lease, "spend", 3_000), shop.write(lease, "top", 1_000)]
     await world.hear(shop, [*written, shop.write(lease, "refund", amount, refers_to=lease + of)])
     assert (await world.lease(lease)).escrow == 8_000 + amount
-    assert await world.alarms() == ({"refund"} if odd else set())
+    assert await world.alarms() == ({"odd_refund"} if odd else set())
 
 
 async def test_a_payment_refunded_twice_is_an_alarm(world: LeaseWorld, shop: Shop, new_purse: Any) -> None:
@@ -422,7 +439,7 @@ async def test_a_payment_refunded_twice_is_an_alarm(world: LeaseWorld, shop: Sho
     await world.hear(shop, again[:1])
     assert await world.alarms() == set()
     await world.hear(shop, again[1:])
-    assert await world.alarms() == {"refund"}
+    assert await world.alarms() == {"odd_refund"}
 
 
 class Counted:
