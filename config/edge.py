@@ -125,6 +125,75 @@ class UplinkSettings(Section):
     )
 
 
+class MoneySettings(Section):
+    """Cards that pay here. Amounts are in minor units (fen, cents) of the store's currency.
+
+    What a programme says at head office holds as well; the stricter of the two counts.
+    """
+
+    anchor: LocalPath | None = Field(
+        default=None,
+        description=_(
+            "File that tells whether the database was put back in time; best on another disk or a USB stick."
+            " Empty: in the state folder."
+        ),
+    )
+    ask_wait_s: float = Field(
+        default=1.0,
+        ge=0,
+        le=10,
+        description=_("Seconds that a payment waits for head office when too little is set aside here."),
+    )
+    idle_s: int = Field(
+        default=300,
+        ge=10,
+        le=86_400,
+        description=_("Seconds after which what was set aside for a card and not used goes back."),
+    )
+    keep_minor: int = Field(
+        default=0,
+        ge=0,
+        le=100_000_000,
+        description=_("What is set aside stays, for the next outage, as long as it is no more than this."),
+    )
+    offline_card_minor: int = Field(
+        default=50_000,
+        ge=0,
+        le=100_000_000,
+        description=_("The most that one card may pay while the line is down; 0: nothing."),
+    )
+    offline_store_minor: int = Field(
+        default=200_000,
+        ge=0,
+        le=10_000_000_000,
+        description=_("The most that all cards together may pay here while the line is down; 0: nothing."),
+    )
+    offline_top_store_minor: int = Field(
+        default=500_000,
+        ge=0,
+        le=10_000_000_000,
+        description=_("The most that may be topped up here while the line is down; 0: nothing."),
+    )
+    top_max_minor: int = Field(
+        default=100_000, ge=0, le=100_000_000, description=_("The most that one top-up may be; 0: nothing.")
+    )
+    balance_max_minor: int = Field(
+        default=500_000,
+        ge=0,
+        le=100_000_000,
+        description=_("The most that a card may hold after a top-up here."),
+    )
+    pays_per_hour: int = Field(
+        default=10, ge=1, le=1_000, description=_("Payments that one card may make here in an hour.")
+    )
+    journal_days: int = Field(
+        default=60,
+        ge=1,
+        le=400,
+        description=_("Days for which payments are kept here, and can be given back against their receipt."),
+    )
+
+
 class HealthSettings(Section):
     """How the box says how it is."""
 
@@ -251,6 +320,7 @@ class EdgeSettings(Section):
     uplink: UplinkSettings = Field(
         default=UplinkSettings(), description=_("How events travel to the centre.")
     )
+    money: MoneySettings = Field(default=MoneySettings(), description=_("Cards that pay here."))
     health: HealthSettings = Field(default=HealthSettings(), description=_("How the box says how it is."))
     log: LogSettings = Field(default=LogSettings(), description=_("The program's own log."))
 

@@ -24,7 +24,12 @@ from edge_agent.clocks import Calendar, kernel_boot, ntp_synced
 from edge_agent.errors import BadIdentity, NotEnrolled
 from edge_agent.health import Alarms, Health, Status, metrics_text, rss_mib
 from edge_agent.identity import FILE_NAME, Identity, read_identity
+from edge_agent.leasing import Habits, Leasing
+from edge_agent.paying import Caps
+from edge_agent.payments import Payments
+from edge_agent.pins import HashPin, Pins, hash_in_thread
 from edge_agent.shift import Shifts
+from edge_agent.store.anchor import AnchorDisk, RealAnchorDisk
 from edge_agent.store.database import Database, open_database
 from edge_agent.store.history import History
 from edge_agent.store.lines import Connect, connect_in_thread
@@ -32,6 +37,7 @@ from edge_agent.store.outbox import Limits, Outbox
 from edge_agent.store.owner import claim
 from edge_agent.store.replica import Replica
 from edge_agent.store.room import Disk, RealDisk
+from edge_agent.store.vault import Vault
 from edge_agent.supervisor import DeviceWish, Hear, Listen, Supervisor
 from edge_agent.till import Till
 from edge_agent.uplink import Patience, Uplink
@@ -46,6 +52,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DATABASE_NAME = "edge.db"
+ANCHOR_NAME = "edge.anchor"
 NOT_ENROLLED = "-"  # the store's name on pages until it is enrolled
 _MIB = 1024 * 1024
 
@@ -69,6 +76,8 @@ class World:
     boot: Callable[[], str] = kernel_boot
     synced: Callable[[], bool] = ntp_synced
     disk: Callable[[EdgeSettings], Disk] | None = None
+    anchor: Callable[[EdgeSettings], AnchorDisk] | None = None
+    hash_pin: HashPin = hash_in_thread
     dialler: Callable[[EdgeSettings, Identity], Dialler] | None = None
     listen: Listen | None = None
     memory_mib: Callable[[], int] = rss_mib
@@ -90,6 +99,8 @@ class Edge:
     health: Health
     alarms: Alarms
     uplink: Uplink | None
+    leasing: Leasing | None  # without an identity there is no money
+    payments: Payments | None
 
     def __init__(self, settings: EdgeSettings, world: World | None = None) -> None:
         self.settings = settings
@@ -131,6 +142,9 @@ class Edge:
         if db.moved_aside:
             await self.alarms.set("database_replaced", True, db.moved_aside.name)
         self.replica = await Replica.open(db, identity.store, identity.store_key) if identity else None
+        self.uplink, self.leasing, self.payments = None, None, None
+        if identity and self.replica:
+            await self._open_money(db, identity, self.replica)
         self.till = Till(
             identity=identity,
             replica=self.replica,
@@ -140,6 +154,8 @@ class Edge:
             random_bytes=world.random_bytes,
             country=settings.country,
             payment_card=lambda number: is_bank_card(self.settings, number),
+            payments=self.payments,
+            presented=self.leasing.presented if self.leasing else lambda card, member: None,
         )
         self.history = History(db)
         self.shifts = await Shifts.open(
@@ -154,7 +170,6 @@ class Edge:
             listen=world.listen or _listener(clock),
             currency=settings.currency,
         )
-        self.uplink = None
         if identity and self.replica:
             self.uplink = Uplink(
                 store=identity.store,
@@ -166,6 +181,7 @@ class Edge:
                 chance=world.chance,
                 alarm=self.alarms.set,
                 version=self.version,
+                leasing=self.leasing,
                 patience=Patience(
                     window=settings.uplink.window,
                     receipt_timeout_s=settings.uplink.receipt_timeout_s,
@@ -191,7 +207,59 @@ class Edge:
         await self.supervisor.apply(settings.devices)
         if self.uplink:
             self._begin("uplink", self.uplink.run())
+        if self.leasing:
+            self._begin("leases", self.leasing.run())
         self._begin("health", self.health.run())
+
+    async def _open_money(self, db: Database, identity: Identity, replica: Replica) -> None:
+        """Leases, held against the anchor, and what tills may ask of them."""
+        settings, world, money = self.settings, self.world, self.settings.money
+        clock, boot = world.clock, self.calendar.boot
+        anchor = (world.anchor or _real_anchor)(settings)
+        vault = await Vault.open(
+            db, self.outbox, anchor, clock, boot=boot, store=identity.store, store_key=identity.store_key
+        )
+        pins = Pins(clock.mono_ms, world.hash_pin)
+        self.leasing = Leasing(
+            vault=vault,
+            pins=pins,
+            clock=clock,
+            store_key=identity.store_key,
+            random_bytes=world.random_bytes,
+            online=self._online,
+            wake=self.outbox.grown.set,
+            alarm=self.alarms.set,
+            news=lambda card: self.till.news(card),
+            habits=Habits(
+                ask_wait_s=money.ask_wait_s,
+                idle_s=money.idle_s,
+                keep=money.keep_minor,
+                journal_days=money.journal_days,
+                tend_s=world.tend_s,
+            ),
+        )
+        replica.take_leases = self.leasing.take
+        self.payments = Payments(
+            vault=vault,
+            leasing=self.leasing,
+            pins=pins,
+            replica=replica,
+            outbox=self.outbox,
+            clock=clock,
+            now_ms=self.calendar.now_ms,
+            boot=boot,
+            store_key=identity.store_key,
+            random_bytes=world.random_bytes,
+            online=self._online,
+            caps=Caps(
+                offline_card=money.offline_card_minor,
+                offline_store=money.offline_store_minor,
+                offline_top_store=money.offline_top_store_minor,
+                top=money.top_max_minor,
+                balance=money.balance_max_minor,
+                pays_per_hour=money.pays_per_hour,
+            ),
+        )
 
     def status(self) -> Status:
         return self.health.status()
@@ -242,6 +310,9 @@ class Edge:
     def _begin(self, name: str, work: Awaitable[None]) -> None:
         self._core[asyncio.ensure_future(work)] = name
 
+    def _online(self) -> bool:
+        return self.uplink is not None and self.uplink.greeted
+
     def _link(self) -> tuple[str, str]:
         if self.uplink is None:
             return "offline", "not enrolled"
@@ -268,6 +339,10 @@ class Edge:
 def _real_disk(settings: EdgeSettings) -> Disk:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     return RealDisk(settings.state_dir, settings.outbox.max_mib, settings.outbox.ballast_mib * _MIB)
+
+
+def _real_anchor(settings: EdgeSettings) -> AnchorDisk:
+    return RealAnchorDisk(settings.money.anchor or settings.state_dir / ANCHOR_NAME)
 
 
 def _mqtt(settings: EdgeSettings, identity: Identity) -> Dialler:

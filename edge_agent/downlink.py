@@ -1,14 +1,16 @@
-"""What comes down the line, one call each: words go into the replica, the rest is the uplink's."""
+"""What comes down the line, one call each: words go into the replica, answers to asks to the leasing."""
 
 from __future__ import annotations
 
 import logging
 import sqlite3
 
+from edge_agent.errors import AnchorBroken, OutboxFull
+from edge_agent.leasing import Leasing
 from edge_agent.store.database import is_full
 from edge_agent.store.outbox import Outbox
 from edge_agent.store.replica import Replica
-from sync.contract.message import Down, Here, Words, decode_down
+from sync.contract.message import Answered, Down, Here, Words, decode_down
 
 log = logging.getLogger(__name__)
 
@@ -16,8 +18,11 @@ log = logging.getLogger(__name__)
 class Downlink:
     """Takes the centre's messages."""
 
-    def __init__(self, outbox: Outbox, replica: Replica, version: str) -> None:
+    def __init__(
+        self, outbox: Outbox, replica: Replica, version: str, leasing: Leasing | None = None
+    ) -> None:
         self._outbox, self._replica, self._version = outbox, replica, version
+        self._leasing = leasing
 
     def here(self, *, greet: bool) -> Here:
         """What this store says of itself: which database, and which words it has."""
@@ -33,7 +38,8 @@ class Downlink:
         """The message, whose words, if it has any, are on disk; the centre is to be told which we now have.
 
         A hole in the numbers leaves the words untaken: what we then say we have makes the centre begin there.
-        So does a full disk, on which tills go on with what they know. Raises BadMessage, sqlite3.Error.
+        So does a full disk, on which tills go on with what they know. Raises BadMessage, StoreBroken,
+        sqlite3.Error.
         """
         message = decode_down(payload)
         if isinstance(message, Words):
@@ -44,4 +50,8 @@ class Downlink:
                 if not is_full(error):
                     raise
                 log.warning("no room for words of feed %s; they will come again", message.feed)
+            except (OutboxFull, AnchorBroken) as error:
+                log.warning("words of feed %s will come again: %s", message.feed, error)
+        elif isinstance(message, Answered) and self._leasing is not None:
+            await self._leasing.answered(message)
         return message

@@ -37,7 +37,8 @@ __all__ = [
 OFFLINE_HEARTBEAT_MS = 15 * 60 * 1000
 LOOK_S = 2.0  # how old the figures on a page may be
 ALARM_SHOWN_MS = 3_600_000
-_PASSING = frozenset({"clock_jumped", "database_replaced", "epoch_fenced"})  # alarms about a moment
+# Alarms about a moment.
+_PASSING = frozenset({"clock_jumped", "database_replaced", "epoch_fenced", "leases_doubtful", "lease_forged"})
 _MIB = 1024 * 1024
 
 

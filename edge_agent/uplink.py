@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from edge_agent.clocks import Calendar
 from edge_agent.downlink import Downlink
 from edge_agent.flight import Flight
+from edge_agent.leasing import Leasing
 from edge_agent.store.epochs import Greeting
 from edge_agent.store.outbox import Outbox
 from edge_agent.store.replica import Replica
 from sync.contract.clock import Clock
 from sync.contract.errors import BadMessage
 from sync.contract.ids import Lane
-from sync.contract.message import Hello, Received, encode
+from sync.contract.message import Hello, Received, Words, encode
 from sync.contract.topics import down, here, up
 from sync.link.base import Connection, Dialler, LinkDown, full_jitter_s
 
@@ -68,10 +69,12 @@ class Uplink:
         alarm: RaiseAlarm,
         version: str = "",
         patience: Patience | None = None,
+        leasing: Leasing | None = None,
     ) -> None:
         self._store, self._dialler = store, dialler
         self._outbox, self._calendar, self._clock, self._chance = outbox, calendar, clock, chance
-        self._downlink = Downlink(outbox, replica, version)
+        self._downlink = Downlink(outbox, replica, version, leasing)
+        self._leasing = leasing
         self._patience = patience or Patience()
         self._alarm = alarm
         self._stuck: set[Lane] = set()
@@ -162,9 +165,16 @@ class _Talk:
                 await self._publish(here(self._up._store), encode(self._up._downlink.here(greet=False)))
             self._give_up_waiting()
             await self._greet()
+            await self._send_asks()
             if self.flight is not None and await self._send_batch(self.flight):
                 continue
             await self._sleep()
+
+    async def _send_asks(self) -> None:
+        """A card at a till goes before everything else."""
+        leasing = self._up._leasing
+        while self.flight is not None and leasing is not None and (ask := leasing.next_ask()) is not None:
+            await self._publish(here(self._up._store), encode(ask))
 
     async def _send_batch(self, flight: Flight) -> bool:
         """Whether there was something to send."""
@@ -250,7 +260,7 @@ class _Talk:
                 await self._hello(heard)
             elif isinstance(heard, Received):
                 await self._receipt(heard)
-            else:
+            elif isinstance(heard, Words):
                 self._say_here = True
             self._wake.set()
 
@@ -268,6 +278,8 @@ class _Talk:
         greeting = await outbox.greeted({lane: hello.marks.get(lane.label, 0) for lane in Lane})
         if greeting is Greeting.FENCED:
             await self._up._alarm("epoch_fenced", True, outbox.epoch)
+            if self._up._leasing is not None:
+                await self._up._leasing.new_epoch()
             self._forget_hello()
             return
         if self.flight is None or greeting is Greeting.REWOUND:

@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from edge_agent.errors import AnchorBroken
+
+log = logging.getLogger(__name__)
 
 SLOT_BYTES = 512
 SLOTS = 2
@@ -82,7 +85,7 @@ class Anchor:
     """The mark that is known to be on disk."""
 
     def __init__(self, disk: AnchorDisk) -> None:
-        """Reads the file. Raises AnchorBroken."""
+        """Reads the file; one that cannot be read is as one that is gone."""
         self._disk = disk
         self._turn = 0
         self.held: Mark | None = None  # None: no anchor, or none that can be read
@@ -90,7 +93,8 @@ class Anchor:
         try:
             found = disk.read() or b""
         except OSError as error:
-            raise AnchorBroken(f"the anchor cannot be read: {error}") from error
+            log.error("the anchor cannot be read: %s", error)
+            found = b""
         for slot in range(SLOTS):
             read = read_slot(found[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES])
             if read is not None and read[0] > self._turn:

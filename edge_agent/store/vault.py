@@ -60,7 +60,7 @@ class Vault:
         store: str,
         store_key: bytes,
     ) -> Vault:
-        """The vault as it stands, held against its anchor. Raises AnchorBroken, sqlite3.Error."""
+        """The vault as it stands, held against its anchor. Raises sqlite3.Error."""
         vault = cls(db, outbox, Anchor(disk), clock, boot, store, lease_key(store_key))
         found = await db.read(_found)
         vault._mark = Mark(outbox.epoch, found.commits, found.head)

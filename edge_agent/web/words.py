@@ -39,6 +39,14 @@ def for_state(lang: str) -> dict[str, Any]:
             "settings_refused": _("The new settings were refused; the old ones are in force."),
             "pages_closed": _("These pages could not be opened at their usual address."),
             "database_replaced": _("The database was damaged and has been put aside; a new one was begun."),
+            "leases_doubtful": _(
+                "This disk was put back in time: what its cards had set aside is in doubt until head office"
+                " settles it."
+            ),
+            "lease_forged": _("Somebody sent a lease that head office did not make. Tell head office."),
+            "anchor_broken": _(
+                "The anchor file cannot be written: cards cannot pay. Check its disk or USB stick."
+            ),
         }
         text = texts.get(alarm.name, alarm.name)
         return f"{text} ({alarm.detail})" if alarm.detail else text
