@@ -384,7 +384,18 @@ def _prepare_sqlite(engine: AsyncEngine, foreign_keys: bool) -> None:
         cursor.close()
 
     def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+        statement = connection.get_execution_options().get(_BEGIN, "BEGIN")
+
+        def said(driver: sqlite3.Connection) -> None:
+            driver.execute(statement).close()
+
+        adapted: Any = connection.connection.dbapi_connection
+        try:  # one hop; `exec_driver_sql` needs three: a cursor, the statement, the cursor's end
+            adapted.run_async(lambda line: line._execute(said, line._conn))
+        except sqlite3.Error as error:
+            raise DBAPIError.instance(
+                statement, None, error, sqlite3.Error, dialect=connection.dialect
+            ) from error
 
     sa.event.listen(engine.sync_engine, "connect", connected)
     sa.event.listen(engine.sync_engine, "begin", begin)
