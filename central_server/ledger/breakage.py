@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central_server.calendar import DAY_MS
 from central_server.ledger.ages import months_before
 from central_server.ledger.liability import EPOCH, offset_ms
-from central_server.ledger.models.lots import Lot, Purse
+from central_server.ledger.models.lots import Lot, LotUse, Purse
 
 MONTHS: Final = (6, 12, 24, 36)  # after how many months breakage is stated
 
@@ -100,17 +100,34 @@ def breakage(given: Iterable[Given], day: date) -> list[Breakage]:
 
 
 async def given(session: AsyncSession, *, zone: str) -> list[Given]:
-    """All that was ever given out, by day, as it stands now. What is pending was not given out yet."""
+    """All that was ever given out, by day, as it stands now. What is pending was not given out yet.
+
+    What moved to another purse, as of a lost card, counts there, and from then.
+    """
     day = (Lot.made_ms + offset_ms(zone)) // DAY_MS
     keys = (Purse.programme, Purse.unit, Lot.kind, day)
+    of_lot = sa.join(Lot, Purse, Purse.id == Lot.purse)
     rows = await session.execute(
         sa.select(*keys, sa.func.sum(Lot.amount), sa.func.sum(Lot.left), sa.func.sum(Lot.expired))
-        .select_from(sa.join(Lot, Purse, Purse.id == Lot.purse))
+        .select_from(of_lot)
         .group_by(*keys)
     )
+    moved = await session.execute(
+        sa.select(*keys, sa.func.sum(LotUse.amount))
+        .select_from(of_lot.join(LotUse, LotUse.lot == Lot.id))
+        .where(LotUse.kind == "move")
+        .group_by(*keys)
+    )
+    away = {tuple(key): int(amount) for *key, amount in moved}
     return [
         Given(
-            programme, unit, kind, EPOCH + timedelta(days=int(number)), int(amount), int(left), int(expired)
+            programme,
+            unit,
+            kind,
+            EPOCH + timedelta(days=int(number)),
+            int(amount) - away.get((programme, unit, kind, number), 0),
+            int(left),
+            int(expired),
         )
         for programme, unit, kind, number, amount, left, expired in rows
     ]

@@ -24,17 +24,7 @@ TRANSFERS_MAX: Final = 500_000  # of all batches that a check reads again; a few
 _AT_ONCE: Final = 500
 _NAME: Final = re.compile(r"(0|[1-9][0-9]{0,3})/([1-9][0-9]{0,14})")
 _CHANGES: Final = (Transfer.seq, Transfer.at_ms, Transfer.kind, Transfer.about, Transfer.id)
-_ROW: Final = (
-    Transfer.seq,
-    Transfer.id,
-    Transfer.debit,
-    Transfer.credit,
-    Transfer.unit,
-    Transfer.amount,
-    Transfer.kind,
-    Transfer.about,
-    Transfer.at_ms,
-)  # as `chain.Row` has them
+_TRANSFERS: Final[Any] = Transfer.__table__  # its columns are a `chain.Row`
 
 
 async def statement_of(
@@ -120,9 +110,10 @@ async def _changes(session: AsyncSession, purse: Purse, window: Window, *, total
     """
     leases = sa.select(Lease.id).where(Lease.purse == purse.id)
     own = [account_id(name(purse.id, purse.unit)) for name in (available, held)]
-    of_leases = sa.select(Account.id).where(Account.kind == accounts.ESCROW, Account.owner.in_(leases))
+    escrows = sa.and_(Account.kind == accounts.ESCROW, Account.owner.in_(leases))
+    mine = sa.select(Account.id).where(sa.or_(Account.id.in_(own), escrows))
+    touched = sa.select(accounts.history(mine).c.seq)
     at = placed()
-    inside = {side: sa.or_(side.in_(own), side.in_(of_leases)) for side in (Transfer.credit, Transfer.debit)}
     parts = []
     for side, other, amount in (
         (Transfer.credit, Transfer.debit, Transfer.amount),
@@ -130,7 +121,8 @@ async def _changes(session: AsyncSession, purse: Purse, window: Window, *, total
     ):
         columns = (sa.func.sum(amount),) if total else (*_CHANGES, at.store, amount)
         of = sa.select(*columns).select_from(Transfer if total else at.source)
-        parts.append(of.where(inside[side], sa.not_(inside[other]), window.holds()))
+        crossing = sa.and_(Transfer.seq.in_(touched), side.in_(mine), sa.not_(other.in_(mine)))
+        parts.append(of.where(crossing, window.holds()))
     if total:
         return list((await session.execute(sa.union_all(*parts))).all())
     both = sa.union_all(*parts).subquery()
@@ -193,9 +185,9 @@ async def _worked_out(session: AsyncSession, batches: Collection[Any]) -> dict[s
     for batch in batches:
         last = batch.first_seq + batch.count - 1
         rows = await session.execute(
-            sa.select(*_ROW).where(Transfer.seq.between(batch.first_seq, last)).order_by(Transfer.seq)
+            sa.select(_TRANSFERS).where(Transfer.seq.between(batch.first_seq, last)).order_by(Transfer.seq)
         )
-        transfers: list[Row] = [tuple(row) for row in rows]  # type: ignore[misc]
+        transfers: list[Row] = [tuple(row) for row in rows]
         start = ends.get((batch.chain, batch.number - 1), START if batch.number == 1 else None)
         if len(transfers) == batch.count and start == batch.before:
             made = batch_hash(batch.before, batch.chain, batch.number, transfers)

@@ -19,10 +19,12 @@ from typing import Final, Literal, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from central_server.db import bulk_insert
 from central_server.errors import CentreError, Conflict, NotFound
 from central_server.ledger.history import QUARTER, Days, Position, Window, placed, position
 from central_server.ledger.models.books import Transfer
 from central_server.ledger.models.reports import JournalRun
+from central_server.staff import service as staff
 from central_server.web.text import N_
 from sync.contract.leases import POINTS
 
@@ -173,20 +175,24 @@ async def moved(session: AsyncSession, window: Window, days: Days) -> list[Moved
     return [Moved(*key, *sums[key]) for key in sorted(sums)]
 
 
-async def make_run(session: AsyncSession, *, by: str, now_ms: int) -> JournalRun:
-    """Close what was booked since the last run as a run of its own. Raises Conflict when nothing was."""
+async def make_run(session: AsyncSession, *, by: staff.Who, now_ms: int) -> JournalRun:
+    """Close what was booked since the last run as a run of its own.
+
+    Raises Conflict when nothing was, or somebody closes one in the same moment.
+    """
     last = await session.scalar(sa.select(JournalRun).order_by(JournalRun.number.desc()).limit(1))
     begun = Position.read(last.position) if last else Position()
     upto = await position(session)
     transfers = sum(upto.values()) - sum(begun.values())
     if not transfers:
         raise Conflict(N_("nothing was booked since the last run"))
-    # Two who close a run at once make the same number; the second is told so by the key.
-    made = JournalRun(number=last.number + 1 if last else 1, position=str(upto), transfers=transfers)
-    made.made_ms, made.by = now_ms, by
-    session.add(made)
-    await session.flush()
-    return made
+    number = last.number + 1 if last else 1
+    row = (number, str(upto), transfers, now_ms, by.name)
+    if not await bulk_insert(session, JournalRun, [row], skip_known=True):
+        raise Conflict(N_("somebody closed a run in this moment; look again"))
+    said = {"transfers": transfers, "position": str(upto)}
+    await staff.record_change(session, by, N_("closed"), N_("journal run"), number, None, said, now_ms)
+    return await session.get_one(JournalRun, number)
 
 
 async def runs(session: AsyncSession, *, limit: int, before: int | None = None) -> list[JournalRun]:

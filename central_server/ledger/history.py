@@ -137,6 +137,10 @@ class Days:
         day, _ = calendar.place(quarter * QUARTER_MS)
         return day if self.first <= day <= self.last else None
 
+    def unbounded(self) -> Days:
+        """Every day there is: for what is bounded otherwise."""
+        return Days(self.zones, self.elsewhere, 0, 99_999_999)
+
     @property
     def window_ms(self) -> tuple[int, int]:
         """A span in which all these days are, whatever the time zone."""

@@ -4,8 +4,26 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from central_server.ledger import approval_pages, lease_pages, programme_pages
+from central_server.ledger import (
+    approval_pages,
+    batch_pages,
+    card_pages,
+    lease_pages,
+    programme_pages,
+    purse_pages,
+    reports_pages,
+    statement_pages,
+)
 
 router = APIRouter(include_in_schema=False)
-for part in (programme_pages, lease_pages, approval_pages):
+for part in (
+    statement_pages,
+    reports_pages,
+    programme_pages,
+    lease_pages,
+    batch_pages,
+    purse_pages,
+    approval_pages,
+    card_pages,  # the last: /cards/{card} would be any of the above
+):
     router.include_router(part.router)

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central_server.errors import CentreError
+from central_server.errors import Invalid
 from central_server.ledger import accounts
 from central_server.ledger.history import QUARTER, Days, Window, placed
 from central_server.ledger.models.books import Transfer
@@ -35,8 +35,12 @@ _VERSION: Final = "1"
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
-class BadFile(CentreError):
-    """A settlement file that is not as it was written; says at which line."""
+class BadFile(Invalid):
+    """A settlement file that is not as it was written, or cannot be written."""
+
+    def __init__(self, msgid: str, **values: object) -> None:
+        super().__init__({}, msgid)
+        self.values = values
 
 
 class Shared(NamedTuple):

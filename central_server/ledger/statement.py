@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from central_server.errors import CentreError
+from central_server.errors import Invalid
 from central_server.web.tables import cell
 from central_server.web.text import N_
 from sync.contract.errors import BadId
@@ -55,8 +55,12 @@ KINDS: Final[Mapping[str, str]] = {
 }
 
 
-class BadStatement(CentreError):
-    """A file that is no statement; says at which row."""
+class BadStatement(Invalid):
+    """A file that is no statement, or a statement that would be too long."""
+
+    def __init__(self, msgid: str, **values: object) -> None:
+        super().__init__({}, msgid)
+        self.values = values
 
 
 class Entry(NamedTuple):

@@ -13,8 +13,10 @@ from central_server.ledger.accounts import available, balances, escrow
 from central_server.ledger.breakage import cohorts, given
 from central_server.ledger.history import Days, Position, Window, position
 from central_server.ledger.liability import Liability, liability
+from central_server.staff.service import Actor
 from tests.central_server.ledger.reports.books_world import DAY_MS, NOW_MS, PROGRAMMES, Books
 
+LI = Actor("li", 1)
 TODAY = date(2026, 11, 18)
 SHANGHAI = "Asia/Shanghai"
 DAYS = Days({"s1": SHANGHAI, "s2": "Europe/Berlin", "s3": SHANGHAI}, SHANGHAI, 20250101, 20271231)
@@ -130,11 +132,11 @@ async def test_each_transfer_is_in_one_run_of_the_journal_however_late_it_is_boo
     for steps in (20, 15, 25):
         await books.anything(chance, steps)
         async with books.database.transaction() as session:
-            numbers.append((await finance.make_run(session, by="li", now_ms=NOW_MS)).number)
+            numbers.append((await finance.make_run(session, by=LI, now_ms=NOW_MS)).number)
     assert numbers == [1, 2, 3]
     async with books.database.transaction() as session:
         with pytest.raises(Conflict):
-            await finance.make_run(session, by="li", now_ms=NOW_MS)
+            await finance.make_run(session, by=LI, now_ms=NOW_MS)
         with pytest.raises(NotFound):
             await finance.window_of_run(session, 4)
         counted, total = 0, 0

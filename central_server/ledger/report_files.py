@@ -1,0 +1,44 @@
+"""A table as the file somebody asked for, noted in the audit trail before its first byte."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from fastapi import Request
+from starlette.responses import Response
+
+from central_server.staff import service as staff
+from central_server.web.deps import Viewer, database_of, now_ms, options_of
+from central_server.web.sheets import sheet_response
+from central_server.web.tables import csv_response
+from central_server.web.text import N_
+
+FileForm = Literal["csv", "xlsx"]
+
+
+async def note_export(request: Request, viewer: Viewer, what: str, said: Mapping[str, Any]) -> None:
+    """Put in the audit trail that `viewer` takes `what` home."""
+    async with database_of(request).transaction() as session:
+        at_ms = now_ms(request)
+        await staff.record_change(session, viewer, N_("exported"), what, "*", None, dict(said), at_ms)
+
+
+async def sent(
+    request: Request,
+    viewer: Viewer,
+    name: str,
+    form: FileForm,
+    header: Sequence[str],
+    rows: Iterable[Sequence[object]],
+) -> Response:
+    """The file, cut where the settings say; its last row says so then."""
+
+    async def lines() -> AsyncIterator[Sequence[object]]:
+        for row in rows:
+            yield row
+
+    rows_max = options_of(request).export_rows_max
+    if form == "xlsx":
+        return await sheet_response(f"{name}.xlsx", header, lines(), rows_max=rows_max, lang=viewer.lang)
+    return csv_response(f"{name}.csv", header, lines(), rows_max=rows_max, lang=viewer.lang)
