@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,6 +19,8 @@ from sync.contract.errors import BadId
 from sync.contract.money import parse_minor
 
 Form = Filled[Any]
+M = TypeVar("M", bound=BaseModel)
+_FIELD_OF: Final = {"new": "other", "into": "other", "place": "store", "payee": "buyer"}
 
 
 class OnceForm(BaseModel):
@@ -56,3 +58,12 @@ def told(form: Form, error: CentreError, lang: str) -> int:
     else:
         form.wrong("", say(error.msgid).format(**error.values) if error.values else say(error.msgid))
     return status_of(error)
+
+
+def checked(model: type[M], **given: Any) -> M:
+    """The body that a form says. Raises Invalid, beside the form's own fields."""
+    try:
+        return model(**given)
+    except ValidationError as error:
+        places = [str(each["loc"][0]) for each in error.errors()]
+        raise Invalid({_FIELD_OF.get(place, place): N_("is not right") for place in places}) from None
