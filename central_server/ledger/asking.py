@@ -6,6 +6,9 @@ An ask is never stored: one that is lost, or dropped because too many wait, does
 again. It comes from a till where a cashier is scanning, so nothing here waits for more to come together.
 
 What stores say of their epochs stands in the same queue, so that the first ask of a new disk finds it known.
+
+When all that a card has is in leases of other stores, they were recalled just now, and are often back within
+a moment: the ask is tried again shortly before it is answered with nothing.
 """
 
 from __future__ import annotations
@@ -30,10 +33,13 @@ from sync.contract.clock import Clock
 from sync.contract.message import Answered, Ask, Here, encode
 from sync.link.base import LinkDown
 
-WAITING_MAX = 2_000  # said and not yet looked at; past it an ask is dropped
+WAITING_MAX = 20_000  # said and not yet looked at: all stores come back at once; past it an ask is dropped
 AT_ONCE_MAX = 64  # in one transaction
 STORES_REMEMBERED_MAX = 50_000  # whose epoch is known to be noted
 TOO_OLD_MS = 10_000  # whoever asked has asked again by then
+
+RECALL_WAIT_S = 0.3  # for a recall to be heard and its close to come back; a till waits a second
+RECALL_TRIES = 2
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +50,7 @@ class _Said(NamedTuple):
     store: str
     said: Ask | Here
     came_ms: int
+    tries: int = 0  # made in vain
 
 
 class Asking:
@@ -64,16 +71,14 @@ class Asking:
         self._settings = settings
         self._clock = clock
         self._waiting: asyncio.Queue[_Said] = asyncio.Queue(WAITING_MAX)
+        self._overrun = False  # an ask was dropped, and said so, since nothing waited
         self._epochs: OrderedDict[str, str] = OrderedDict()  # store → the epoch that we have noted
 
     def put(self, store: str, said: Ask | Here) -> None:
         """A store that is known has said this. Never waits."""
         if isinstance(said, Here) and self._epochs.get(store) == said.epoch:
             return
-        try:
-            self._waiting.put_nowait(_Said(store, said, self._clock.mono_ms()))
-        except asyncio.QueueFull:
-            log.warning("%s asks, and %d others wait: it is not heard", store, WAITING_MAX)
+        self._put(_Said(store, said, self._clock.mono_ms()))
 
     async def run(self) -> None:
         """Answer, for ever."""
@@ -81,15 +86,19 @@ class Asking:
             some = [await self._waiting.get()]
             while len(some) < AT_ONCE_MAX and not self._waiting.empty():
                 some.append(self._waiting.get_nowait())
-            await self.answer(some)
+            self._overrun = self._overrun and not self._waiting.empty()
+            await self.answer(some, patient=True)
 
     async def answer_waiting(self) -> None:
         """Answer what waits now; for tests and simulations that have no task of their own for it."""
         while not self._waiting.empty():
             await self.answer([self._waiting.get_nowait()])
 
-    async def answer(self, some: Sequence[_Said]) -> None:
-        """Grant, commit, answer. What cannot be granted together is granted one by one, or not at all."""
+    async def answer(self, some: Sequence[_Said], *, patient: bool = False) -> None:
+        """Grant, commit, answer. What cannot be granted together is granted one by one, or not at all.
+
+        With `patient`, those whose money is elsewhere are tried again after `RECALL_WAIT_S`.
+        """
         recent = self._clock.mono_ms() - TOO_OLD_MS
         left = [each for each in some if isinstance(each.said, Here) or each.came_ms >= recent]
         try:
@@ -97,35 +106,52 @@ class Asking:
         except (DBAPIError, OSError, CentreError) as error:
             if len(left) > 1:
                 for each in left:
-                    await self.answer([each])
+                    await self.answer([each], patient=patient)
                 return
             log.warning("what %s asks cannot be answered: %s", left[0].store if left else "", error)
             return
-        for store, answer in answers:
+        for each, answer in answers:
+            if patient and each.tries < RECALL_TRIES and _is_elsewhere(answer):
+                again = each._replace(tries=each.tries + 1)
+                asyncio.get_running_loop().call_later(RECALL_WAIT_S, self._put, again)
+                continue
             try:
-                await self._send(topics.down(store), encode(answer))
+                await self._send(topics.down(each.store), encode(answer))
             except LinkDown as error:
-                log.debug("cannot answer %s: %s", store, error)  # it will ask again
+                log.debug("cannot answer %s: %s", each.store, error)  # it will ask again
 
-    async def _granted(self, some: Sequence[_Said]) -> list[tuple[str, Answered]]:
-        async def work(session: AsyncSession) -> list[tuple[str, Answered]]:
+    def _put(self, each: _Said) -> None:
+        try:
+            self._waiting.put_nowait(each)
+        except asyncio.QueueFull:
+            if not self._overrun:
+                log.warning("%s asks, and %d others wait: it is not heard", each.store, WAITING_MAX)
+            self._overrun = True
+
+    async def _granted(self, some: Sequence[_Said]) -> list[tuple[_Said, Answered]]:
+        async def work(session: AsyncSession) -> list[tuple[_Said, Answered]]:
             now_ms, settings = self._clock.wall_ms(), self._settings()
-            answers: list[tuple[str, Answered]] = []
+            answers: list[tuple[_Said, Answered]] = []
             # Rows are locked store by store, and everybody does it in this order.
-            for store, said, _ in sorted(some, key=lambda each: each.store):
-                if isinstance(said, Here):
-                    await new_epoch(session, store, said.epoch, now_ms)
-                else:
-                    answer = await grant(
-                        session, store=store, ask=said, keys=self._keys, settings=settings, now_ms=now_ms
-                    )
-                    answers.append((store, answer))
+            for each in sorted(some, key=lambda each: each.store):
+                if isinstance(each.said, Here):
+                    await new_epoch(session, each.store, each.said.epoch, now_ms)
+                    continue
+                answer = await grant(
+                    session,
+                    store=each.store,
+                    ask=each.said,
+                    keys=self._keys,
+                    settings=settings,
+                    now_ms=now_ms,
+                )
+                answers.append((each, answer))
             return answers
 
         answers = await self._database.run(work) if some else []
-        for store, said, _ in some:
-            if isinstance(said, Here):
-                self._remember(store, said.epoch)
+        for each in some:
+            if isinstance(each.said, Here):
+                self._remember(each.store, each.said.epoch)
         return answers
 
     def _remember(self, store: str, epoch: str) -> None:
@@ -133,3 +159,8 @@ class Asking:
         self._epochs[store] = epoch
         if len(self._epochs) > STORES_REMEMBERED_MAX:
             self._epochs.popitem(last=False)
+
+
+def _is_elsewhere(answer: Answered) -> bool:
+    """Whether nothing could be granted although the card has something: then others hold it."""
+    return answer.refused == "empty" and any(purse.balance > 0 for purse in answer.purses)

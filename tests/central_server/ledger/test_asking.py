@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -131,11 +132,14 @@ async def test_an_ask_that_has_waited_too_long_is_not_granted(
 
 
 async def test_too_many_asks_are_dropped_and_do_no_harm(
-    world: LeaseWorld, desk: Desk, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(module, "WAITING_MAX", 50)
+    desk.asking._waiting = asyncio.Queue(module.WAITING_MAX)
     for n in range(module.WAITING_MAX + 10):
         desk.ask(f"q{n}", shop)
     assert desk.asking._waiting.qsize() == module.WAITING_MAX
+    assert len(caplog.records) == 1
 
 
 async def test_one_ask_that_fails_does_not_take_the_others_with_it(
@@ -155,3 +159,46 @@ async def test_one_ask_that_fails_does_not_take_the_others_with_it(
     waiting = desk.asking._waiting
     await desk.asking.answer([waiting.get_nowait() for _ in range(waiting.qsize())])
     assert [each.request for _, each in desk.sent if isinstance(each, Answered)] == ["q1", "q2"]
+
+
+async def test_what_another_store_holds_is_waited_for_a_moment(
+    world: LeaseWorld, desk: Desk, shop: Shop, keys: Keys, new_purse: Any
+) -> None:
+    """A card whose whole value is at another store pays as soon as that has given it back."""
+    other = Shop(keys, "s2", "a2" * 8)
+    await world.begin(new_purse, 10_000, shop, other)
+    there, opened = await world.granted(other, 10_000)
+    running = asyncio.create_task(desk.asking.run())
+    try:
+        desk.ask("q", shop, CNY=4_000)
+        async with asyncio.timeout(10):
+            while not (await world.words("s2"))[there].recalled:
+                await asyncio.sleep(0.01)
+            await world.hear(other, [opened, other.write(there, "close", 10_000)])
+            while not desk.sent:
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+    [(_, answered)] = desk.sent
+    assert isinstance(answered, Answered)
+    assert (answered.refused, len(answered.leases)) == ("", 1)
+
+
+async def test_what_does_not_come_back_is_answered_all_the_same(
+    world: LeaseWorld, desk: Desk, shop: Shop, keys: Keys, new_purse: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RECALL_WAIT_S", 0.01)
+    other = Shop(keys, "s2", "a2" * 8)
+    await world.begin(new_purse, 10_000, shop, other)
+    await world.granted(other, 10_000)
+    running = asyncio.create_task(desk.asking.run())
+    try:
+        desk.ask("q", shop, CNY=4_000)
+        async with asyncio.timeout(10):
+            while not desk.sent:
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+    [(_, answered)] = desk.sent
+    assert isinstance(answered, Answered)
+    assert answered.refused == "empty"
