@@ -6,7 +6,7 @@ becomes of a lease that we never heard of in `unheard.py`. A record that cannot 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 
 import sqlalchemy as sa
@@ -59,12 +59,8 @@ async def _follow(
     key = lease_key(keys.store_key(store))
     current = (await of_store(session, store)).epoch
     leases = await locked(session, ids)
-    alarms = [
-        Raised("foreign", each.record.lease, f"{store}: {each.record.kind} {each.record.number}")
-        for each in heard
-        if (lease := leases.get(each.record.lease)) is not None and lease.store != store
-    ]
     mine = {id_: lease for id_, lease in leases.items() if lease.store == store}
+    heard, alarms = _own(store, heard, leases.keys() - mine.keys())
     waiting = await _waiting(session, store, ids)
     unknown = [id_ for id_ in ids if id_ not in leases]
     ailing = [*unknown, *(id_ for id_, lease in mine.items() if lease.why)]
@@ -73,50 +69,67 @@ async def _follow(
     await fund(session, [lease for lease in mine.values() if not lease.funded], current, now_ms, alarms)
     macs = await _macs(session, mine, heard)
     followers = {
-        lease.id: Follower(
+        id_: Follower(
             lease,
             key,
             seals_of(lease, key),
-            macs.get(lease.id, {}),
+            macs.get(id_, {}),
             OPEN if lease.epoch == current else DOUBT,
         )
-        for lease in mine.values()
+        for id_, lease in mine.items()
     }
-    stray: dict[tuple[str, int, str], Heard] = {}  # of leases that we have not heard the beginning of
-    before = {(each.record.lease, each.record.number, each.record.mac) for each in waiting}
-    for each in waiting:
-        follower = followers.get(each.record.lease)
-        if follower is not None:
-            follower.waiting.setdefault(each.record.number, []).append(each)
-        else:
-            stray[each.record.lease, each.record.number, each.record.mac] = each
-    for follower in followers.values():
-        if follower.waiting:
-            follower.look_again(now_ms)
-    for each in heard:
-        id_, number, mac = each.record.lease, each.record.number, each.record.mac
-        if id_ in followers:
-            followers[id_].hear(each, now_ms)
-        elif id_ not in leases and number > 1:
-            stray[id_, number, mac] = each
-            alarms.append(Raised("unheard", id_, f"{each.record.kind} {number}: {each.record.amount}"))
-    for follower in followers.values():
-        follower.end(now_ms)
-    await session.flush()
+    still = _followed(followers, waiting, heard, now_ms, alarms)
     applied = list(chain.from_iterable(follower.applied for follower in followers.values()))
+    await session.flush()
     alarms += await settle(session, store, applied, now_ms)
-    after = stray | {
-        (each.record.lease, each.record.number, each.record.mac): each
-        for follower in followers.values()
-        for each in chain.from_iterable(follower.waiting.values())
-    }
-    await _keep_waiting(session, store, before, after, now_ms)
-    alarms += chain.from_iterable(follower.alarms for follower in followers.values())
+    await _keep_waiting(session, store, waiting, still, now_ms)
     await raise_alarms(session, store, alarms, now_ms)
     await heal(session, store, [id_ for id_ in ailing if id_ in mine and not mine[id_].why], now_ms)
     closed = [each.lease.id for each in applied if each.heard.record.kind == "close"]
     if closed:
         await forget(session, store, *(f"lease/{id_}" for id_ in closed))
+
+
+def _own(store: str, heard: Sequence[Heard], foreign: Collection[str]) -> tuple[list[Heard], list[Raised]]:
+    """The records of the store's own leases, and an alarm for each of another's."""
+    own = [each for each in heard if each.record.lease not in foreign]
+    alarms = [
+        Raised("foreign", each.record.lease, f"{store}: {each.record.kind} {each.record.number}")
+        for each in heard
+        if each.record.lease in foreign
+    ]
+    return own, alarms
+
+
+def _followed(
+    followers: Mapping[str, Follower],
+    waiting: Sequence[Heard],
+    heard: Sequence[Heard],
+    now_ms: int,
+    alarms: list[Raised],
+) -> list[Heard]:
+    """What waited and what was heard, handed to the leases; gives what waits now."""
+    still: list[Heard] = []
+    for each in waiting:
+        follower = followers.get(each.record.lease)
+        if follower is None:
+            still.append(each)
+        else:
+            follower.waiting.setdefault(each.record.number, []).append(each)
+    for follower in followers.values():
+        follower.look_again(now_ms)
+    for each in heard:
+        id_, number = each.record.lease, each.record.number
+        if id_ in followers:
+            followers[id_].hear(each, now_ms)
+        elif number > 1:
+            still.append(each)
+            alarms.append(Raised("unheard", id_, f"{each.record.kind} {number}: {each.record.amount}"))
+    for follower in followers.values():
+        follower.end(now_ms)
+        still += chain.from_iterable(follower.waiting.values())
+        alarms += follower.alarms
+    return still
 
 
 async def _waiting(session: AsyncSession, store: str, ids: Sequence[str]) -> list[Heard]:
@@ -158,31 +171,30 @@ async def _macs(
 
 
 async def _keep_waiting(
-    session: AsyncSession,
-    store: str,
-    before: set[tuple[str, int, str]],
-    after: dict[tuple[str, int, str], Heard],
-    now_ms: int,
+    session: AsyncSession, store: str, before: Sequence[Heard], still: Sequence[Heard], now_ms: int
 ) -> None:
     """Write down what waits now and did not, and strike out what does not wait any more."""
-    gone = sorted(before - after.keys())
+    known, now = {_place(each): each for each in before}, {_place(each): each for each in still}
+    gone = sorted(known.keys() - now.keys())
     for at in range(0, len(gone), AT_ONCE):
-        some = gone[at : at + AT_ONCE]
-        key = sa.tuple_(LeaseWaiting.lease, LeaseWaiting.number, LeaseWaiting.mac)
+        place = sa.tuple_(LeaseWaiting.lease, LeaseWaiting.number, LeaseWaiting.mac)
         await session.execute(
             sa.delete(LeaseWaiting)
-            .where(key.in_(some), LeaseWaiting.store == store)
+            .where(place.in_(gone[at : at + AT_ONCE]), LeaseWaiting.store == store)
             .execution_options(synchronize_session=False)
         )
-    new = [key for key in after if key not in before]
-    if not new:
+    rows = [
+        (*place, store, encode_event(each.record), each.at_ms, each.sure, each.key, now_ms)
+        for place, each in now.items()
+        if place not in known
+    ]
+    if not rows:
         return
     count = sa.select(sa.func.count()).select_from(LeaseWaiting).where(LeaseWaiting.store == store)
-    if (await session.scalar(count) or 0) + len(new) > STORE_WAITING_MAX:
+    if (await session.scalar(count) or 0) + len(rows) > STORE_WAITING_MAX:
         raise Conflict(N_("too many records of the store {store} wait"), store=store)
-    rows = [
-        (*key, store, encode_event(each.record), each.at_ms, each.sure, each.key, now_ms)
-        for key, each in after.items()
-        if key not in before
-    ]
     await bulk_insert(session, LeaseWaiting, rows, skip_known=True)
+
+
+def _place(each: Heard) -> tuple[str, int, str]:
+    return each.record.lease, each.record.number, each.record.mac
