@@ -52,6 +52,7 @@ export function money({ till, sound, text }) {
     sessionStorage.removeItem(PENDING);
     dialog.close();
     dialog.replaceChildren();
+    text.blur(); // the closed dialog gives it the focus back, but in Chromium not what is typed
     text.focus();
   }
 
@@ -82,7 +83,7 @@ export function money({ till, sound, text }) {
       answered(html);
     } catch (error) {
       busy = false;
-      if (error instanceof TypeError) {
+      if (error instanceof TypeError || error.status >= 500) {
         toast(dialog.dataset.again); // perhaps it was done: the same number is asked again
         sound("refused");
       } else {

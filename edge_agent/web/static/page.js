@@ -8,7 +8,7 @@ export async function post(path, body) {
     body: JSON.stringify(body),
   });
   const text = await answer.text();
-  if (!answer.ok) throw new Error(text);
+  if (!answer.ok) throw Object.assign(new Error(text), { status: answer.status });
   return text;
 }
 
