@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from edge_agent.errors import AnchorBroken, Fenced, OutboxFull
+from edge_agent.errors import AnchorBroken, Fenced, OutboxFull, StoreBroken
 from edge_agent.pins import Pins
+from edge_agent.store.database import is_full
 from edge_agent.store.journal import Journal
 from edge_agent.store.leases import DOUBTFUL, Leases, Taken
 from edge_agent.store.lines import Sql, Work
@@ -277,7 +279,11 @@ class Leasing:
         # What cannot be done now is found again a second later.
         with contextlib.suppress(OutboxFull, AnchorBroken, Fenced):
             await self._close_overdue()
+        try:
             await self._keep_house()
+        except sqlite3.Error as error:
+            if not is_full(error):
+                raise StoreBroken(f"the journal cannot be tended: {error}") from error
 
     async def _close_overdue(self) -> None:
         idle_ms = int(self.habits.idle_s * 1000) if self._online() else NEVER_MS
@@ -304,12 +310,12 @@ class Leasing:
         online = self._online()
         came, self._was_online = online and not self._was_online, online
         hour = self._clock.mono_ms() >= self._next_hour_ms
-        if not (came or hour) or self._vault.fenced:
+        if not (came or hour):
             return
         if hour:
             self._next_hour_ms += HOUR_MS
 
-        def work(sql: Sql, leases: Leases) -> None:
+        def work(sql: Sql) -> None:
             journal = Journal(sql)
             if came:
                 journal.end_outage()
@@ -317,4 +323,4 @@ class Leasing:
                 journal.another_hour()
                 journal.prune(self.habits.journal_days * 24)
 
-        await self._vault.change(work)
+        await self._vault.write(work)

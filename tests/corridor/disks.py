@@ -108,6 +108,22 @@ class SimLine:
         self._sql.execute(f"PRAGMA max_page_count={max(1, pages)}").fetchall()
 
 
+class SimAnchor:
+    """The file beside the database: it stays when the database is put back."""
+
+    def __init__(self) -> None:
+        self.content: bytes | None = None
+
+    def read(self) -> bytes | None:
+        return self.content
+
+    async def write(self, offset: int, data: bytes) -> None:
+        await asyncio.sleep(WRITE_S[0])
+        found = bytearray((self.content or b"").ljust(offset + len(data), b"\0"))
+        found[offset : offset + len(data)] = data
+        self.content = bytes(found)
+
+
 class CentreConnection(aiosqlite.Connection):
     """A connection of the centre's whose commits take a while and, when `busy`, sometimes fail.
 

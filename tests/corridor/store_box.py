@@ -26,7 +26,7 @@ from sync.contract.events import Event, encode_event, lane_of
 from sync.contract.ids import Lane
 from sync.link.memory import MemoryBroker
 from tests.corridor.centre_box import KEYS
-from tests.corridor.disks import SimDisk, SimLine, copy_database, put_back
+from tests.corridor.disks import SimAnchor, SimDisk, SimLine, copy_database, put_back
 from tests.corridor.simloop import SimClock
 from tests.corridor.trace import Trace
 
@@ -52,7 +52,7 @@ class StoreBox:
         self.path = self.folder / DATABASE_NAME
         self.chance = random.Random(f"{seed} {name}")
         self.clock = SimClock(asyncio.get_running_loop())
-        self.disk = SimDisk()
+        self.disk, self.anchor = SimDisk(), SimAnchor()
         self.boot = self.chance.randbytes(4).hex()
         self.edge: Edge | None = None
         self.said: list[Said] = []
@@ -93,6 +93,7 @@ class StoreBox:
             boot=lambda: self.boot,
             synced=lambda: False,
             disk=lambda _: self.disk,
+            anchor=lambda _: self.anchor,
             dialler=lambda _, identity: self.broker.dialler(identity.login),
             listen=self._listen,
             memory_mib=lambda: 40,
