@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from central_server.db import Database
 from central_server.jobs import Job
@@ -26,6 +27,41 @@ def jobs(settings: Callable[[], CentralSettings], keys: Keys) -> list[Job]:
         while change is not None:
             async with database.transaction() as session:
                 change = await membership.reclose_history(session, keys=keys, after=change)
+
+    async def expire_holds(database: Database, now_ms: int) -> None:
+        from central_server.ledger import holds
+
+        await holds.expire(database, now_ms)
+
+    async def expire_value(database: Database, now_ms: int) -> None:
+        from central_server.ledger import expiry
+
+        while await database.run(partial(expiry.expire_cards, keys=keys, now_ms=now_ms)):
+            pass
+        for step in (expiry.expire_lots, expiry.expire_with_cards):
+            after: int | None = 0
+            while after is not None:
+                after = await database.run(partial(step, now_ms=now_ms, after=after))
+
+    async def mature_points(database: Database, now_ms: int) -> None:
+        from central_server.ledger import expiry
+
+        after: int | None = 0
+        while after is not None:
+            after = await database.run(partial(expiry.mature_lots, now_ms=now_ms, after=after))
+
+    async def review_tiers(database: Database, now_ms: int) -> None:
+        from central_server.ledger import tiers
+
+        while await database.run(partial(tiers.review_tiers, keys=keys, now_ms=now_ms)):
+            pass
+
+    async def forget_buyers(database: Database, now_ms: int) -> None:
+        from central_server.ledger import buyers
+        from central_server.ledger.law import MAINLAND
+
+        async with database.transaction() as session:
+            await buyers.forget_buyers(session, years=MAINLAND.keep_years, now_ms=now_ms)
 
     async def prune_uplink(database: Database, now_ms: int) -> None:
         from central_server.uplink import aside
@@ -57,5 +93,10 @@ def jobs(settings: Callable[[], CentralSettings], keys: Keys) -> list[Job]:
         Job("stores.prune", 6 * HOUR_S, prune_health),
         Job("uplink.prune", 6 * HOUR_S, prune_uplink),
         Job("sales.link_pending", 60, link_sales),
+        Job("ledger.expire_holds", 60, expire_holds),
+        Job("ledger.expire", HOUR_S, expire_value),
+        Job("ledger.mature", HOUR_S, mature_points),
+        Job("ledger.review_tiers", 6 * HOUR_S, review_tiers),
+        Job("ledger.forget_buyers", 24 * HOUR_S, forget_buyers),
         Job("keys.close_anew", 24 * HOUR_S, close_anew),
     ]

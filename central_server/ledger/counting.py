@@ -14,6 +14,7 @@ import msgspec
 
 from central_server.ledger.rules import BASIS, Rules
 from sync.contract.events import SaleCompleted, SaleLine
+from sync.contract.money import MINOR_MAX
 
 MILLION = 1_000_000
 
@@ -43,8 +44,8 @@ class Counted(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def earned(self) -> int:
-        """Points, or minor units of coupon."""
-        return sum(pile.earned for pile in self.piles)
+        """Points, or minor units of coupon; never more than an amount can be."""
+        return min(sum(pile.earned for pile in self.piles), MINOR_MAX)
 
     @property
     def spend(self) -> int:

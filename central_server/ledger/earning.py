@@ -9,6 +9,7 @@ What is owed is taken from what is earned next; no purse is ever below zero.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -34,6 +35,8 @@ from central_server.stores import service as stores
 from sync.contract.events import SaleCompleted
 
 DAY_MS = 24 * 3_600_000
+TEXT_MAX = 64  # characters of a receipt's number
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 ELSEWHERE = "Asia/Shanghai"  # the zone of a store that was never entered
 Sales = Sequence[Fact[SaleCompleted]]
 
@@ -104,7 +107,7 @@ async def _earn(session: AsyncSession, run: _Run, programme: Programme, sales: S
         member, at_ms = buyers[fact.key], run.at_ms(fact)
         tier, purse = tiers.get(member, ""), purses[member]
         what = counted(rules, fact.event, tier=tier, when=run.when(at_ms))
-        about, id_ = f"{run.store}/{fact.event.receipt}", earn_id(fact.key, programme.id)
+        about, id_ = f"{run.store}/{_plain(fact.event.receipt)}", earn_id(fact.key, programme.id)
         _row(session, run, programme, fact, member, purse.id, tier, what, at_ms)
         from_ms = at_ms + rules.pending_days * DAY_MS if rules.pending_days else 0
         from_ms = from_ms if from_ms > now_ms else 0
@@ -189,7 +192,7 @@ async def _take(
     for which, part in parts:
         if part:
             id_ = posting_id("unearn", str(fact.key), programme.id, which)
-            legs.append(Leg(id_, mine, shop, part, "unearn", f"{fact.id.store}/{fact.event.receipt}"))
+            legs.append(Leg(id_, mine, shop, part, "unearn", f"{fact.id.store}/{_plain(fact.event.receipt)}"))
             only = lot.id if lot is not None and which == "own" else None
             uses.append(Take(id_, purse.id, part, "unearn", lot=only))
     purse.owed += amount - sum(part for _, part in parts)
@@ -213,7 +216,7 @@ def _row(
     what: Counted,
     at_ms: int,
 ) -> Earning:
-    row = Earning(sale=fact.key, programme=programme.id, store=run.store, receipt=fact.event.receipt)
+    row = Earning(sale=fact.key, programme=programme.id, store=run.store, receipt=_plain(fact.event.receipt))
     row.member, row.purse, row.at_ms, row.tier = member, purse, at_ms, tier
     row.spend, row.counted, row.amount, row.returned = what.spend, written(what), what.earned, 0
     row.refers_to = None
@@ -231,7 +234,7 @@ async def _original(
         sa.select(Earning)
         .where(
             Earning.store == store,
-            Earning.receipt == fact.event.refers_to,
+            Earning.receipt == _plain(fact.event.refers_to),
             Earning.programme == programme,
             Earning.at_ms <= at_ms,
             Earning.refers_to.is_(None),
@@ -298,6 +301,11 @@ async def _calendar(session: AsyncSession, store: str) -> Calendar:
         return calendar_of(await stores.timezone_of(session, store))
     except NotFound:
         return calendar_of(ELSEWHERE)
+
+
+def _plain(text: str) -> str:
+    """As the sale's own row has it: nothing that a database cannot take."""
+    return _CONTROL.sub(" ", text[:TEXT_MAX])
 
 
 def _weekday(day: int) -> int:

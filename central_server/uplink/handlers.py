@@ -44,6 +44,7 @@ Handlers = Mapping[type, Handler]
 def handlers(keys: Keys, country: str = "86") -> Handlers:
     """The table. Modules are imported here, so that a test of the inbox needs none of them."""
     from central_server.ledger import records as leases
+    from central_server.ledger.earning import earned
     from central_server.membership import service as membership
     from central_server.sales import service as sales
     from central_server.stores import service as stores
@@ -54,7 +55,7 @@ def handlers(keys: Keys, country: str = "86") -> Handlers:
         CardPresented: membership.cards_presented,
         CardRefused: membership.cards_refused,
         LeaseRecord: partial(leases.record, keys=keys),
-        SaleCompleted: sales.record,
+        SaleCompleted: _both(partial(earned, keys=keys), sales.record),
         ReceiptUnreadable: sales.record_unreadable,
         Passed: traffic.record,
         Dropped: traffic.dropped,
