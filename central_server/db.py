@@ -321,8 +321,8 @@ async def in_one_hop(
 
     Raises DBAPIError for what the driver raises, as SQLAlchemy does; `what` stands in its message.
     """
-    raw = await connection.get_raw_connection()
-    line = raw.driver_connection
+    plain = connection.sync_connection  # nothing to wait for: it is connected
+    line = None if plain is None else plain.connection.driver_connection
     assert isinstance(line, aiosqlite.Connection)
     try:
         result: T = await line._execute(work, line._conn)

@@ -26,8 +26,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from central_server.db import in_one_hop
-from central_server.errors import Busy
-from central_server.ledger.chain import CHAINS_POSTGRESQL, SEQ_BITS, START, Head, empty, next_head
+from central_server.errors import Busy, Conflict, Invalid
+from central_server.ledger.chain import CHAINS_POSTGRESQL, SEQ_BITS, START, Head, Row, empty, next_head
 from central_server.ledger.deciding import (
     ID_BYTES,
     Body,
@@ -71,7 +71,8 @@ async def post(
     strict: the others are posted. Raises Invalid for what can never be posted, and then none is; and
     PostedMeanwhile, after which the transaction is to be done again.
     """
-    await session.flush()  # what the session holds came first
+    if session.new or session.dirty or session.deleted:
+        await session.flush()  # what the session holds came first
     connection = await session.connection()
     outcomes: list[Outcome] = []
     for at in range(0, len(transfers), BATCH_MAX):
@@ -90,7 +91,7 @@ def _accounts_in(transfers: Sequence[NewTransfer]) -> set[int]:
 # ── SQLite ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 _READ = "SELECT id, unit, balance, guarded, last_seq FROM account WHERE id IN"
-_KNOWN = "SELECT id, debit, credit, unit, amount, kind, about FROM transfer WHERE id IN"
+_KNOWN = "SELECT seq, id, debit, credit, unit, amount, kind, about FROM transfer WHERE id IN"
 _HEAD = "SELECT chain, number, seq, hash FROM ledger_chain WHERE chain = 0"
 _FIRST_HEAD = "INSERT INTO ledger_chain (chain, number, seq, hash) VALUES (?, ?, ?, ?)"
 _MOVE_HEAD = "UPDATE ledger_chain SET number = ?, seq = ?, hash = ? WHERE chain = ?"
@@ -98,8 +99,7 @@ _ADD_BATCH = (
     'INSERT INTO ledger_batch (chain, number, first_seq, "count", before, hash) VALUES (?, ?, ?, ?, ?, ?)'
 )
 # OR FAIL: without it SQLite keeps a copy of every page that the statement touches, to take the whole of it
-# back should one row fail, which takes as long as the rows themselves. None does: we hold the only writer's
-# place and have looked; and if one did, the transaction would be given up.
+# back should one row fail, which takes as long as the rows themselves. The rows before that one stay.
 _ADD = (
     "INSERT OR FAIL INTO transfer (seq, id, debit, credit, unit, amount, kind, about, at_ms,"
     " debit_before, credit_before) VALUES"
@@ -114,12 +114,27 @@ _PIECE_MAX = 2_048  # rows of a statement: 11 × 2048 parameters; SQLite takes 3
 def _sqlite_work(
     transfers: Sequence[NewTransfer], strict: bool
 ) -> Callable[[sqlite3.Connection], list[Outcome]]:
+    """What is done in SQLite's thread.
+
+    A strict set asks first which of its ids are known. Otherwise mostly none is and all can be posted, so
+    the unique key is asked by adding them. When it says no, or something is short, the books are asked and
+    the set is decided again: nothing changes by that up to the first that is known, and what was added stays.
+    """
+
     def work(driver: sqlite3.Connection) -> list[Outcome]:
         accounts: list[Standing] = _asked(driver, _READ, list(_accounts_in(transfers)))
-        known = {row[0]: row[1:] for row in _asked(driver, _KNOWN, [each.id for each in transfers])}
         found = driver.execute(_HEAD).fetchone()
         head = Head(*found) if found else empty(0)
-        decided = decide(transfers, accounts, known, head.seq, strict=strict)
+        changes, decided = driver.total_changes, None
+        if not strict:
+            decided = _decide_all_new(transfers, accounts, head)
+        if decided is None or not _add(driver, decided.rows):
+            added = driver.total_changes - changes
+            asked = _asked(driver, _KNOWN, [each.id for each in transfers])
+            known = {id_: tuple(body) for seq, id_, *body in asked if seq <= head.seq}
+            decided = decide(transfers, accounts, known, head.seq, strict=strict)
+            if not _add(driver, decided.rows[added:]):
+                raise sqlite3.IntegrityError("the end of the chain is not where it is kept")
         if decided.rows:
             if not found:
                 driver.execute(_FIRST_HEAD, head)
@@ -129,10 +144,29 @@ def _sqlite_work(
     return work
 
 
+def _decide_all_new(
+    transfers: Sequence[NewTransfer], accounts: Sequence[Standing], head: Head
+) -> Decided | None:
+    """What is decided if no id is known; None if then not all can be posted."""
+    try:
+        decided = decide(transfers, accounts, {}, head.seq, strict=True)
+    except (Conflict, Invalid):
+        return None
+    return decided if len(decided.rows) == len(transfers) else None
+
+
+def _add(driver: sqlite3.Connection, rows: Sequence[Row]) -> bool:
+    """Add rows up to the first whose id is known; whether that was all."""
+    try:
+        for at, size in _pieces(len(rows)):
+            driver.execute(_adding(size), list(chained.from_iterable(rows[at : at + size])))
+    except sqlite3.IntegrityError:
+        return False
+    return True
+
+
 def _write_on_sqlite(driver: sqlite3.Connection, decided: Decided, head: Head) -> None:
     new = next_head(head, decided.rows)
-    for at, size in _pieces(len(decided.rows)):
-        driver.execute(_adding(size), list(chained.from_iterable(decided.rows[at : at + size])))
     for at, size in _pieces(len(decided.accounts)):
         driver.execute(_setting(size), list(chained.from_iterable(decided.accounts[at : at + size])))
     rows = decided.rows

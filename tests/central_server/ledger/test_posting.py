@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central_server.db import Database, will_pass
 from central_server.errors import Conflict, Invalid
 from central_server.ledger.accounts import AccountName, account_id, accounts_of, balances, history
+from central_server.ledger.findings import Found
 from central_server.ledger.models.books import Account, Batch, Transfer
 from central_server.ledger.posting import (
     NewTransfer,
@@ -25,6 +26,8 @@ from central_server.ledger.posting import (
     post,
     posting_id,
 )
+from central_server.ledger.verify import check_balances
+from central_server.ledger.verify_chain import check_chains
 from sync.contract.money import MINOR_MAX
 
 CASH, ANN, BEN = (
@@ -307,3 +310,63 @@ async def test_one_id_for_other_accounts_in_the_same_moment_is_a_conflict_when_l
     assert await second == [CONFLICT]
     assert await sums(database, ANN, *others) == [100, 0, 0]
     assert will_pass(PostedMeanwhile())
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_is_asked_the_answers_are_those_of_a_simple_book(
+    database: Database, till: Till, seed: int
+) -> None:
+    """Sets with ids that are known, doubled, altered or short, at every place in the set; strict and not."""
+    chance = random.Random(seed)
+    balance = dict.fromkeys([CASH, ANN, BEN], 0)
+    book: dict[str, NewTransfer] = {}
+
+    def one(asked: NewTransfer, balance: dict[AccountName, int], book: dict[str, NewTransfer]) -> Outcome:
+        known = book.get(asked.about)
+        if known is not None:
+            return KNOWN if known == asked else CONFLICT
+        names = {number: name for name, number in till.ids.items()}
+        debit, credit = names[asked.debit], names[asked.credit]
+        if debit is not CASH and balance[debit] < asked.amount:
+            return SHORT
+        balance[debit] -= asked.amount
+        balance[credit] += asked.amount
+        book[asked.about] = asked
+        return POSTED
+
+    for _ in range(25):
+        asked = []
+        for _ in range(chance.choice((1, 3, 70))):
+            debit, credit = chance.choice([(CASH, ANN), (ANN, BEN), (BEN, ANN), (CASH, BEN)])
+            what = str(chance.randrange(900))
+            old = book.get(what)
+            new = till(what, debit, credit, chance.randint(1, 30))
+            asked.append(old if old is not None and chance.random() < 0.8 else new)
+        tried, kept = dict(balance), dict(book)
+        expected = [one(each, tried, kept) for each in asked]
+        strict = chance.random() < 0.3
+        if strict and {SHORT, CONFLICT} & set(expected):
+            with pytest.raises(Conflict):
+                await posted(database, asked, strict=True)
+        else:
+            assert await posted(database, asked, strict) == expected
+            balance, book = tried, kept
+        assert await sums(database, *balance) == list(balance.values())
+    async with database.reading() as session:
+        assert (await session.execute(sa.select(sa.func.count(Transfer.seq)))).scalar_one() == len(book)
+        found = Found()
+        assert (await check_chains(session, found), await check_balances(session, found)) == (None, None)
+
+
+async def test_a_refused_strict_set_leaves_nothing_behind_when_the_session_goes_on(
+    database: Database, till: Till
+) -> None:
+    await posted(database, [till("9", CASH, ANN, 1)])
+    asked = [till(str(n), CASH, ANN, 1) for n in range(80)]
+    asked[70] = till("9", CASH, ANN, 2)
+    async with database.transaction() as session:
+        with pytest.raises(OtherBody):
+            await post(session, asked)
+    async with database.reading() as session:
+        assert await check_chains(session, Found()) is None
+    assert await sums(database, ANN) == [1]
