@@ -28,6 +28,7 @@ KINDS: Final = {
     "activate_batch": N_("Sale of a batch"),
     "refund_card": N_("Card paid back"),
     "points": N_("Points by hand"),
+    "coupons": N_("Coupons for members"),
     "resolve": N_("Lease tried again"),
     "loss": N_("Lease declared lost"),
 }

@@ -10,7 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.errors import NotFound
 from central_server.keys import Keys
-from central_server.ledger import activation, approvals, doubt, legs, replacing, spending, value
+from central_server.ledger import (
+    activation,
+    approvals,
+    coupons,
+    doubt,
+    legs,
+    points_desk,
+    replacing,
+    spending,
+    value,
+)
 from central_server.ledger.approvals import Deed
 from central_server.ledger.doors import lease_settings_of
 from central_server.ledger.models.approvals import Approval
@@ -96,6 +106,24 @@ def deeds_of(keys: Keys, leasing: LeaseSettings) -> Mapping[str, Deed]:
             session, **_common(row, by, now_ms), approval=row.id, why=row.why, kind=row.body["kind"]
         )
 
+    async def points(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
+        return await points_desk.give_points(session, **_common(row, by, now_ms), why=row.why)
+
+    async def coupons_given(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
+        body = row.body
+        return await coupons.give_coupons(
+            session,
+            request=body["request"],
+            programme_id=body["programme"],
+            members=body["members"],
+            amount=body["amount"],
+            by=_both(row, by),
+            now_ms=now_ms,
+            why=row.why,
+            expires_ms=body["expires_ms"],
+            approval=row.id,
+        )
+
     async def loss(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
         declared = await doubt.declare_loss(
             session,
@@ -122,6 +150,8 @@ def deeds_of(keys: Keys, leasing: LeaseSettings) -> Mapping[str, Deed]:
         "activate_batch": activate_batch,
         "refund_card": refund_card,
         "correction": correction,
+        "points": points,
+        "coupons": coupons_given,
         "loss": loss,
         "resolve": resolve,
     }

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from central_server.errors import CentreError, Conflict, Invalid
-from central_server.ledger import programmes
+from central_server.ledger import programmes, samples
 from central_server.ledger.doors import CardReader, ProgrammeWriter, note
 from central_server.ledger.programme_forms import AMOUNTS, ProgrammeForm, shown
 from central_server.ledger.programmes import Programme
@@ -48,6 +48,14 @@ async def new_programme(request: Request, viewer: ProgrammeWriter) -> Response:
 async def make_programme(request: Request, viewer: ProgrammeWriter, db: Db) -> Response:
     form = await filled(request, ProgrammeForm, viewer.lang)
     return await _saved(request, viewer, db, form, None)
+
+
+@router.post("/cards/programmes/samples")
+async def load_samples(request: Request, viewer: ProgrammeWriter, db: Db) -> Response:
+    at_ms = now_ms(request)
+    made = await samples.load_samples(db, by=viewer.name, at_ms=at_ms)
+    await note(db, viewer, N_("created"), N_("programme"), ", ".join(made), at_ms)
+    return RedirectResponse("/cards/programmes", 303)
 
 
 @router.get("/cards/programmes/{programme}")

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from central_server.ledger import programmes
+from central_server.ledger import programmes, samples
 from central_server.ledger.doors import CardReader, ProgrammeWriter, note
 from central_server.ledger.programmes import Programme
 from central_server.ledger.rules import Rules
@@ -52,6 +52,15 @@ async def list_programmes(_viewer: CardReader, db: ReadDb) -> list[ProgrammeOut]
 async def get_programme(_viewer: CardReader, db: ReadDb, programme: ProgrammeId) -> ProgrammeOut:
     """One programme."""
     return programme_out(await programmes.programme(db, programme))
+
+
+@router.post("/samples")
+async def load_sample_programmes(request: Request, viewer: ProgrammeWriter, db: Db) -> list[ProgrammeOut]:
+    """Make the sample programmes that are not there yet: stored value, points, gift, joint, coupons."""
+    at_ms = now_ms(request)
+    made = await samples.load_samples(db, by=viewer.name, at_ms=at_ms)
+    await note(db, viewer, N_("created"), N_("programme"), ", ".join(made), at_ms)
+    return [programme_out(each) for each in made.values()]
 
 
 @router.put("/{programme}")
