@@ -8,11 +8,13 @@ from central_server.ledger import (
     approvals_api,
     cards_api,
     leases_api,
+    points_api,
     programmes_api,
     purses_api,
     reports_api,
     statements_api,
     value_api,
+    verify_api,
 )
 from central_server.ledger.doors import PROBLEMS
 
@@ -22,9 +24,11 @@ for part in (
     cards_api,
     purses_api,
     value_api,
+    points_api,
     leases_api,
     approvals_api,
     reports_api,
     statements_api,
+    verify_api,
 ):
     router.include_router(part.router)

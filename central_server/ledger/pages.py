@@ -8,6 +8,7 @@ from central_server.ledger import (
     approval_pages,
     batch_pages,
     card_pages,
+    catalogue_pages,
     lease_pages,
     programme_pages,
     purse_pages,
@@ -22,6 +23,7 @@ for part in (
     programme_pages,
     lease_pages,
     batch_pages,
+    catalogue_pages,
     purse_pages,
     approval_pages,
     card_pages,  # the last: /cards/{card} would be any of the above
