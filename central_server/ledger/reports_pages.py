@@ -28,7 +28,7 @@ _NOTHING: Final = frozenset({"0", "0.00"})
 
 
 @router.get("/cards/reports")
-async def reports_page() -> Response:
+async def reports_page(viewer: Auditor) -> Response:
     return RedirectResponse("/cards/reports/liability", 303)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from central_server.calendar import calendar_of
 from central_server.errors import Invalid, NotFound
+from central_server.reports import reconciliation_api
 from central_server.reports.metrics import METRICS, Figures
 from central_server.reports.overview import overview
 from central_server.sales.choice import DAYS_MAX, Choice
@@ -27,6 +28,7 @@ router = APIRouter(
         404: {"description": "there is no such store"},
     },
 )
+router.include_router(reconciliation_api.router)
 Reader = Annotated[Viewer, Depends(needs("overview.read"))]
 
 

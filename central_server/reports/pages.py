@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from central_server.reports import reconciliation_pages
 from central_server.reports.metrics import METRICS, Metric
 from central_server.reports.overview import Overview, overview
 from central_server.sales.choice import chosen, note_export
@@ -20,6 +21,7 @@ from central_server.web.text import N_, words
 from sync.contract.money import exponent
 
 router = APIRouter(include_in_schema=False)
+router.include_router(reconciliation_pages.router)
 Reader = Annotated[Viewer, Depends(needs("overview.read"))]
 Exporter = Annotated[Viewer, Depends(needs("overview.read", "export"))]
 Sort = Annotated[str, Query(max_length=40)]

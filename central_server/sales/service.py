@@ -2,7 +2,7 @@
 
 facts       record, record_unreadable
 a job       link_pending
-reading     listed, every, totals, receipt, of_member, spent_by_member, hours, unreadable
+reading     listed, every, totals, receipt, of_member, spent_by_member, hours, unreadable, tendered
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from central_server.sales.reading import (
     unreadable,
 )
 from central_server.sales.recording import link_pending, record, record_unreadable
+from central_server.sales.tendered import Tendered, tendered
 from central_server.sales.zones import calendar_of_store
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Hour",
     "Listed",
     "Receipt",
+    "Tendered",
     "Wanted",
     "calendar_of_store",
     "every",
@@ -41,6 +43,7 @@ __all__ = [
     "record",
     "record_unreadable",
     "spent_by_member",
+    "tendered",
     "totals",
     "unreadable",
 ]
