@@ -10,8 +10,6 @@ Each is done once per `request` (`operations`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.errors import Conflict, Invalid, Refused
@@ -227,27 +225,8 @@ async def move_between(
     await posted(session, [leg], [Move(id_, purse, to, amount)], now_ms)
 
 
-async def top_bonuses(
-    session: AsyncSession, tops: Sequence[tuple[bytes, str, int]], *, now_ms: int
-) -> dict[bytes, int]:
-    """充值送 for top-ups at tills, each (its transfer, purse, amount); gives what each got, if any.
-
-    Call when a top-up has been settled; it gives its bonus once. Tells nobody: whoever calls does.
-    """
-    legs, uses, given = [], [], {}
-    for transfer, purse, amount in sorted(tops, key=lambda top: top[1]):
-        place = await locked(session, purse, stopped_too=True)
-        if bonus := place.programme.rules.bonus_of(amount):
-            leg, add = bonus_leg(place, transfer, bonus, now_ms)
-            legs.append(leg)
-            uses.append(add)
-            given[transfer] = bonus
-    await posted(session, legs, uses, now_ms, tell=False)
-    return given
-
-
 def bonus_leg(place: Place, transfer: bytes, bonus: int, now_ms: int) -> tuple[Leg, Add]:
-    """The bonus that belongs to a load, and its lot."""
+    """充值送: what a load or a top-up by that transfer gives besides, and its lot."""
     expiry = place.programme.rules.bonus_expiry
     leg = Leg(
         posting_id("bonus of", transfer.hex()),

@@ -215,15 +215,3 @@ async def test_value_moves_within_its_programme_with_its_lots(
         with pytest.raises(Conflict):
             await value.move_value(session, request="n", to=other, amount=1, **who)
         await check_lots(session)
-
-
-async def test_a_top_up_at_a_till_gives_its_bonus_once(
-    database: Database, keys: Keys, new_purse: OpenPurse, check_lots: CheckLots, now_ms: int
-) -> None:
-    async with database.transaction() as session:
-        mine = await new_purse(session, bonus=BONUSES)
-        for _ in range(2):
-            given = await value.top_bonuses(session, [(b"1" * 16, mine, 10_000)], now_ms=now_ms)
-            assert given == {b"1" * 16: 1_000}
-        assert (await sums(session, [mine]))[mine] == 1_000
-        await check_lots(session)
