@@ -82,8 +82,8 @@ class Follower:
                 lease=heard.record.lease,
             )
         others = self.waiting.setdefault(number, [])
-        if not any(same(other.record.mac, mac) for other in others):
-            others.append(heard)
+        if all(other.record != heard.record for other in others):
+            others.append(heard)  # also one with the same mac: which of them it was made of shows later
         self._go_on(now_ms)
 
     def look_again(self, now_ms: int) -> None:

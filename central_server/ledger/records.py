@@ -7,6 +7,7 @@ becomes of a lease that we never heard of in `unheard.py`. A record that cannot 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from hashlib import sha256
 from itertools import chain
 
 import sqlalchemy as sa
@@ -174,18 +175,18 @@ async def _keep_waiting(
     session: AsyncSession, store: str, before: Sequence[Heard], still: Sequence[Heard], now_ms: int
 ) -> None:
     """Write down what waits now and did not, and strike out what does not wait any more."""
-    known, now = {_place(each): each for each in before}, {_place(each): each for each in still}
+    known, now = _by_place(before), _by_place(still)
     gone = sorted(known.keys() - now.keys())
     for at in range(0, len(gone), AT_ONCE):
-        place = sa.tuple_(LeaseWaiting.lease, LeaseWaiting.number, LeaseWaiting.mac)
+        place = sa.tuple_(LeaseWaiting.lease, LeaseWaiting.number, LeaseWaiting.mac, LeaseWaiting.digest)
         await session.execute(
             sa.delete(LeaseWaiting)
             .where(place.in_(gone[at : at + AT_ONCE]), LeaseWaiting.store == store)
             .execution_options(synchronize_session=False)
         )
     rows = [
-        (*place, store, encode_event(each.record), each.at_ms, each.sure, each.key, now_ms)
-        for place, each in now.items()
+        (*place, store, body, each.at_ms, each.sure, each.key, now_ms)
+        for place, (each, body) in now.items()
         if place not in known
     ]
     if not rows:
@@ -196,5 +197,11 @@ async def _keep_waiting(
     await bulk_insert(session, LeaseWaiting, rows, skip_known=True)
 
 
-def _place(each: Heard) -> tuple[str, int, str]:
-    return each.record.lease, each.record.number, each.record.mac
+def _by_place(some: Iterable[Heard]) -> dict[tuple[str, int, str, bytes], tuple[Heard, bytes]]:
+    """Records and their JSON by the key of their rows."""
+    places = {}
+    for each in some:
+        body = encode_event(each.record)
+        record, digest = each.record, sha256(body).digest()[:16]
+        places[record.lease, record.number, record.mac, digest] = each, body
+    return places

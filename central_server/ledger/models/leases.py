@@ -94,7 +94,7 @@ class LeaseEntry(Base):
 
 
 class LeaseWaiting(Base):
-    """A record that waits, as it came. Two with the same number and other macs both wait."""
+    """A record that waits, as it came. Two with the same number both wait: which is true shows later."""
 
     __tablename__ = "lease_waiting"
     __table_args__ = (sa.Index("ix_lease_waiting_store", "store"),)
@@ -102,6 +102,7 @@ class LeaseWaiting(Base):
     lease: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     mac: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[bytes] = mapped_column(primary_key=True, default=b"")  # of `body`
     store: Mapped[str]
     body: Mapped[bytes]  # the event as JSON
     at_ms: Mapped[int]

@@ -292,6 +292,22 @@ async def test_records_before_the_beginning_of_their_lease_wait_for_it(
     assert await world.alarms() == set()
 
 
+async def test_a_forged_copy_that_waits_does_not_keep_the_true_one_out(
+    world: LeaseWorld, shop: Shop, new_purse: Any
+) -> None:
+    """I8: both have the true mac, and only the true one was made with it."""
+    await world.begin(new_purse, 10_000, shop)
+    lease, opened = await world.granted(shop, 10_000)
+    spends = [shop.write(lease, "spend", 1_000) for _ in range(2)]
+    await world.hear(shop, [msgspec.structs.replace(spends[1], amount=9_000)])
+    await world.hear(shop, [spends[1]])
+    assert await world.waiting() == 2
+    await world.hear(shop, [opened, spends[0]])
+    row = await world.lease(lease)
+    assert (row.state, row.why, row.last_number, row.escrow) == ("frozen", "mac", 3, 8_000)
+    assert await world.waiting() == 0
+
+
 async def test_records_of_an_old_epoch_still_settle(world: LeaseWorld, shop: Shop, new_purse: Any) -> None:
     """I8: the outbox of a new disk may still hold what the old one wrote."""
     await world.begin(new_purse, 10_000, shop)
