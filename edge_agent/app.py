@@ -102,8 +102,9 @@ class Edge:
     leasing: Leasing | None  # without an identity there is no money
     payments: Payments | None
 
-    def __init__(self, settings: EdgeSettings, world: World | None = None) -> None:
-        self.settings = settings
+    def __init__(self, settings: EdgeSettings, world: World | None = None, *, restored: bool = False) -> None:
+        """`restored`: a person says that this whole disk was put back in time."""
+        self.settings, self._restored = settings, restored
         self.world = world or World()
         self.version = edge_version()
         self._db: Database | None = None
@@ -217,7 +218,14 @@ class Edge:
         clock, boot = world.clock, self.calendar.boot
         anchor = (world.anchor or _real_anchor)(settings)
         vault = await Vault.open(
-            db, self.outbox, anchor, clock, boot=boot, store=identity.store, store_key=identity.store_key
+            db,
+            self.outbox,
+            anchor,
+            clock,
+            boot=boot,
+            store=identity.store,
+            store_key=identity.store_key,
+            restored=self._restored,
         )
         pins = Pins(clock.mono_ms, world.hash_pin)
         self.leasing = Leasing(

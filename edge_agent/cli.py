@@ -38,13 +38,20 @@ _CONFIG = typer.Option(DEFAULT_CONFIG, "--config", "-c", help=_("The settings fi
 
 
 @app.command(help=_("Run the agent until it is told to stop."))
-def run(config: Path = _CONFIG) -> None:
+def run(
+    config: Path = _CONFIG,
+    new_epoch: bool = typer.Option(
+        False,
+        "--new-epoch",
+        help=_("This disk was put back from an image: nothing that it set aside for cards is spent again."),
+    ),
+) -> None:
     from edge_agent.errors import EdgeError
 
     loaded = _load(config)
     _set_up_log(loaded.settings)
     try:
-        asyncio.run(_run(config, loaded))
+        asyncio.run(_run(config, loaded, restored=new_epoch))
     except (EdgeError, ValueError, OSError) as error:
         _fail(str(error))
 
@@ -229,14 +236,14 @@ def _load(path: Path) -> Loaded[EdgeSettings]:
         _fail(str(error))
 
 
-async def _run(path: Path, loaded: Loaded[EdgeSettings]) -> None:
+async def _run(path: Path, loaded: Loaded[EdgeSettings], *, restored: bool) -> None:
     from config.edge import EdgeSettings
     from config.reload import Kept
     from config.reload import reload as read_again
     from edge_agent.app import Edge
     from edge_agent.serving import serve
 
-    edge = Edge(loaded.settings)
+    edge = Edge(loaded.settings, restored=restored)
     current = loaded
 
     async def reload() -> None:

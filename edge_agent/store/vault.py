@@ -25,6 +25,7 @@ from sync.contract.leases import lease_key
 T = TypeVar("T")
 HEAD_HEX_DIGITS = 32
 _NO_MARK = Mark("", -1, "")
+_NO_DISK = Mark("restored", 0, "-")  # an anchor that no database fits
 
 
 class _Found(NamedTuple):
@@ -59,11 +60,17 @@ class Vault:
         boot: str,
         store: str,
         store_key: bytes,
+        restored: bool = False,
     ) -> Vault:
-        """The vault as it stands, held against its anchor. Raises sqlite3.Error."""
+        """The vault as it stands, held against its anchor. Raises sqlite3.Error.
+
+        `restored`: a person says that disk and anchor were both put back, which nothing here can tell.
+        """
         vault = cls(db, outbox, Anchor(disk), clock, boot, store, lease_key(store_key))
         found = await db.read(_found)
         vault._mark = Mark(outbox.epoch, found.commits, found.head)
+        if restored:
+            await vault._anchor.hold(_NO_DISK)  # so that it is still known after a restart before the hello
         if put_back(vault._anchor.held, vault._mark, expected=found.anchored or found.leases > 0):
             vault.doubtful = await db.write(doubt_all)
             vault._fenced_epoch = outbox.epoch
