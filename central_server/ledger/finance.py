@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.db import bulk_insert
 from central_server.errors import CentreError, Conflict, NotFound
-from central_server.ledger.history import QUARTER, Days, Position, Window, placed, position
+from central_server.ledger.history import Days, Position, Window, grouped, placed, position
 from central_server.ledger.models.books import Transfer
 from central_server.ledger.models.reports import JournalRun
 from central_server.staff import service as staff
@@ -157,16 +157,17 @@ def trial(journal: Iterable[Entry]) -> Iterator[tuple[str, Line]]:
 async def moved(session: AsyncSession, window: Window, days: Days) -> list[Moved]:
     """The transfers of that window, added up by day and store; days that `days` leaves out are left out."""
     at = placed()
-    keys = (at.store, QUARTER, Transfer.unit, at.debit.kind, at.credit.kind)
-    rows = await session.execute(
+    keys = (at.store, days.slot(), Transfer.unit, at.debit.kind, at.credit.kind)
+    rows = await grouped(
+        session,
         sa.select(*keys, sa.func.sum(Transfer.amount), sa.func.count())
         .select_from(at.source)
         .where(window.holds())
-        .group_by(*keys)
+        .group_by(*keys),
     )
     sums: dict[tuple[int, str, str, str, str], tuple[int, int]] = {}
-    for store, quarter, unit, debit, credit, amount, count in rows:
-        day = days.of(store, quarter)
+    for store, slot, unit, debit, credit, amount, count in rows:
+        day = days.of(store, slot)
         if day is None:
             continue
         key = (day, store, unit, debit, credit)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from central_server.calendar import DAY_MS, QUARTER_MS, calendar_of, day_of_number
+from central_server.calendar import DAY_MS, HOUR_MS, QUARTER_MS, calendar_of, day_of_number
 from central_server.errors import Invalid
 from central_server.ledger import accounts
 from central_server.ledger.chain import SEQ_BITS
@@ -24,6 +26,8 @@ from central_server.web.text import N_
 
 POSITION_MAX_CHARS: Final = 800
 CHAINS_MAX: Final = 64
+GROUPS_MAX: Final = 400_000  # sums that one report adds up; about 200 MB and 3 s
+_YEARS: Final = range(2015, 2101)  # from `calendar.FLOOR_MS` on
 EVER_MS: Final = 2**53  # the end of a span that has none
 _PLACED: Final = (accounts.CASH, accounts.CAPTURED, accounts.REFUNDED, accounts.LOSS)  # owned by a store
 
@@ -119,22 +123,25 @@ def placed() -> Placed:
     return Placed(source, debit, credit, store, purse)
 
 
-QUARTER: Final = Transfer.at_ms // QUARTER_MS  # of an hour: every time zone's days begin on one
-
-
 @dataclass(frozen=True)
 class Days:
-    """Which local day a quarter of an hour is in, at each store. `zones`: store → time zone."""
+    """Which local day a moment is in, at each store. `zones`: store → time zone."""
 
     zones: Mapping[str, str]
     elsewhere: str  # of the centre, and of stores that are gone
     first: int  # 20261101: days outside are left out
     last: int
 
-    def of(self, store: str, quarter: int) -> int | None:
+    def slot(self) -> sa.ColumnElement[int]:
+        """A number by which to group transfers: those of one slot and store are of one day."""
+        shift_ms, step_ms = self._grid
+        return (Transfer.at_ms + shift_ms) // step_ms
+
+    def of(self, store: str, slot: int) -> int | None:
         """The day as 20261122; None when it is outside."""
+        shift_ms, step_ms = self._grid
         calendar = calendar_of(self.zones.get(store, self.elsewhere))
-        day, _ = calendar.place(quarter * QUARTER_MS)
+        day, _ = calendar.place(slot * step_ms - shift_ms)
         return day if self.first <= day <= self.last else None
 
     def unbounded(self) -> Days:
@@ -147,6 +154,30 @@ class Days:
         first, last = day_of_number(self.first), day_of_number(self.last)
         utc = calendar_of("UTC")
         return utc.bounds(first)[0] - DAY_MS, utc.bounds(last)[1] + DAY_MS
+
+    @cached_property
+    def _grid(self) -> tuple[int, int]:
+        """(shift, step): as wide as every store's midnight allows. In China one slot is one day."""
+        offsets = frozenset[int]().union(*map(_offsets_ms, {self.elsewhere, *self.zones.values()}))
+        if len(offsets) == 1:
+            return next(iter(offsets)), DAY_MS
+        return 0, QUARTER_MS if any(offset % HOUR_MS for offset in offsets) else HOUR_MS
+
+
+async def grouped(session: AsyncSession, query: Any) -> list[Any]:
+    """The rows of a query of sums. Raises Invalid when there are more than GROUPS_MAX."""
+    rows = list((await session.execute(query.limit(GROUPS_MAX + 1))).all())
+    if len(rows) > GROUPS_MAX:
+        raise Invalid({"first": N_("this is more than one look can take: choose fewer days")})
+    return rows
+
+
+@lru_cache(maxsize=512)
+def _offsets_ms(zone: str) -> frozenset[int]:
+    """How far the zone's clocks are ahead of UTC, winter and summer, in the years that facts can be of."""
+    known = calendar_of(zone).zone
+    moments = (datetime(year, month, 1, tzinfo=known) for year in _YEARS for month in (1, 7))
+    return frozenset(int((each.utcoffset() or timedelta()).total_seconds()) * 1000 for each in moments)
 
 
 def _within(transfer: Any, upto: Position) -> sa.ColumnElement[bool]:

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.errors import Invalid
 from central_server.ledger import accounts
-from central_server.ledger.history import QUARTER, Days, Window, placed
+from central_server.ledger.history import Days, Window, grouped, placed
 from central_server.ledger.models.books import Transfer
 from central_server.ledger.models.lots import Purse
 from central_server.web.text import N_
@@ -159,15 +159,16 @@ async def shared(
     at = placed()
     found: dict[tuple[str, int, str], tuple[int, int]] = {}
     for account, sign in ((at.credit, 1), (at.debit, -1)):
-        keys = (Transfer.unit, at.store, QUARTER)
-        rows = await session.execute(
+        keys = (Transfer.unit, at.store, days.slot())
+        rows = await grouped(
+            session,
             sa.select(*keys, sa.func.count(), sa.func.sum(Transfer.amount))
             .select_from(at.source.join(Purse, Purse.id == at.purse))
             .where(account.kind == accounts.CAPTURED, Purse.programme == programme, window.holds())
-            .group_by(*keys)
+            .group_by(*keys),
         )
-        for unit, store, quarter, payments, amount in rows:
-            day = days.of(store, quarter)
+        for unit, store, slot, payments, amount in rows:
+            day = days.of(store, slot)
             if day is not None:
                 many, sums = found.get((unit, day, store), (0, 0))
                 found[unit, day, store] = many + payments, sums + sign * int(amount)

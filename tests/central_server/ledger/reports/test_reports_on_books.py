@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from datetime import date
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from central_server.calendar import calendar_of
+from central_server.db import Database
 from central_server.errors import Conflict, Invalid, NotFound
 from central_server.ledger import finance, partners, settlement
 from central_server.ledger.accounts import available, balances, escrow
-from central_server.ledger.breakage import cohorts, given
+from central_server.ledger.breakage import cohorts
+from central_server.ledger.breakage import given as given_out
 from central_server.ledger.history import Days, Position, Window, position
 from central_server.ledger.liability import Liability, liability
 from central_server.staff.service import Actor
@@ -55,9 +61,8 @@ async def test_liability_is_what_the_lots_hold_by_kind_and_age(books: Books) -> 
     assert (await owed(books, until_ms=NOW_MS - 500 * DAY_MS)).rows == []
 
 
-@pytest.mark.parametrize("seed", range(3))
-async def test_on_random_books_all_reports_agree(books: Books, seed: int) -> None:
-    await books.anything(random.Random(seed), 60)
+async def all_agree(books: Books) -> None:
+    """What must hold of the reports on any books."""
     seen = await owed(books)
     assert seen.agrees
     held = await held_by_accounts(books)
@@ -73,7 +78,7 @@ async def test_on_random_books_all_reports_agree(books: Books, seed: int) -> Non
         nets = settlement.positions(uses)
         journal = finance.entries(await finance.moved(session, Window(), DAYS))
         done = await settlement.done(session, Window())
-        rows = await given(session, zone=SHANGHAI)
+        rows = await given_out(session, zone=SHANGHAI)
     for unit in ("CNY", "PTS"):
         assert sum(one.net for one in nets if one.unit == unit) == 0
         # What stores took, less what they gave and paid out, is what is still owed, but for bonus and expiry.
@@ -86,6 +91,56 @@ async def test_on_random_books_all_reports_agree(books: Books, seed: int) -> Non
     used = sum(use.amount for use in uses)
     assert used == sum(row.amount - row.left for row in rows)
     assert all(cohort.used >= 0 for cohort in cohorts(rows))
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_on_random_books_all_reports_agree(books: Books, seed: int) -> None:
+    await books.anything(random.Random(seed), 60)
+    await all_agree(books)
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 2**32), steps=st.integers(0, 40))
+def test_on_any_books_all_reports_agree(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, steps: int
+) -> None:
+    async def check() -> None:
+        database = Database(f"sqlite:///{tmp_path_factory.mktemp('any') / 'centre.db'}")
+        try:
+            await database.create_all()
+            books = await Books(database).begin()
+            await books.anything(random.Random(seed), steps)
+            await all_agree(books)
+        finally:
+            await database.close()
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize(
+    ("zones", "step_ms"),
+    [
+        (["Asia/Shanghai"], DAY_MS),
+        (["Asia/Shanghai", "Asia/Singapore"], DAY_MS),
+        (["Asia/Shanghai", "Europe/Berlin"], 3_600_000),
+        (["Asia/Shanghai", "Asia/Kathmandu"], 900_000),
+    ],
+)
+def test_days_are_told_from_as_few_sums_as_the_time_zones_allow(zones: list[str], step_ms: int) -> None:
+    days = Days({zone: zone for zone in zones}, SHANGHAI, 20260101, 20271231)
+    slot = str(days.slot().compile(compile_kwargs={"literal_binds": True}))
+    assert slot.endswith(f"/ {step_ms}")
+
+
+@given(
+    st.sampled_from(["Asia/Shanghai", "Europe/Berlin", "Asia/Kathmandu"]), st.integers(0, 2 * 365 * DAY_MS)
+)
+def test_a_slot_is_of_one_day_at_each_store(zone: str, after_ms: int) -> None:
+    at_ms = NOW_MS + after_ms
+    for others in ([], ["Europe/Berlin"], ["Asia/Kathmandu"]):
+        days = Days({each: each for each in (zone, *others)}, zone, 0, 99_999_999)
+        shift_ms, step_ms = days._grid
+        assert days.of(zone, (at_ms + shift_ms) // step_ms) == calendar_of(zone).place(at_ms)[0]
 
 
 @pytest.mark.parametrize("seed", [11, 12])
@@ -183,7 +238,7 @@ async def test_breakage_counts_what_expired_and_came_not_back(books: Books) -> N
     await books.load("gift-a", "s1", 1_000)
     await books.take("gift-a", "forfeited", "gift", 200)
     async with books.database.reading() as session:
-        [cohort] = cohorts(await given(session, zone=SHANGHAI))
+        [cohort] = cohorts(await given_out(session, zone=SHANGHAI))
     assert (cohort.amount, cohort.left, cohort.forfeited, cohort.used) == (1_000, 800, 200, 0)
     assert (await owed(books)).checks[0].forfeited == 200
 
