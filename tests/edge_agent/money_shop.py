@@ -254,7 +254,7 @@ async def open_shop(
             online=lambda: shop.online,
             wake=shop.wake,
             alarm=shop.alarm,
-            habits=habits or Habits(ask_wait_s=0.2),
+            habits=habits or Habits(ask_wait_s=3.0),
             news=shop.news.append,
         )
         shop.replica.take_leases = shop.leasing.take

@@ -1,4 +1,4 @@
-"""The whole agent with money: a card is presented, asked for over the line, and pays; the disk is put back."""
+"""The whole agent with money: a card presented is asked for over the line, and pays; a disk is put back."""
 
 from __future__ import annotations
 

@@ -149,6 +149,7 @@ class TestPaying:
 
     async def test_it_waits_a_moment_for_a_silent_head_office_and_no_longer(self, shop: Shop) -> None:
         shop.office.silent = True
+        shop.leasing.habits = Habits(ask_wait_s=0.05)
         async with asyncio.timeout(2):
             assert await shop.payments.pay(pay(100)) == Declined("offline")
 
