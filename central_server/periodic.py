@@ -88,6 +88,15 @@ def jobs(settings: Callable[[], CentralSettings], keys: Keys) -> list[Job]:
         keep = settings().keep
         await staff.prune(database, now_ms, sessions_days=keep.sessions_days, audit_days=keep.audit_days)
 
+    async def forget_answers(database: Database, now_ms: int) -> None:
+        from central_server.ledger import answered
+
+        before_ms = now_ms - settings().keep.answers_days * 24 * HOUR_S * 1000
+        more = True
+        while more:
+            async with database.transaction() as session:
+                more = await answered.forget_answers(session, before_ms=before_ms) > 0
+
     return [
         Job("staff.prune", 6 * HOUR_S, prune_staff),
         Job("stores.prune", 6 * HOUR_S, prune_health),
@@ -98,5 +107,6 @@ def jobs(settings: Callable[[], CentralSettings], keys: Keys) -> list[Job]:
         Job("ledger.mature", HOUR_S, mature_points),
         Job("ledger.review_tiers", 6 * HOUR_S, review_tiers),
         Job("ledger.forget_buyers", 24 * HOUR_S, forget_buyers),
+        Job("ledger.forget_answers", 24 * HOUR_S, forget_answers),
         Job("keys.close_anew", 24 * HOUR_S, close_anew),
     ]

@@ -205,6 +205,12 @@ class KeepSettings(Section):
         le=3660,
         description=_("Days for which events set aside are kept once they are replayed or discarded."),
     )
+    answers_days: int = Field(
+        default=400,
+        ge=30,
+        le=3660,
+        description=_("Days for which a request that moved money is answered again word for word."),
+    )
     health_days: int = Field(
         default=30, ge=1, le=3660, description=_("Days for which the stores' health reports are kept.")
     )

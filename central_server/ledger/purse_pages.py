@@ -111,6 +111,13 @@ async def member_page(request: Request, viewer: ValueReader, db: ReadDb, member:
     )
 
 
+@router.get("/ledger/of/{member}")
+async def held(request: Request, viewer: ValueReader, db: ReadDb, member: MemberId) -> Response:
+    """A piece of the member's page."""
+    found = await purse_views.views(db, await purses_of_member(db, member))
+    return desk_page(request, viewer, "ledger/held.html", member=member, purses=found)
+
+
 def _load(purse: PurseView, form: PurseForm) -> tuple[Body, Deed]:
     body = checked(
         LoadIn,
