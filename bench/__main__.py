@@ -10,9 +10,11 @@ BENCHES = {
     "drain": "a full outbox to committed and receipted at the centre, through real processes",
     "swipe": "last byte of a card to the event at an HTTP client",
     "latency": "event on a wire to committed at the centre",
+    "pay": "a till's question about money to its durable answer, line up and down; a lease over the broker",
     "boot": "cold start of the edge to ready, and its memory",
     "ledger": "durable transfers/s into the books, chain included, against bare SQL",
     "world": "many seeds of the corridor with all its faults",
+    "walk": "many walks of the money with all its faults, held against I1 to I11",
 }
 
 

