@@ -192,7 +192,9 @@ async def make_run(session: AsyncSession, *, by: staff.Who, now_ms: int) -> Jour
     if not await bulk_insert(session, JournalRun, [row], skip_known=True):
         raise Conflict(N_("somebody closed a run in this moment; look again"))
     said = {"transfers": transfers, "position": str(upto)}
-    await staff.record_change(session, by, N_("closed"), N_("journal run"), number, None, said, now_ms)
+    await staff.record_change(
+        session, by, N_("closed for finance"), N_("journal run"), number, None, said, now_ms
+    )
     return await session.get_one(JournalRun, number)
 
 

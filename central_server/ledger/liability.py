@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -23,14 +23,7 @@ from central_server.ledger.history import EVER_MS, Position, later_than, placed
 from central_server.ledger.models.books import Account, Transfer
 from central_server.ledger.models.leases import Lease
 from central_server.ledger.models.lots import Lot, LotUse, Purse
-from central_server.web.text import N_
 
-KIND_LABELS: Final = {
-    "paid": N_("Paid"),
-    "bonus": N_("Bonus"),
-    "earned": N_("Points earned"),
-    "coupon": N_("Coupons"),
-}
 _GUARDED = sorted(accounts.GUARDED)
 EPOCH = date(1970, 1, 1)
 

@@ -13,8 +13,9 @@ from central_server.ledger.accounts import CENTRE
 from central_server.ledger.ages import AGE_LABELS, quarter_name
 from central_server.ledger.breakage import breakage, cohorts, given
 from central_server.ledger.custody import ISSUERS, custody
+from central_server.ledger.desk_words import LOTS
 from central_server.ledger.history import position
-from central_server.ledger.liability import KIND_LABELS, liability
+from central_server.ledger.liability import liability
 from central_server.ledger.programmes import programme, programmes
 from central_server.ledger.report_asked import Asked, companies
 from central_server.ledger.report_shapes import Amount, Cell, Report, Say, Share, Table, header
@@ -34,7 +35,7 @@ async def liability_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
         [
             row.programme,
             names.get(row.programme, ""),
-            say(KIND_LABELS.get(row.kind, row.kind)),
+            say(LOTS.get(row.kind, row.kind)),
             row.unit,
             *(Amount(amount, row.unit) for amount in (row.total, *row.ages)),
         ]
@@ -45,7 +46,7 @@ async def liability_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
         N_("Programme"),
         N_("In lots"),
         N_("In accounts"),
-        N_("Difference"),
+        N_("Differs by"),
         N_("Expired, may be re-activated"),
     )
     checks: list[Sequence[Cell]] = [
@@ -68,7 +69,7 @@ async def liability_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
         ],
         notices=[] if found.agrees else [(wrong, "bad")],
         tiles=[
-            (say(KIND_LABELS.get(kind, kind)), str(Amount(total, unit)), unit)
+            (say(LOTS.get(kind, kind)), str(Amount(total, unit)), unit)
             for unit, kind, total in found.totals()
         ],
         position=str(upto),
@@ -151,7 +152,7 @@ async def breakage_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
         [
             one.programme,
             names.get(one.programme, ""),
-            say(KIND_LABELS.get(one.kind, one.kind)),
+            say(LOTS.get(one.kind, one.kind)),
             one.month,
             one.unit,
             *(Amount(much, one.unit) for much in (one.amount, one.used, one.left, one.forfeited)),
@@ -172,7 +173,7 @@ async def breakage_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
     after: list[Sequence[Cell]] = [
         [
             one.programme,
-            say(KIND_LABELS.get(one.kind, one.kind)),
+            say(LOTS.get(one.kind, one.kind)),
             one.months,
             one.unit,
             Amount(one.amount, one.unit),

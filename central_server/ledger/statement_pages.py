@@ -14,6 +14,7 @@ from starlette.responses import Response
 from central_server.calendar import calendar_of
 from central_server.errors import CentreError, Invalid
 from central_server.ledger import statement as statements
+from central_server.ledger.desk_words import TRANSFERS
 from central_server.ledger.doors import ValueReader
 from central_server.ledger.evidence import statement_of, verify_statement
 from central_server.ledger.report_asked import Auditor, Day
@@ -30,24 +31,7 @@ router = APIRouter(include_in_schema=False)
 PurseId = Annotated[str, Path(max_length=64)]
 FILE_MAX_CHARS: Final = 900_000  # of a form; a larger one goes through the API
 
-KIND_LABELS: Final[Mapping[str, str]] = {
-    **statements.KINDS,
-    "top": N_("Top-up at a till"),
-    "load": N_("Top-up"),
-    "bonus": N_("Bonus"),
-    "spend": N_("Payment"),
-    "capture": N_("Payment"),
-    "refund": N_("Return"),
-    "payout": N_("Paid out"),
-    "fee": N_("Fee"),
-    "correction": N_("Correction"),
-    "move": N_("Moved between cards"),
-    "earn": N_("Earned"),
-    "unearn": N_("Taken back with a return"),
-    "expire": N_("Expired"),
-    "revive": N_("Re-activated"),
-    "loss": N_("Made good"),
-}
+KIND_LABELS: Final[Mapping[str, str]] = {**statements.KINDS, **TRANSFERS}
 
 
 @router.get("/cards/purses/{purse}/statement")

@@ -32,7 +32,7 @@ _HEADER: Final = (
     N_("Top-ups"),
     N_("By the records"),
     N_("By the receipts"),
-    N_("Difference"),
+    N_("Differs by"),
 )
 _RECEIPT_HEADER: Final = (
     N_("Store"),
