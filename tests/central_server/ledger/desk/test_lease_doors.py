@@ -1,0 +1,101 @@
+"""Leases at the desk: seen by whoever may, recalled, and declared lost by two people after their grace."""
+
+from __future__ import annotations
+
+import pytest
+
+from central_server.ledger.doubt import fence
+from central_server.ledger.epochs import new_epoch
+from central_server.ledger.leases import grant
+from central_server.ledger.models.cards import Card
+from config.central import LeaseSettings
+from sync.contract.message import Ask
+from tests.central_server.ledger.desk.conftest import NOW_MS
+
+GRACE_MS = LeaseSettings().grace_hours * 3_600_000
+
+
+@pytest.fixture
+async def lease(database, keys, purses) -> str:
+    """A lease of 200.00 at s1."""
+    await purses(50_000)
+    async with database.transaction() as session:
+        card = await session.get_one(Card, f"C{1:012}")
+        await new_epoch(session, "s1", "e" * 16, NOW_MS)
+        asked = Ask(request="r1", epoch="e" * 16, card=card.token, wants={"CNY": 20_000})
+        answer = await grant(
+            session, store="s1", ask=asked, keys=keys, settings=LeaseSettings(), now_ms=NOW_MS
+        )
+    assert answer.leases, answer
+    return answer.leases[0]
+
+
+@pytest.fixture
+def in_doubt(database, lease):
+    async def fenced() -> str:
+        async with database.transaction() as session:
+            assert await fence(session, "s1", NOW_MS) == 1
+        return lease
+
+    return fenced
+
+
+async def test_a_lease_is_listed_recalled_and_has_its_page(ask, client, as_, lease) -> None:
+    (listed,) = (await client.get("/api/v1/leases", headers=as_("auditor"))).json()
+    assert (listed["id"], listed["escrow"], listed["recalled"]) == (lease, 20_000, False)
+    recalled = await ask(f"/leases/{lease}/recall", {"why": "customer asks"}, role="finance")
+    assert recalled.json() == {"leases": [lease]}, recalled.text
+    assert (await ask(f"/leases/{lease}/recall", {}, role="finance")).json() == {"leases": []}
+    for lang in ("en", "zh_CN"):
+        for path in ("/cards/leases", f"/cards/leases/{lease}", "/cards/leases?state=doubt&store=s1"):
+            answer = await client.get(path, headers=as_(lang=lang))
+            assert answer.status_code == 200, answer.text[:300]
+    assert (await client.get(f"/api/v1/leases/{lease}/records", headers=as_())).json() == []
+
+
+async def test_people_of_another_store_know_nothing_of_it(ask, client, as_, lease) -> None:
+    theirs = {"role": "store_manager", "store": "s2"}
+    assert (await client.get("/api/v1/leases", headers=as_(**theirs))).json() == []
+    for path in (f"/api/v1/leases/{lease}", f"/api/v1/leases/{lease}/records", f"/cards/leases/{lease}"):
+        assert (await client.get(path, headers=as_(**theirs))).status_code == 404
+    assert (await ask(f"/leases/{lease}/recall", {}, **theirs)).status_code == 404
+    assert (await ask(f"/leases/{lease}/loss", {"amount": 1, "why": "gone"}, **theirs)).status_code == 404
+
+
+async def test_a_loss_needs_doubt_its_grace_and_two_people(ask, client, as_, in_doubt, lease, clock) -> None:
+    body = {"amount": 20_000, "why": "the box burnt"}
+    assert (await ask(f"/leases/{lease}/loss", body)).status_code == 409
+    await in_doubt()
+    assert (await ask(f"/leases/{lease}/loss", body | {"amount": 20_001})).status_code == 422
+    waiting = await ask(f"/leases/{lease}/loss", body, role="finance", user=5)
+    assert (waiting.status_code, waiting.json()["kind"], waiting.json()["store"]) == (202, "loss", "s1")
+    decide = f"/approvals/{waiting.json()['id']}/decide"
+    assert (await ask(decide, {"approve": True}, role="finance", user=5)).status_code == 403
+    assert (
+        await ask(decide, {"approve": True}, role="finance", user=6)
+    ).status_code == 409  # within its grace
+    clock.now_ms += GRACE_MS
+    done = await ask(decide, {"approve": True}, role="finance", user=6)
+    assert done.status_code == 200, done.text
+    shown = (await client.get(f"/api/v1/leases/{lease}", headers=as_())).json()
+    assert (shown["state"], shown["lost"], shown["escrow"]) == ("lost", 20_000, 20_000)
+    (purse,) = (await client.get(f"/api/v1/purses?card=C{1:012}", headers=as_())).json()
+    assert purse["available"] == 50_000
+    assert (await ask(f"/leases/{lease}/loss", body)).status_code == 422
+
+
+async def test_a_loss_is_asked_for_and_decided_by_forms(client, as_, in_doubt, clock) -> None:
+    lease = await in_doubt()
+    clock.now_ms += GRACE_MS
+    form = {"id": "form-loss-1", "amount": "200.01", "why": "the box burnt"}
+    wrong = await client.post(f"/cards/leases/{lease}/loss", data=form, headers=as_(user=5))
+    assert (wrong.status_code, "more than is left" in wrong.text) == (422, True)
+    form |= {"id": "form-loss-2", "amount": "200"}
+    asked = await client.post(f"/cards/leases/{lease}/loss", data=form, headers=as_(user=5))
+    assert asked.headers["location"] == "/approvals"
+    (waiting,) = (await client.get("/api/v1/approvals", headers=as_())).json()
+    said = {"decision": "yes"}
+    done = await client.post(f"/approvals/{waiting['id']}", data=said, headers=as_(user=6))
+    assert done.status_code == 303, done.text
+    page = (await client.get(f"/cards/leases/{lease}", headers=as_())).text
+    assert "Declared lost" in page
