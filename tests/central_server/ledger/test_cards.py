@@ -20,6 +20,7 @@ from central_server.ledger.models.lots import Lot
 from central_server.ledger.programmes import make_programme, programme
 from central_server.ledger.purses import held_by, holder_of, open_purse, pin_of, purses_of_token
 from central_server.ledger.rules import Numbers
+from central_server.ledger.verify import look_through
 from central_server.membership import service as membership
 from sync.contract.leases import pin_check
 from sync.contract.tokens import card_token, phone_token
@@ -113,6 +114,7 @@ async def desk(database: Database, keys: Keys, now_ms: int, check_lots: CheckLot
         desk = Desk(session, keys, now_ms, made, member)
         yield desk
         await check_lots(session)
+        assert (await look_through(session)).wrong is None
 
 
 def test_the_check_digit_is_luhns() -> None:

@@ -16,6 +16,7 @@ from central_server.ledger.models.lots import BONUS
 from central_server.ledger.programmes import make_programme, programme, programmes, word_of
 from central_server.ledger.purses import holder_of, open_purse, purses_of_member
 from central_server.ledger.samples import SAMPLES, load_samples
+from central_server.ledger.verify import look_through
 from central_server.membership import service as membership
 
 CheckLots = Callable[[AsyncSession], Awaitable[None]]
@@ -62,6 +63,7 @@ async def shop(database: Database, keys: Keys, now_ms: int, check_lots: CheckLot
         )
         yield Shop(session, keys, now_ms, purse)
         await check_lots(session)
+        assert (await look_through(session)).wrong is None
 
 
 async def test_the_samples_load_once_and_are_told(shop: Shop) -> None:

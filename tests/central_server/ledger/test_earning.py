@@ -19,6 +19,7 @@ from central_server.ledger.models.lots import Purse
 from central_server.ledger.programmes import change_programme, make_programme, programme
 from central_server.ledger.purses import purses_of_member
 from central_server.ledger.rules import Rules, Tiers
+from central_server.ledger.verify import look_through
 from central_server.membership import service as membership
 from sync.contract.clock import Stamp
 from sync.contract.events import SaleCompleted, SaleLine, Tender
@@ -97,6 +98,7 @@ async def shop(database: Database, keys: Keys, now_ms: int, check_lots: CheckLot
             )
         yield Shop(session, keys, now_ms)
         await check_lots(session)
+        assert (await look_through(session)).wrong is None
 
 
 async def make(shop: Shop, rules: dict[str, Any] = POINTS, id_: str = "points", **more: Any) -> None:
