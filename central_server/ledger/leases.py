@@ -63,12 +63,13 @@ async def grant(
         if presented.reason == "unknown":
             await _count_unknown(session, shop, now_ms)
         return Answered(ask.request, refused=presented.reason)
-    again = await session.scalars(
-        sa.select(Lease.id).where(Lease.store == store, Lease.request == ask.request).order_by(Lease.id)
-    )
-    if leases := again.all():
-        return _answered(ask, presented, leases, "")
-    decided = await _decided(session, store, ask, presented, settings, now_ms)
+    await lock_purses(
+        session, [each.purse for each in presented.purses]
+    )  # the cap of a card is for all stores
+    there = await _there(session, store, ask, presented, now_ms)
+    if again := sorted(each.id for each in there if (each.store, each.request) == (store, ask.request)):
+        return _answered(ask, presented, again, "")
+    decided = await _decided(session, store, ask, presented, there, settings, now_ms)
     for purse in decided.short:
         await recall(session, purse, keys=keys, but_store=store, now_ms=now_ms)
     made = await _made(session, decided.new, now_ms)
@@ -112,8 +113,9 @@ async def locked(session: AsyncSession, ids: Iterable[str]) -> dict[str, Lease]:
     found: dict[str, Lease] = {}
     for at in range(0, len(wanted), AT_ONCE):
         some = wanted[at : at + AT_ONCE]
-        purses = await session.scalars(sa.select(Lease.purse).where(Lease.id.in_(some)).distinct())
-        await lock_purses(session, purses)
+        if session.get_bind().dialect.name != "sqlite":
+            purses = await session.scalars(sa.select(Lease.purse).where(Lease.id.in_(some)).distinct())
+            await lock_purses(session, purses)
         rows = await session.scalars(
             sa.select(Lease)
             .where(Lease.id.in_(some))
@@ -126,7 +128,9 @@ async def locked(session: AsyncSession, ids: Iterable[str]) -> dict[str, Lease]:
 
 
 async def lock_purses(session: AsyncSession, purses: Iterable[str]) -> None:
-    """Lock purses, in the order of their ids."""
+    """Lock purses, in the order of their ids. SQLite has one writer, and nothing to lock."""
+    if session.get_bind().dialect.name == "sqlite":
+        return
     query = sa.select(Purse.id).where(Purse.id.in_(sorted(set(purses)))).order_by(Purse.id)
     await session.execute(query.with_for_update())
 
@@ -176,35 +180,30 @@ class _Decided(NamedTuple):
 
 
 async def _decided(
-    session: AsyncSession, store: str, ask: Ask, presented: Presented, settings: LeaseSettings, now_ms: int
+    session: AsyncSession,
+    store: str,
+    ask: Ask,
+    presented: Presented,
+    there: Sequence[Lease],
+    settings: LeaseSettings,
+    now_ms: int,
 ) -> _Decided:
     purses = [purse for purse in presented.purses if ask.wants.get(purse.unit) != 0]
-    ids = sorted(purse.purse for purse in purses)
-    await lock_purses(session, ids)  # or the cap of a card would hold for each store alone
-    out = list(
-        await session.scalars(
-            sa.select(Lease)
-            .where(Lease.purse.in_(ids), Lease.state.in_(HOLDING))
-            .limit(LEASES_MAX)
-            .execution_options(populate_existing=True)
-        )
-    )
-    there = await balances(session, [available(purse.purse, purse.unit) for purse in purses])
-    lately = await _granted_lately(session, ids, now_ms)
+    balance = await balances(session, [available(purse.purse, purse.unit) for purse in purses])
     in_store = await held_at(session, store)
-    decided = _Decided([], False, [], "card_cap" if len(out) >= LEASES_MAX else "")
+    decided = _Decided([], False, [], "card_cap" if len(there) >= LEASES_MAX else "")
     for purse in purses if not decided.refused else ():
-        of_purse = [lease for lease in out if lease.purse == purse.purse]
-        here = [lease for lease in of_purse if _usable(lease, store, now_ms)]
-        times = lately.get(purse.purse, {})
+        of_purse = [lease for lease in there if lease.purse == purse.purse]
+        out = [lease for lease in of_purse if lease.state in HOLDING]
+        lately = [lease.store for lease in of_purse if lease.granted and lease.granted_ms > now_ms - HOUR_MS]
         standing = Standing(
-            available=there[available(purse.purse, purse.unit)],
-            here=sum(lease.escrow for lease in here),
-            out=sum(lease.escrow for lease in of_purse),
+            available=balance[available(purse.purse, purse.unit)],
+            here=sum(lease.escrow for lease in out if _usable(lease, store, now_ms)),
+            out=sum(lease.escrow for lease in out),
             store=in_store.get(purse.unit, 0),
-            granted_last_hour=sum(times.values()),
-            stores_last_hour=len(times),
-            store_among_them=store in times,
+            granted_last_hour=len(lately),
+            stores_last_hour=len(set(lately)),
+            store_among_them=store in lately,
         )
         given = granted(ask.wants.get(purse.unit), standing, settings, purse.unit)
         if given.amount:
@@ -212,10 +211,26 @@ async def _decided(
             in_store[purse.unit] = standing.store + given.amount
         elif not given.refused:
             decided = decided._replace(enough=True)
-        if given.short:
+        if given.short and any(lease.store != store for lease in out):
             decided.short.append(purse.purse)
         decided = decided._replace(refused=decided.refused or given.refused)
     return decided
+
+
+async def _there(
+    session: AsyncSession, store: str, ask: Ask, presented: Presented, now_ms: int
+) -> list[Lease]:
+    """Leases of these purses that hold something or were granted within the hour, and of this request."""
+    ids = sorted(each.purse for each in presented.purses)
+    query = sa.select(Lease).where(
+        sa.or_(
+            sa.and_(Lease.purse.in_(ids), Lease.state.in_(HOLDING)),
+            sa.and_(Lease.purse.in_(ids), Lease.granted_ms > now_ms - HOUR_MS),
+            sa.and_(Lease.store == store, Lease.request == ask.request),
+        )
+    )
+    rows = await session.scalars(query.limit(LEASES_MAX).execution_options(populate_existing=True))
+    return list(rows)
 
 
 async def held_at(session: AsyncSession, store: str) -> dict[str, int]:
@@ -287,21 +302,6 @@ def _usable(lease: Lease, store: str, now_ms: int) -> bool:
     """Whether the store may, as far as we know, spend from the lease now."""
     in_time = now_ms < lease.granted_ms + lease.ttl_s * 1000
     return lease.store == store and lease.state == OPEN and not lease.recalled and in_time
-
-
-async def _granted_lately(
-    session: AsyncSession, purses: Sequence[str], now_ms: int
-) -> dict[str, dict[str, int]]:
-    """By purse and store: how often it was granted within the last hour."""
-    rows = await session.execute(
-        sa.select(Lease.purse, Lease.store, sa.func.count())
-        .where(Lease.purse.in_(purses), Lease.granted_ms > now_ms - HOUR_MS, Lease.granted > 0)
-        .group_by(Lease.purse, Lease.store)
-    )
-    times: dict[str, dict[str, int]] = {}
-    for purse, store, count in rows:
-        times.setdefault(purse, {})[store] = count
-    return times
 
 
 def _asks_too_often(shop: LeasingStore, settings: LeaseSettings, now_ms: int) -> bool:

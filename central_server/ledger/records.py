@@ -23,7 +23,7 @@ from central_server.ledger.epochs import new_epoch, of_store
 from central_server.ledger.following import Follower, Heard
 from central_server.ledger.lease_alarms import Raised, heal, raise_alarms
 from central_server.ledger.leases import AT_ONCE, locked, seals_of
-from central_server.ledger.models.leases import DOUBT, OPEN, Lease, LeaseEntry, LeaseWaiting
+from central_server.ledger.models.leases import DOUBT, OPEN, Lease, LeaseEntry, LeaseWaiting, LeasingStore
 from central_server.ledger.settling import settle
 from central_server.ledger.unheard import begun, fund
 from central_server.web.text import N_
@@ -37,28 +37,30 @@ async def record(
     session: AsyncSession, store: str, facts: Sequence[Fact[LeaseRecord]], now_ms: int, *, keys: Keys
 ) -> None:
     """The handler of `LeaseRecord`. Raises Conflict when too many wait already; then they are set aside."""
+    shop = await of_store(session, store)
     for epoch in dict.fromkeys(fact.id.epoch for fact in facts):
-        await new_epoch(session, store, epoch, now_ms)
+        if epoch != shop.epoch:
+            await new_epoch(session, store, epoch, now_ms)
     heard = [Heard(fact.event, *believed(fact.stamp, now_ms), fact.key) for fact in facts]
-    await _follow(session, store, heard, now_ms, keys)
+    await _follow(session, shop, heard, now_ms, keys)
 
 
 async def look_again(session: AsyncSession, lease: Lease, now_ms: int, *, keys: Keys) -> None:
     """Apply what waits of a lease, now that something else has changed."""
-    await _follow(session, lease.store, [], now_ms, keys, also=[lease.id])
+    await _follow(session, await of_store(session, lease.store), [], now_ms, keys, also=[lease.id])
 
 
 async def _follow(
     session: AsyncSession,
-    store: str,
+    shop: LeasingStore,
     heard: Sequence[Heard],
     now_ms: int,
     keys: Keys,
     also: Iterable[str] = (),
 ) -> None:
+    store, current = shop.store, shop.epoch
     ids = list(dict.fromkeys([*(each.record.lease for each in heard), *also]))
     key = lease_key(keys.store_key(store))
-    current = (await of_store(session, store)).epoch
     leases = await locked(session, ids)
     mine = {id_: lease for id_, lease in leases.items() if lease.store == store}
     heard, alarms = _own(store, heard, leases.keys() - mine.keys())

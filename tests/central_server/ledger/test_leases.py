@@ -223,6 +223,25 @@ async def test_the_caps_of_a_card_and_of_a_store_hold(
     assert (await world.books())["escrow"] == 7_000
 
 
+async def test_a_card_that_is_shown_too_often_or_in_too_many_stores_gets_nothing_for_an_hour(
+    world: LeaseWorld, shop: Shop, keys: Keys, new_purse: Any
+) -> None:
+    """Closed leases count as well: it is how often, not how much."""
+    others = [Shop(keys, f"s{n}", f"{n:016x}") for n in (2, 3)]
+    await world.begin(new_purse, 100_000, shop, *others)
+    world.limits(per_hour=3, stores_per_hour=2)
+    for each in (shop, others[0], shop):
+        lease, opened = await world.granted(each, 100)
+        await world.hear(each, [opened, each.write(lease, "close", 100)])
+    for each in (shop, others[1]):
+        assert (await world.ask(each, CNY=100)).refused == "velocity"
+    world.limits(per_hour=10)
+    assert (await world.ask(others[1], CNY=100)).refused == "velocity"
+    assert (await world.ask(shop, CNY=100)).refused == ""
+    world.now_ms += HOUR_MS
+    assert (await world.ask(others[1], CNY=100)).refused == ""
+
+
 @pytest.mark.parametrize(
     ("want", "standing", "given"),
     [
