@@ -14,7 +14,7 @@ from central_server.ledger import lease_alarms, lease_list
 from central_server.ledger import leases as leasing
 from central_server.ledger.desk_pages import OnceForm, desk_page, minor_of, told
 from central_server.ledger.doors import Body, Desk, LeaseReader, LeaseWriter, done_once, note
-from central_server.ledger.leases_api import LeaseId, LossIn, declare
+from central_server.ledger.leases_api import LeaseId, LossIn, ResolveIn, declare, resolve
 from central_server.ledger.models.leases import CLOSED, DOUBT, FROZEN, HOLDING, LOST, OPEN
 from central_server.web.deps import Db, ReadDb, Viewer, database_of, now_ms
 from central_server.web.forms import Filled, filled
@@ -123,6 +123,19 @@ async def ask_for_loss(request: Request, viewer: LeaseWriter, lease: LeaseId) ->
             status = told(form, error, viewer.lang)
     async with database_of(request).reading() as session:
         return await _lease(request, viewer, session, lease, form, status)
+
+
+@router.post("/cards/leases/{lease}/resolve")
+async def ask_to_resolve(
+    request: Request,
+    viewer: LeaseWriter,
+    lease: LeaseId,
+    id: Annotated[str, Form(max_length=80)],
+    why: Annotated[str, Form(min_length=3, max_length=400)],
+) -> Response:
+    body = ResolveIn(id=id, why=why)
+    await done_once(request, viewer, body, None, resolve(viewer, lease, body))
+    return RedirectResponse("/approvals", 303)
 
 
 async def _lease(

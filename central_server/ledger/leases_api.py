@@ -25,7 +25,7 @@ from central_server.ledger.doors import (
     done_once,
     note,
 )
-from central_server.ledger.losing import ask_for_loss
+from central_server.ledger.losing import ask_for_loss, ask_to_resolve
 from central_server.ledger.models.leases import HOLDING
 from central_server.ledger.waiting import ApprovalOut, approval_out
 from central_server.web.deps import ReadDb, Viewer
@@ -99,6 +99,10 @@ class LossIn(Body):
     why: Why
 
 
+class ResolveIn(Body):
+    why: Why
+
+
 @router.get("")
 async def list_leases(
     viewer: LeaseReader,
@@ -161,6 +165,25 @@ async def declare_lost(
     """
 
     return as_json(await done_once(request, viewer, body, key, declare(viewer, lease, body)))
+
+
+@router.post("/{lease}/resolve", status_code=202, response_model=ApprovalOut)
+async def resolve_lease(
+    request: Request, viewer: LeaseWriter, lease: LeaseId, body: ResolveIn, key: IdempotencyKey = None
+) -> JSONResponse:
+    """Ask that a frozen lease be tried again, once it is known what went wrong. Waits for a second person."""
+    return as_json(await done_once(request, viewer, body, key, resolve(viewer, lease, body)))
+
+
+def resolve(viewer: Viewer, lease: str, body: ResolveIn) -> Deed:
+    """The deed that puts a frozen lease before the second person."""
+
+    async def deed(session: AsyncSession, desk: Desk) -> tuple[int, BaseModel]:
+        row = await lease_list.lease_with(session, lease, stores=viewer.stores)
+        asked = await ask_to_resolve(session, desk, row, body.why)
+        return 202, approval_out(asked, desk.now_ms)
+
+    return deed
 
 
 def declare(viewer: Viewer, lease: str, body: LossIn) -> Deed:

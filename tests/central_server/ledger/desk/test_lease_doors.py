@@ -8,6 +8,7 @@ from central_server.ledger.doubt import fence
 from central_server.ledger.epochs import new_epoch
 from central_server.ledger.leases import grant
 from central_server.ledger.models.cards import Card
+from central_server.ledger.models.leases import Lease
 from config.central import LeaseSettings
 from sync.contract.message import Ask
 from tests.central_server.ledger.desk.conftest import NOW_MS
@@ -99,3 +100,18 @@ async def test_a_loss_is_asked_for_and_decided_by_forms(client, as_, in_doubt, c
     assert done.status_code == 303, done.text
     page = (await client.get(f"/cards/leases/{lease}", headers=as_())).text
     assert "Declared lost" in page
+
+
+async def test_a_frozen_lease_is_tried_again_by_two_people(ask, client, as_, lease, database) -> None:
+    assert (await ask(f"/leases/{lease}/resolve", {"why": "nothing is wrong"})).status_code == 409
+    async with database.transaction() as session:
+        row = await session.get_one(Lease, lease)
+        row.state, row.why, row.doubt_ms = "frozen", "mac", NOW_MS
+    assert "Try again" in (await client.get(f"/cards/leases/{lease}", headers=as_())).text
+    waiting = await ask(f"/leases/{lease}/resolve", {"why": "the box was mended"}, user=5)
+    assert waiting.status_code == 202, waiting.text
+    decide = f"/approvals/{waiting.json()['id']}/decide"
+    assert (await ask(decide, {"approve": True}, user=5)).status_code == 403
+    assert (await ask(decide, {"approve": True}, user=6)).status_code == 200
+    shown = (await client.get(f"/api/v1/leases/{lease}", headers=as_())).json()
+    assert (shown["state"], shown["why"]) == ("open", "")
