@@ -184,7 +184,7 @@ def refund(sql: Sql, leases: Leases, question: Refund, at: Counter) -> Refunded 
         entries = [found] if found is not None and found.kind == "pay" and not found.undone else []
     else:
         entries = journal.paid_for(question.of_receipt)
-    if not entries:
+    if not entries or any(journal.in_doubt(entry) for entry in entries):
         return Declined("unknown_sale")
     if any(entry.currency != question.currency for entry in entries):
         return Declined("currency")
@@ -217,6 +217,8 @@ def undo(sql: Sql, leases: Leases, question: Undo, at: Counter) -> Undone | Decl
         return told if isinstance(told, Undone) else Declined("wrong")
     if known.kind != "pay":
         return Declined("wrong")
+    if journal.in_doubt(known):
+        return Declined("unknown_sale")
     paid = journal.parts(known.entry)
     left = sum(part.worth - part.returned_worth for part in paid)
     parts = _give_back(journal, leases, paid, left, _slip(question, known.receipt), at)
@@ -310,9 +312,9 @@ def _lease_for(
     found = [lease.lease for lease in leases.usable(purses=[purse])]
     if found:
         return first if first in found else found[0]
-    until_ms = at.mono_ms + at.caps.own_lease_s * 1000
+    ttl_s = at.caps.own_lease_s
     own = leases.open_own(
-        at.new_lease(), purse=purse, unit=unit, programme=programme, until_ms=until_ms, digest=digest
+        at.new_lease(), purse=purse, unit=unit, programme=programme, ttl_s=ttl_s, digest=digest
     )
     return own.lease
 

@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeVar, get_args
 import msgspec
 
 from edge_agent import paying
-from edge_agent.errors import Fenced, OutboxFull
+from edge_agent.errors import Fenced, LeaseRefused, OutboxFull
 from edge_agent.leasing import Leasing
 from edge_agent.paying import UNDOING, Caps, Counter, PurseKnown
 from edge_agent.pins import Pins
@@ -229,10 +229,8 @@ class Payments:
             answer = await self._replica.look_up(card)
             if isinstance(answer, NobodyKnown) and answer.reason != "unknown":
                 return Declined(answer.reason)
-            if isinstance(answer, MemberKnown):
-                member = answer.member
-            elif member and await self._replica.member(member) is None:
-                member = ""
+            # Whose the card is says the replica, not who asks.
+            member = answer.member if isinstance(answer, MemberKnown) else ""
         elif not member:
             return Declined("no_card")
         told = self._leasing.told_of(card) if card else None
@@ -322,6 +320,8 @@ class Payments:
             return Declined("fenced")
         except OutboxFull:
             return Declined("disk_full")
+        except LeaseRefused:  # its time was over in that very moment, or a clock jumped
+            return Declined("trouble")
 
     def _counter(self, asked: bytes, who: Who | None) -> Counter:
         return Counter(

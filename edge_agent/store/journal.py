@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from edge_agent.store.leases import DOUBTED
 from edge_agent.store.lines import Sql
 from sync.contract.questions import MoneyAnswer
 
@@ -153,6 +154,11 @@ class Journal:
 
     def parts(self, entry: int) -> list[Part]:
         return [Part(*row) for row in self._sql.execute(_PARTS, (entry,))]
+
+    def in_doubt(self, entry: Entry) -> bool:
+        """Whether the disk was put back in time since: what became of the payment cannot be known here."""
+        row = self._sql.execute("SELECT value FROM meta WHERE name = ?", (DOUBTED,)).fetchone()
+        return row is not None and entry.entry <= int(row[0])
 
     # ── giving back ─────────────────────────────────────────────────────────────────────────────────────
 

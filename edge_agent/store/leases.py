@@ -26,6 +26,7 @@ from sync.contract.told import LeaseTold
 
 OPEN, CLOSED, DOUBTFUL = "open", "closed", "doubtful"
 TTL_MAX_S = 7 * 86400
+DOUBTED = "doubted"  # in `meta`: the journal's entries up to this one are in doubt
 _LEASE = re.compile(r"L[A-Z2-7]{16}")
 _UNIT = re.compile(r"[A-Z]{3}")
 _SELECT = (
@@ -138,10 +139,10 @@ class Leases:
         return Taken.INSTALLED
 
     def open_own(
-        self, lease: str, *, purse: str, unit: str, programme: str, until_ms: int, digest: bytes = b""
+        self, lease: str, *, purse: str, unit: str, programme: str, ttl_s: int, digest: bytes = b""
     ) -> Lease:
         """A lease with nothing in it, for a top-up or a refund. `lease` is a new `lease_id`."""
-        self._insert(lease, purse, unit, programme, 0, until_ms, digest)
+        self._insert(lease, purse, unit, programme, 0, self._stand.mono_ms + ttl_s * 1000, digest)
         return self._known(lease)
 
     # ── at the till ─────────────────────────────────────────────────────────────────────────────────────
@@ -340,7 +341,11 @@ class Leases:
 
 
 def doubt_all(sql: Sql) -> int:
-    """This disk was put back in time: no lease on it can be believed. How many were open."""
+    """This disk was put back in time: nothing on it about money can be believed. How many leases were open.
+
+    What was paid before may have been given back since, so it is not given back from here.
+    """
+    sql.execute("INSERT OR REPLACE INTO meta SELECT ?, coalesce(max(entry), 0) FROM journal", (DOUBTED,))
     count = int(sql.execute("SELECT count(*) FROM lease WHERE state = 'open'").fetchone()[0])
     if count:
         sql.execute("UPDATE lease SET state = 'doubtful' WHERE state = 'open'")

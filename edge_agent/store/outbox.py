@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -32,11 +32,12 @@ from sync.contract.ids import Lane
 
 GROUP_MAX = 1_000  # rows in one commit: about 5 ms of work beside the fsync
 BRIEF_ROWS = 64
-KEEP_DAYS = 7
 _OLDEST = "SELECT boot, mono_ms FROM row WHERE lane = ? AND number > ? ORDER BY number LIMIT 1"
 _HOUR_S = 3600.0
 
 T = TypeVar("T")
+Told = Callable[[Sql], tuple[Sequence[Event], T]]  # changes tables, and says which events that makes
+Then = Callable[[T], Awaitable[None]]
 # One call of `accept`, stored whole or not at all. A tuple: every event makes one, and reads it again.
 Call = tuple[list[Born], "asyncio.Future[None]"]
 _TILL = int(Lane.TILL)
@@ -47,7 +48,7 @@ class Limits:
     """What the outbox may take, in the store's settings."""
 
     group_max: int = GROUP_MAX
-    keep_days: float = KEEP_DAYS
+    keep_days: float = 7
     disk: Disk = field(default_factory=Disk)
     tend_s: float = 1.0  # between one step of housekeeping and the next
 
@@ -65,8 +66,7 @@ class Outbox:
         self._reading = asyncio.Lock()  # nor must a batch
         self._together: set[asyncio.Task[Any]] = set()
         self._broken: StoreBroken | None = None
-        self._distrusted = False
-        self._hour = 0
+        self._distrusted, self._hour = False, 0
         self.grown = asyncio.Event()  # set when rows came; the uplink clears it
         self.full = False  # something was dropped or refused for want of room, and there is none yet
 
@@ -79,9 +79,7 @@ class Outbox:
         found = await db.write(read_lanes)
         outbox._opened = found.opened
         outbox._lanes = {lane: LaneState(found.last[lane], found.confirmed[lane]) for lane in Lane}
-        outbox._hour = await db.read(
-            lambda sql: int(sql.execute("SELECT coalesce(max(hour), 0) FROM hour").fetchone()[0])
-        )
+        outbox._hour = await db.read(room.last_hour)
         outbox._limits.disk.hold_ballast()
         return outbox
 
@@ -214,14 +212,15 @@ class Outbox:
         for lane, state in self._lanes.items():
             state.last, state.owed = last[lane], 0
 
-    async def together(self, work: Callable[[Sql], tuple[Sequence[Event], T]]) -> T:
-        """`work` changes tables and says which events that makes; both in one transaction, on disk on return.
+    async def together(self, work: Told[T], then: Then[T]) -> T:
+        """The tables that `work` changes and its events, in one transaction; on disk on return.
 
+        `then` is done after it and before anybody reads the events: nobody hears of them sooner.
         Goes on when its caller is cancelled. `work` may be called again after room was made; what it raises
         undoes everything and is raised here. Raises OutboxFull (nothing is changed: money is never half
         recorded), EventTooLarge, StoreBroken.
         """
-        task = asyncio.ensure_future(self._in_turn(work))
+        task = asyncio.ensure_future(self._in_turn(work, then))
         self._together.add(task)
         task.add_done_callback(self._together.discard)
         await asyncio.wait([task])
@@ -229,7 +228,7 @@ class Outbox:
             raise StoreBroken("the outbox is closed")
         return task.result()
 
-    async def _in_turn(self, work: Callable[[Sql], tuple[Sequence[Event], T]]) -> T:
+    async def _in_turn(self, work: Told[T], then: Then[T]) -> T:
         def all_of_it(sql: Sql) -> tuple[T, dict[int, int]]:
             events, result = work(sql)
             now = self._clock.mono_ms()
@@ -237,7 +236,7 @@ class Outbox:
             sql.executemany(INSERT, rows)
             return result, last
 
-        async with self._turn:
+        async with self._turn, self._reading:
             while True:
                 if self._broken is not None:
                     raise self._broken
@@ -256,6 +255,7 @@ class Outbox:
                 else:
                     break
             self._numbers_saved(last)
+            await then(result)
         self.grown.set()
         return result
 

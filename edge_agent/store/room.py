@@ -107,6 +107,11 @@ async def has_room(db: Database, disk: Disk) -> bool:
     return True
 
 
+def last_hour(sql: Sql) -> int:
+    """The last running hour of which it is noted how far the lanes were confirmed; 0 before the first."""
+    return int(sql.execute("SELECT coalesce(max(hour), 0) FROM hour").fetchone()[0])
+
+
 def prune_hours(sql: Sql, before: int, confirmed: Mapping[Lane, int]) -> None:
     """One step of removing rows that were confirmed by hour `before`, and still are."""
     rows = sql.execute(

@@ -112,10 +112,14 @@ class Vault:
             result = work(sql, leases)
             return leases.records, (result, _counted(sql, stand, leases.records))
 
-        result, mark = await self._outbox.together(all_of_it)
-        if mark.commits > self._mark.commits:
-            self._mark = mark
-        await self.hold()
+        async def anchored(done: tuple[T, Mark]) -> None:
+            # Head office hears of a record only after that: else a copy of this disk from just before, put
+            # back beside an anchor that knows no better, would spend what was given back.
+            if done[1].commits > self._mark.commits:
+                self._mark = done[1]
+            await self.hold()
+
+        result, _ = await self._outbox.together(all_of_it, anchored)
         if self.broken:
             raise AnchorBroken(self.broken)
         return result

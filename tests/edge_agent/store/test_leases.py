@@ -263,7 +263,7 @@ class TestADiskThatWasPutBack:
 
 def test_a_lease_of_our_own_takes_a_top_up_and_is_spent_from(sql: Any) -> None:
     leases = Leases(sql, NOW)
-    lease = leases.open_own(LEASE, purse="P1", unit="CNY", programme="value", until_ms=200_000)
+    lease = leases.open_own(LEASE, purse="P1", unit="CNY", programme="value", ttl_s=100)
     assert (lease.state, lease.left) == (OPEN, 0)
     leases.top(LEASE, 3000, SLIP)
     leases.spend(LEASE, 2000, SLIP)

@@ -33,6 +33,10 @@ async def noted(outbox: Any) -> set[str]:
     return {row[0] for row in rows}
 
 
+async def nothing(done: Any) -> None:
+    return None
+
+
 async def said(outbox: Any) -> list[Event]:
     ready = await outbox.oldest({Lane.TILL: 0})
     return [e.event for e in decode_batch(ready.payload).events if isinstance(e, Envelope)] if ready else []
@@ -45,7 +49,7 @@ async def test_the_table_and_the_event_are_there_after_a_restart(
     async with open_outbox(tmp_path / "e.db", clock, connect=connect) as outbox:
         await outbox.accept([Passed(inward=1)])
         outbox.grown.clear()
-        assert await outbox.together(noting("a", PIN, PIN)) == "a"
+        assert await outbox.together(noting("a", PIN, PIN), nothing) == "a"
         assert outbox.grown.is_set()
         await outbox.accept([PIN])
         assert outbox.last(Lane.TILL) == 3
@@ -60,7 +64,7 @@ async def test_among_many_who_record_every_number_is_used_once(
 ) -> None:
     async with open_outbox(tmp_path / "e.db", clock, connect=connect_in_thread) as outbox:
         await asyncio.gather(
-            *(outbox.together(noting(str(n), PIN)) for n in range(20)),
+            *(outbox.together(noting(str(n), PIN), nothing) for n in range(20)),
             *(outbox.accept([PIN]) for _ in range(20)),
         )
         assert outbox.last(Lane.TILL) == len(await said(outbox)) == 40
@@ -76,12 +80,12 @@ async def test_what_the_work_raises_undoes_everything(tmp_path: Path, clock: Any
     )
     async with open_outbox(tmp_path / "e.db", clock, connect=connect_in_thread) as outbox:
         with pytest.raises(OutboxFull, match="of its own"):
-            await outbox.together(refused)
+            await outbox.together(refused, nothing)
         with pytest.raises(EventTooLarge):
-            await outbox.together(noting("b", PIN, too_long))
-        await outbox.together(noting("c", PIN))
+            await outbox.together(noting("b", PIN, too_long), nothing)
+        await outbox.together(noting("c", PIN), nothing)
         with pytest.raises(sqlite3.IntegrityError):
-            await outbox.together(noting("c", PIN))
+            await outbox.together(noting("c", PIN), nothing)
         await outbox.accept([PIN])
         assert await noted(outbox) == {"c"}
         assert outbox.last(Lane.TILL) == 2
@@ -91,7 +95,7 @@ async def test_a_caller_that_is_cancelled_leaves_the_numbers_right(
     tmp_path: Path, clock: Any, open_outbox: Any, until: Any
 ) -> None:
     async with open_outbox(tmp_path / "e.db", clock, connect=connect_in_thread) as outbox:
-        given_up = asyncio.ensure_future(outbox.together(noting("a", PIN)))
+        given_up = asyncio.ensure_future(outbox.together(noting("a", PIN), nothing))
         await asyncio.sleep(0)
         given_up.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -112,7 +116,7 @@ async def test_a_full_disk_refuses_all_of_it_and_counts_make_room(
         done = 0
         with contextlib.suppress(OutboxFull):
             while done < 10_000:
-                await outbox.together(noting(f"{done} {'z' * 400}", PIN))
+                await outbox.together(noting(f"{done} {'z' * 400}", PIN), nothing)
                 done += 1
         assert 100 < done < 10_000
         assert outbox.last(Lane.TILL) == done
@@ -141,11 +145,11 @@ async def test_a_disk_that_fails_ends_the_agent(tmp_path: Path, clock: Any, open
     async with open_outbox(tmp_path / "e.db", clock, connect=connect) as outbox:
         lines[Role.WRITE].fails = True
         with pytest.raises(StoreBroken):
-            await outbox.together(noting("a", PIN))
+            await outbox.together(noting("a", PIN), nothing)
         with pytest.raises(StoreBroken):
             await outbox.accept([PIN])
         with pytest.raises(StoreBroken):
-            await outbox.together(noting("b", PIN))
+            await outbox.together(noting("b", PIN), nothing)
 
 
 async def test_a_disk_that_is_not_trusted_gets_a_new_epoch_with_the_next_hello(
@@ -164,3 +168,26 @@ async def test_a_disk_that_is_not_trusted_gets_a_new_epoch_with_the_next_hello(
         new = outbox.epoch
         await outbox.greeted({})
         assert outbox.epoch == new
+
+
+async def test_nobody_reads_the_events_before_what_is_to_be_done_first(
+    tmp_path: Path, clock: Any, open_outbox: Any
+) -> None:
+    go, at = asyncio.Event(), asyncio.Event()
+
+    async def first(name: str) -> None:
+        assert name == "a"
+        at.set()
+        await go.wait()
+
+    async with open_outbox(tmp_path / "e.db", clock, connect=connect_in_thread) as outbox:
+        working = asyncio.ensure_future(outbox.together(noting("a", PIN), first))
+        await at.wait()
+        reading = asyncio.ensure_future(outbox.oldest({Lane.TILL: 0}))
+        accepting = asyncio.ensure_future(outbox.accept([PIN]))
+        await asyncio.sleep(0.02)
+        assert not reading.done()
+        assert not accepting.done()
+        go.set()
+        await asyncio.gather(working, accepting)
+        assert (await reading) is not None
