@@ -59,6 +59,13 @@ class TillPage:
         self._at = int(at[1]) if at else 0
         return status == 204 and b'class="card known' in page
 
+    async def join(self, name: str, phone: str, card: str = "") -> None:
+        """Somebody joins. Raises ValueError with what the page says instead."""
+        joiner = {"till": self._till, "name": name, "phone": phone, "card": card, "consent": True}
+        status, answer = await self._ask("POST", "/till/join", joiner)
+        if status != 204:
+            raise ValueError(answer.decode())
+
     async def form(self, kind: str = "pay") -> str:
         """The form for the card on the page."""
         _, body = await self._ask("GET", f"/till/money/{kind}?till={self._till}")
