@@ -110,7 +110,7 @@ def _fence_releases() -> Planting:
 def _answered_before_commit() -> Planting:
     """The till is told while the transaction waits for the next one to take it along to the disk."""
 
-    async def together(outbox: Any, work: Any) -> Any:
+    async def together(outbox: Any, work: Any, then: Any) -> Any:
         class Undo(Exception):
             result: Any
 
@@ -120,11 +120,11 @@ def _answered_before_commit() -> Planting:
             raise undo
 
         for each in outbox.__dict__.pop("later", ()):
-            await whole(outbox, each)
+            await whole(outbox, *each)
         try:
             await outbox._db.write(tried)
         except Undo as undo:
-            outbox.later = [work]
+            outbox.later = [(work, then)]
             return undo.result
 
     whole = Outbox.together
@@ -166,23 +166,18 @@ def _fenced_in_old_epoch() -> Planting:
 def _doubtful_given_back() -> Planting:
     """Leases of a disk that was put back are closed instead of doubted."""
 
-    def doubt_all(sql: Any, epoch: str | None = None) -> int:
-        return 0
-
-    def overdue(self: Any, *, idle_ms: int, keep: int, limit: int) -> Any:
+    def overdue(self: Any, **more: Any) -> Any:
         stand = self._stand
-        rows = self._sql.execute(f"SELECT {store_leases._COLUMNS} FROM lease WHERE state = 'open'").fetchall()  # noqa: S608
-        late = [store_leases.Lease(*row) for row in rows]
-        return [lease for lease in late if lease.boot != stand.boot or lease.until_ms <= stand.mono_ms][
-            :limit
-        ]
+        rows = self._sql.execute(store_leases._SELECT + "state = 'open'").fetchall()
+        found = [store_leases.Lease(*row) for row in rows]
+        return [each for each in found if each.boot != stand.boot or each.until_ms <= stand.mono_ms]
 
     def close(self: Any, lease: str) -> Any:
         row = self._known(lease)
         return self._append(row, "close", "released", row.left, store_leases.Slip())
 
     return _many(
-        patch.object(vault, "doubt_all", doubt_all),
+        patch.object(vault, "doubt_all", lambda sql: 0),
         patch.object(store_leases.Leases, "overdue", overdue),
         patch.object(store_leases.Leases, "close", close),
     )

@@ -16,7 +16,14 @@ from central_server.ledger.doubt import declare_loss, fence, resolve, set_stoppe
 from central_server.ledger.leases import recall
 from central_server.ledger.lots import Take, settle_lots
 from central_server.ledger.purses import tell_purses
+from sync.contract.clock import Stamp
+from sync.contract.events import LeaseRecord, encode_event
+from sync.contract.ids import Lane
+from sync.contract.leases import lease_id
+from sync.contract.message import encode_batch, envelope
 from sync.contract.questions import MoneyQuestion, Paid, Pay, Refund, TopUp, Undo
+from sync.contract.topics import up
+from sync.link.base import Message
 from tests.corridor.centre_box import KEYS
 from tests.corridor.money.clocks import START_MS
 from tests.corridor.money.new_chain import CURRENCY, LEASES, POINTS, load
@@ -257,6 +264,35 @@ async def go_down(walk: Walk) -> str:
         return ""
     await box.survive(lambda: box.hear(message))
     return box.name
+
+
+async def forge(walk: Walk) -> str:
+    """Who has a store's login, but not its key, makes up records: of another store's lease, or of his own."""
+    box, chance = walk.chance.choice(walk.boxes), walk.chance
+    logs = [log for lease, log in sorted(walk.truth.log.items()) if walk.truth.written_by[lease] != box.name]
+    purse = chance.choice(walk.people).purses[CURRENCY]
+    if logs and chance.random() < 0.5:
+        last = chance.choice(logs)[-1]
+        lease, number, purse, unit = last.lease, last.number + 1, last.purse, last.unit
+        made = [
+            LeaseRecord(
+                lease=lease, number=number, kind="spend", purse=purse, unit=unit, amount=1, mac="0" * 32
+            )
+        ]
+    else:
+        lease, epoch = lease_id(chance.randbytes(10)), chance.randbytes(8).hex()
+        said = {"lease": lease, "purse": purse, "unit": CURRENCY, "mac": "0" * 32}
+        made = [
+            LeaseRecord(number=1, kind="open", amount=0, epoch=epoch, **said),
+            LeaseRecord(number=2, kind="top", amount=50, **said),
+        ]
+    walk.truth.forged.add((box.name, lease))
+    stamp = Stamp("thief", 1, START_MS, True)
+    payload = encode_batch(
+        chance.randbytes(8).hex(), Lane.TILL, 1, [envelope(encode_event(each), stamp) for each in made]
+    )
+    await walk.at_office(lambda: walk.office.hear([Message(up(box.name, Lane.TILL), payload)]))
+    return f"{box.name} {made}"
 
 
 async def lose(walk: Walk) -> str:
@@ -549,6 +585,7 @@ STEPS = [
     Step("tell", 2, tell),
     Step("go down", 5, go_down, always=True),
     Step("lose", 1, lose),
+    Step("forge", 0.3, forge),
     Step("pay in", 1, pay_in),
     Step("hand out", 2, hand_out),
     Step("end hold", 2, end_hold),
