@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.calendar import Calendar, believed, calendar_of, day_of_number
+from central_server.db import bulk_insert
 from central_server.errors import NotFound
 from central_server.facts import Fact
 from central_server.keys import Keys
@@ -102,13 +103,13 @@ async def _earn(session: AsyncSession, run: _Run, programme: Programme, sales: S
     members = sorted(set(buyers.values()))
     tiers = await tiers_of(session, programme.id, members) if rules.tiers else {}
     purses = await _purses(session, programme, members, now_ms)
-    legs, adds = [], []
+    rows, legs, adds = [], [], []
     for fact in sales:
         member, at_ms = buyers[fact.key], run.at_ms(fact)
         tier, purse = tiers.get(member, ""), purses[member]
         what = counted(rules, fact.event, tier=tier, when=run.when(at_ms))
         about, id_ = f"{run.store}/{_plain(fact.event.receipt)}", earn_id(fact.key, programme.id)
-        _row(session, run, programme, fact, member, purse.id, tier, what, at_ms)
+        rows.append(_row(run, programme, fact, member, purse.id, tier, what, at_ms))
         from_ms = at_ms + rules.pending_days * DAY_MS if rules.pending_days else 0
         from_ms = from_ms if from_ms > now_ms else 0
         amount = what.earned
@@ -125,7 +126,7 @@ async def _earn(session: AsyncSession, run: _Run, programme: Programme, sales: S
             legs.append(Leg(id_, source, available(purse.id, purse.unit), amount, "earn", about))
     await posted(session, legs, [], now_ms)
     await add_lots(session, adds, now_ms=now_ms)
-    await session.flush()
+    await bulk_insert(session, Earning, rows)
     last_ms = max(now_ms, *(run.at_ms(fact) for fact in sales))  # a store's clock may be ahead of ours
     await raise_tiers(session, programme, members, keys=run.keys, now_ms=last_ms)
     await tell_purses(session, {add.purse for add in adds if not add.from_ms}, at_ms=now_ms)
@@ -153,9 +154,20 @@ async def _take_back(
         whole = counted(rules, fact.event, tier=tier, when=run.when(at_ms))
         amount, spend = whole.earned, whole.spend
         purse = (await _purses(session, programme, [member], run.now_ms))[member]
-    row = _row(session, run, programme, fact, member, purse.id, tier, Counted(()), at_ms)
-    row.amount, row.spend, row.refers_to = -amount, -spend, sale.sale if sale is not None else None
-    await session.flush()
+    row = _row(
+        run,
+        programme,
+        fact,
+        member,
+        purse.id,
+        tier,
+        Counted(()),
+        at_ms,
+        back=amount,
+        spend_back=spend,
+        refers_to=sale.sale if sale is not None else None,
+    )
+    await bulk_insert(session, Earning, [row])
     own = earn_id(sale.sale, programme.id) if sale is not None else b""
     await _take(session, programme, fact, purse, amount, own, run.now_ms)
     today = (await membership.members_of(session, [], [member])).get(member)
@@ -206,7 +218,6 @@ def earn_id(sale: int, programme: str) -> bytes:
 
 
 def _row(
-    session: AsyncSession,
     run: _Run,
     programme: Programme,
     fact: Fact[SaleCompleted],
@@ -215,13 +226,15 @@ def _row(
     tier: str,
     what: Counted,
     at_ms: int,
-) -> Earning:
-    row = Earning(sale=fact.key, programme=programme.id, store=run.store, receipt=_plain(fact.event.receipt))
-    row.member, row.purse, row.at_ms, row.tier = member, purse, at_ms, tier
-    row.spend, row.counted, row.amount, row.returned = what.spend, written(what), what.earned, 0
-    row.refers_to = None
-    session.add(row)
-    return row
+    *,
+    back: int = 0,
+    spend_back: int = 0,
+    refers_to: int | None = None,
+) -> tuple[object, ...]:
+    """What a receipt earned as a row, in the order of the table; a return gives `back`."""
+    about = (fact.key, programme.id, run.store, _plain(fact.event.receipt), member, purse, at_ms, tier)
+    amounts = (what.spend - spend_back, written(what), what.earned - back, 0, refers_to)
+    return (*about, *amounts)
 
 
 async def _original(
