@@ -109,6 +109,7 @@ changes: dict[str, Any] = {
     "number": st.integers(1, 12),
     "purse": st.sampled_from(["P1", "P2"]),
     "txn": st.text("ab", max_size=2),
+    "epoch": st.sampled_from(["", "e1" * 8, "f" * 16]),
     "mac": st.text("0123456789abcdef", min_size=32, max_size=32),
 }
 
@@ -125,7 +126,7 @@ def test_whatever_is_forged_among_them_only_what_the_store_wrote_is_applied(
     for record in data.draw(st.lists(st.sampled_from(records), min_size=1, max_size=4)):
         field = data.draw(st.sampled_from(list(changes)))
         made = msgspec.structs.replace(record, **{field: data.draw(changes[field])})
-        if made not in records:
+        if made not in records and (field != "epoch" or made.kind == "open"):  # of others it says nothing
             forged.append(made)
     follower = follower_of(lease, shop, {})
     for record in data.draw(st.permutations([*records, *forged])):
