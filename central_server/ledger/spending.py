@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central_server.errors import Conflict, NotFound
 from central_server.ledger import holds
 from central_server.ledger.accounts import AccountName, available
-from central_server.ledger.legs import CENTRE, Leg, lock_purses, locked, positive, posted
+from central_server.ledger.legs import CENTRE, Leg, Place, lock_purses, locked, positive, posted
 from central_server.ledger.lots import GiveBack, Take, settle_lots, sums
 from central_server.ledger.models.books import Hold
 from central_server.ledger.models.lots import LotUse
@@ -23,6 +23,8 @@ from central_server.ledger.operations import Done, once
 from central_server.ledger.posting import posting_id
 from central_server.ledger.purses import tell_purses
 from central_server.web.text import N_
+
+DAY_MS = 24 * 3_600_000
 
 
 async def spend(
@@ -43,6 +45,7 @@ async def spend(
 
     async def work() -> Done:
         place = await locked(session, purse)
+        await check_pace(session, place, amount, now_ms)
         leg = Leg(
             posting_id("spend", request),
             available(purse, place.unit),
@@ -73,6 +76,7 @@ async def hold(
 
     async def work() -> Done:
         place = await locked(session, purse)
+        await check_pace(session, place, amount, now_ms)
         id_ = posting_id("hold", request)
         await holds.hold(
             session,
@@ -168,6 +172,29 @@ async def refundable(session: AsyncSession, purse: str, of: bytes) -> int:
     if left is None:
         raise NotFound(N_("there is no such payment with this purse"))
     return int(left)
+
+
+async def check_pace(session: AsyncSession, place: Place, amount: int, now_ms: int) -> None:
+    """Raises Conflict when one more payment of `amount` is over what the programme lets a purse pay.
+
+    What was paid in the last 24 hours counts as far as we have heard of it, less what was given back.
+    """
+    rules = place.programme.rules
+    if rules.pay_max and amount > rules.pay_max:
+        raise Conflict(N_("one payment may be {most} at most"), most=rules.pay_max)
+    if not (rules.day_max or rules.day_count):
+        return
+    lately = await session.execute(
+        sa.select(
+            sa.func.coalesce(sa.func.sum(LotUse.amount - LotUse.returned), 0),
+            sa.func.count(LotUse.transfer.distinct()),
+        ).where(LotUse.purse == place.id, LotUse.kind == "spend", LotUse.at_ms > now_ms - DAY_MS)
+    )
+    paid, times = lately.one()
+    if rules.day_max and int(paid) + amount > rules.day_max:
+        raise Conflict(N_("this purse may pay {most} in 24 hours"), most=rules.day_max)
+    if rules.day_count and times >= rules.day_count:
+        raise Conflict(N_("this purse may pay {most} times in 24 hours"), most=rules.day_count)
 
 
 async def _of_hold(session: AsyncSession, hold: bytes) -> tuple[str, str]:

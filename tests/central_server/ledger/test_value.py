@@ -215,3 +215,29 @@ async def test_value_moves_within_its_programme_with_its_lots(
         with pytest.raises(Conflict):
             await value.move_value(session, request="n", to=other, amount=1, **who)
         await check_lots(session)
+
+
+async def test_a_purse_pays_no_more_and_no_oftener_than_its_programme_lets_it(
+    database: Database, keys: Keys, new_purse: OpenPurse, check_lots: CheckLots, now_ms: int
+) -> None:
+    async with database.transaction() as session:
+        mine = await new_purse(session, pay_max=500, day_max=900, day_count=3)
+        await loaded(session, keys, now_ms, mine, 10_000)
+
+        async def pay(request: str, amount: int, at_ms: int = now_ms) -> None:
+            async with session.begin_nested():
+                await spending.spend(
+                    session, request=request, purse=mine, amount=amount, by="anna", now_ms=at_ms
+                )
+
+        with pytest.raises(Conflict, match="500"):
+            await pay("a", 501)
+        await pay("b", 500)
+        with pytest.raises(Conflict, match="900"):
+            await pay("c", 401)
+        await pay("d", 100)
+        await pay("e", 100)
+        with pytest.raises(Conflict, match="3 times"):
+            await pay("f", 1)
+        await pay("g", 500, now_ms + 24 * 3_600_000)
+        await check_lots(session)
