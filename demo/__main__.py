@@ -78,7 +78,9 @@ async def _once(folder: Path, seed: int, language: str, say: Callable[[str], obj
     for tag, (said, here) in found["by_type"].items():
         say(f"  {tag:24} {said:5} {here:5}")
     print(json.dumps(found), flush=True)
-    return 0 if found["captured"] and found["drained"] and not found["lost"] + found["duplicated"] else 1
+    whole = found["drained"] and not found["lost"] + found["duplicated"]
+    right = found["paid_minor"] == found["paid_at_centre_minor"]
+    return 0 if found["captured"] and found["payments"] and whole and right else 1
 
 
 async def _attended(folder: Path, seed: int, language: str, say: Callable[[str], object]) -> int:
