@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central_server.db import Database
 from central_server.errors import CentreError
 from central_server.keys import Keys
-from central_server.ledger.epochs import new_epoch
+from central_server.ledger.epochs import echoed, new_epoch
 from central_server.ledger.leases import grant
 from config.money import LeaseSettings
 from sync.contract import topics
@@ -136,6 +136,7 @@ class Asking:
             for each in sorted(some, key=lambda each: each.store):
                 if isinstance(each.said, Here):
                     await new_epoch(session, each.store, each.said.epoch, now_ms)
+                    await echoed(session, each.store, each.said.epoch, now_ms)
                     continue
                 answer = await grant(
                     session,

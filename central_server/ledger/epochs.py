@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.db import bulk_insert
+from central_server.ledger.lease_alarms import Raised, raise_alarms
 from central_server.ledger.models.leases import DOUBT, OPEN, Lease, LeasingStore, StoreEpoch
 
+ECHOES_MAX = 3  # greetings that the broker may have kept back; past it they are another box's
 EPOCHS_MAX = 1_000  # of one store; past it a new one is not taken: nothing is granted to it
 
 
@@ -54,6 +56,18 @@ async def new_epoch(session: AsyncSession, store: str, epoch: str, now_ms: int) 
     row.epoch = epoch
     await session.flush()
     return await _into_doubt(session, store, epoch, now_ms)
+
+
+async def echoed(session: AsyncSession, store: str, epoch: str, now_ms: int) -> None:
+    """The store greeted in `epoch`. In one that is over, again and again: there are two boxes, an alarm."""
+    known = await session.get(StoreEpoch, (store, epoch))
+    if known is None or known.ended_ms is None:
+        return
+    known.echoes += 1
+    await session.flush()
+    if known.echoes >= ECHOES_MAX:
+        detail = f"{epoch} has ended and was heard {known.echoes} times since"
+        await raise_alarms(session, store, [Raised("two_boxes", "", detail)], now_ms)
 
 
 async def fence(session: AsyncSession, store: str, now_ms: int) -> int:

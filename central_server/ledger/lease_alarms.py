@@ -12,6 +12,7 @@
     unheard       records of a lease that we never heard the beginning of
     regranted     we did not know of the grant (restored from a backup?) and made it again
     unfunded      … and the purse has not enough for it
+    two_boxes     an epoch of the store that is over goes on speaking: somebody copied its disk
     odd_refund    more was taken back than was paid, or something that nobody paid
 
 They have a table of their own: those of stores (`stores.health`) are taken back by the box that raised them.
@@ -45,6 +46,7 @@ NAMES = (
     N_("unheard"),
     N_("regranted"),
     N_("unfunded"),
+    N_("two_boxes"),
     N_("odd_refund"),
 )
 

@@ -165,3 +165,4 @@ class StoreEpoch(Base):
     epoch: Mapped[str] = mapped_column(primary_key=True)
     first_ms: Mapped[int]
     ended_ms: Mapped[int | None]
+    echoes: Mapped[int] = mapped_column(default=0)  # greetings in it after it had ended

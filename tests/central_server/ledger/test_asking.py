@@ -202,3 +202,17 @@ async def test_what_does_not_come_back_is_answered_all_the_same(
     [(_, answered)] = desk.sent
     assert isinstance(answered, Answered)
     assert answered.refused == "empty"
+
+
+async def test_two_boxes_that_speak_for_one_store_are_noticed(
+    world: LeaseWorld, desk: Desk, shop: Shop, new_purse: Any
+) -> None:
+    """A copied disk goes on in an epoch that is over: it is granted nothing, and somebody looks."""
+    await world.begin(new_purse, 10_000, shop)
+    for _ in range(3):
+        for epoch in ("f" * 16, shop.epoch):
+            desk.asking.put("s1", Here(epoch))
+            await desk.asking.answer_waiting()
+        assert (await world.ask(shop)).refused == "epoch"
+    assert await world.alarms() == {"two_boxes"}
+    assert (await world.ask(shop, epoch="f" * 16, CNY=100)).leases
