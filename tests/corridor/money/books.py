@@ -13,7 +13,7 @@ Rows = Callable[[str], Awaitable[list[tuple[Any, ...]]]]
 HOLDING = ("open", "doubt", "frozen", "lost")
 PURSE_ACCOUNTS = ("available", "held", "escrow")
 HOUR_MS = 3_600_000
-HARMLESS = ("gap", "unheard")  # alarms that an honest store may cause
+HARMLESS = ("gap", "unheard", "two_boxes")  # alarms that an honest store may cause
 
 
 class LeaseRow(NamedTuple):
