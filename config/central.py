@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Discriminator, Field, SecretStr, Tag, ValidationInfo, field_validator
 
+from config.finance import FinanceSettings
 from config.mistakes import _, nearest, wrong
 from config.money import LeaseSettings
 from config.parts import (
@@ -279,7 +280,7 @@ class LimitSettings(Section):
 class CentralSettings(Section):
     """Everything that head office's server is told by its settings file. All of it has a default."""
 
-    LIVE: ClassVar[frozenset[str]] = frozenset({"keep", "leases", "log", "second_person"})
+    LIVE: ClassVar[frozenset[str]] = frozenset({"finance", "keep", "leases", "log", "second_person"})
 
     state_dir: LocalPath = Field(
         default=Path("/var/lib/tillbeam/central"),
@@ -314,6 +315,9 @@ class CentralSettings(Section):
     leases: LeaseSettings = Field(
         default=LeaseSettings(),
         description=_("How much of a card's value and points stores may hold to pay from."),
+    )
+    finance: FinanceSettings = Field(
+        default=FinanceSettings(), description=_("Codes of the finance department's accounts.")
     )
     limits: LimitSettings = Field(
         default=LimitSettings(), description=_("How much one person may take at once.")

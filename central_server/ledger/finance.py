@@ -1,9 +1,9 @@
 """The journal for the finance department: every transfer once, as balanced entries by day and store.
 
 A transfer takes from one account of the books and gives to another, which is what a bookkeeper writes as
-"debit this, credit that"; here the accounts get the codes that finance knows. The codes are those of China's
-Accounting Standards for Business Enterprises with our own sub-accounts; a finance department that numbers
-differently maps them by code. Points stand in entries of their own unit: they are counted, not valued.
+"debit this, credit that"; here the accounts get the codes that finance knows: those of the settings, and
+where nothing is set those of China's Accounting Standards for Business Enterprises with sub-accounts of ours.
+Points stand in entries of their own unit: they are counted, not valued.
 
 What is handed to finance is a *run*: all that was booked since the run before, however long ago it happened.
 So each transfer is in one run exactly, also that of a store which was off line for a week; a run that is
@@ -26,6 +26,7 @@ from central_server.ledger.models.books import Transfer
 from central_server.ledger.models.reports import JournalRun
 from central_server.staff import service as staff
 from central_server.web.text import N_
+from config.finance import FinanceSettings
 from sync.contract.leases import POINTS
 
 Side = Literal["debit", "credit"]
@@ -39,31 +40,21 @@ class FinanceAccount(NamedTuple):
     side: Side
 
 
-# The kinds of `books.account`. What members may still spend is a contract liability (2205) wherever it lies.
-MONEY_ACCOUNTS: Final[Mapping[str, FinanceAccount]] = {
-    "available": FinanceAccount("2205.01", N_("Contract liabilities: cards, available"), "credit"),
-    "held": FinanceAccount("2205.02", N_("Contract liabilities: cards, held"), "credit"),
-    "escrow": FinanceAccount("2205.03", N_("Contract liabilities: cards, with stores"), "credit"),
-    "cash": FinanceAccount("1001.01", N_("Cash received for cards"), "debit"),
-    "refunded": FinanceAccount("1001.02", N_("Cash paid back for cards"), "credit"),
-    "captured": FinanceAccount("6001.01", N_("Sales paid by card"), "credit"),
-    "bonus": FinanceAccount("6601.01", N_("Selling expenses: bonus money"), "debit"),
-    "forfeited": FinanceAccount("6301.01", N_("Other income: value not used"), "credit"),
-    "loss": FinanceAccount("6711.01", N_("Other expenses: losses of stores"), "debit"),
-    "partner": FinanceAccount("2241.01", N_("Other payables: partners"), "credit"),
+# The kinds of `books.account`: what they are called for money, for points, and their side. What members may
+# still spend is a contract liability wherever it lies. The codes are `config.finance.FinanceSettings`.
+ACCOUNTS: Final[Mapping[str, tuple[str, str, Side]]] = {
+    "available": (N_("Contract liabilities: cards, available"), N_("Points, available"), "credit"),
+    "held": (N_("Contract liabilities: cards, held"), N_("Points, held"), "credit"),
+    "escrow": (N_("Contract liabilities: cards, with stores"), N_("Points, with stores"), "credit"),
+    "cash": (N_("Cash received for cards"), N_("Points bought"), "debit"),
+    "refunded": (N_("Cash paid back for cards"), N_("Points paid back"), "credit"),
+    "captured": (N_("Sales paid by card"), N_("Points redeemed"), "credit"),
+    "bonus": (N_("Selling expenses: bonus money"), N_("Points earned"), "debit"),
+    "forfeited": (N_("Other income: value not used"), N_("Points forfeited"), "credit"),
+    "loss": (N_("Other expenses: losses of stores"), N_("Points lost by stores"), "debit"),
+    "partner": (N_("Other payables: partners"), N_("Points of partners"), "credit"),
 }
-POINTS_ACCOUNTS: Final[Mapping[str, FinanceAccount]] = {
-    "available": FinanceAccount("P2205.01", N_("Points, available"), "credit"),
-    "held": FinanceAccount("P2205.02", N_("Points, held"), "credit"),
-    "escrow": FinanceAccount("P2205.03", N_("Points, with stores"), "credit"),
-    "cash": FinanceAccount("P1001.01", N_("Points bought"), "debit"),
-    "refunded": FinanceAccount("P1001.02", N_("Points paid back"), "credit"),
-    "captured": FinanceAccount("P6001.01", N_("Points redeemed"), "credit"),
-    "bonus": FinanceAccount("P6601.01", N_("Points earned"), "debit"),
-    "forfeited": FinanceAccount("P6301.01", N_("Points forfeited"), "credit"),
-    "loss": FinanceAccount("P6711.01", N_("Points lost by stores"), "debit"),
-    "partner": FinanceAccount("P2241.01", N_("Points of partners"), "credit"),
-}
+DEFAULTS: Final = FinanceSettings()
 
 
 class Unbalanced(CentreError):
@@ -112,15 +103,17 @@ class Entry:
         return sum(line.debit for line in self.lines)
 
 
-def account_of(kind: str, unit: str) -> FinanceAccount:
-    """The code for a kind of account. Raises Unbalanced when there is none: nothing may be left out."""
-    known = (POINTS_ACCOUNTS if unit == POINTS else MONEY_ACCOUNTS).get(kind)
+def account_of(kind: str, unit: str, codes: FinanceSettings = DEFAULTS) -> FinanceAccount:
+    """The account for a kind. Raises Unbalanced when there is none: nothing may be left out."""
+    known = ACCOUNTS.get(kind)
     if known is None:
         raise Unbalanced(N_("finance has no account for {kind}"), kind=kind)
-    return known
+    money, points, side = known
+    code: str = getattr(codes, kind)
+    return FinanceAccount(f"P{code}", points, side) if unit == POINTS else FinanceAccount(code, money, side)
 
 
-def entries(moved: Iterable[Moved]) -> list[Entry]:
+def entries(moved: Iterable[Moved], codes: FinanceSettings = DEFAULTS) -> list[Entry]:
     """The journal, by day, store and unit. Raises Unbalanced."""
     made: dict[tuple[int, str, str], tuple[Entry, dict[str, Line]]] = {}
     for each in moved:
@@ -130,7 +123,7 @@ def entries(moved: Iterable[Moved]) -> list[Entry]:
         entry, lines = made[key]
         entry.transfers += each.transfers
         for kind, side in ((each.debit, "debit"), (each.credit, "credit")):
-            account = account_of(kind, each.unit)
+            account = account_of(kind, each.unit, codes)
             line = lines.setdefault(account.code, Line(account))
             setattr(line, side, getattr(line, side) + each.amount)
     journal = []

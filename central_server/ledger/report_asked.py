@@ -14,12 +14,14 @@ from central_server.calendar import calendar_of, day_number
 from central_server.errors import Invalid
 from central_server.ledger.accounts import CENTRE
 from central_server.ledger.doors import at_store
+from central_server.ledger.finance import DEFAULTS
 from central_server.ledger.history import EVER_MS, POSITION_MAX_CHARS, Days, Position, Window
 from central_server.ledger.law import Issuer
 from central_server.stores import service as stores
 from central_server.stores.hierarchy import path_of
 from central_server.web.deps import ReadDb, Viewer, needs, now_ms, options_of
 from central_server.web.text import N_
+from config.finance import FinanceSettings
 
 DAYS_MAX: Final = 400
 DAYS_SHOWN: Final = 28  # when nothing was said
@@ -47,6 +49,7 @@ class Asked:
     issuer: Issuer | None = None
     run: int | None = None
     programme: str = ""
+    codes: FinanceSettings = DEFAULTS
 
     @property
     def until_ms(self) -> int:
@@ -97,7 +100,8 @@ def asked(
         raise Invalid({"first": N_("give 1 to 400 days")})
     upto = Position.read(position) if position else None
     at_ms = now_ms(request)
-    return Asked(viewer, begin, end, today, zone, at_ms, upto, by, issuer, run, programme)
+    codes = getattr(getattr(request.app.state, "settings", None), "finance", DEFAULTS)
+    return Asked(viewer, begin, end, today, zone, at_ms, upto, by, issuer, run, programme, codes)
 
 
 Wanted = Annotated[Asked, Depends(asked)]

@@ -287,8 +287,8 @@ async def journal_of(db: AsyncSession, asked: Asked) -> list[finance.Entry]:
     days = await asked.days(db)
     if asked.run is not None:
         window = await finance.window_of_run(db, asked.run)
-        return finance.entries(await finance.moved(db, window, days.unbounded()))
-    return finance.entries(await finance.moved(db, asked.wide(days), days))
+        return finance.entries(await finance.moved(db, window, days.unbounded()), asked.codes)
+    return finance.entries(await finance.moved(db, asked.wide(days), days), asked.codes)
 
 
 async def partners_report(db: AsyncSession, asked: Asked, say: Say) -> Report:

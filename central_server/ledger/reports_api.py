@@ -18,6 +18,7 @@ from central_server.ledger.report_asked import Keeper, Wanted, companies
 from central_server.ledger.report_tables import journal_of, settlements
 from central_server.web.deps import Db, ReadDb, now_ms
 from central_server.web.tables import PAGE_ROWS, PAGE_ROWS_MAX
+from sync.contract.leases import POINTS
 from sync.contract.money import MINOR_MAX
 
 router = APIRouter(prefix="/reports", tags=["ledger reports"])
@@ -142,6 +143,14 @@ class LineOut(BaseModel):
     credit: int
 
 
+class AccountOut(BaseModel):
+    kind: str
+    unit: str = Field(description="money, or PTS")
+    code: str
+    name: str = Field(description="an English msgid")
+    side: str
+
+
 class EntryOut(BaseModel):
     number: str
     day: int
@@ -252,6 +261,16 @@ async def get_journal(db: ReadDb, asked: Wanted) -> JournalOut:
         transfers=sum(entry.transfers for entry in journal),
         entries=[_entry_out(entry) for entry in journal],
     )
+
+
+@router.get("/journal/accounts")
+async def list_accounts(asked: Wanted) -> list[AccountOut]:
+    """Which of finance's accounts each kind of account of the books goes to, as the settings say."""
+    return [
+        AccountOut(kind=kind, unit=unit, **finance.account_of(kind, unit, asked.codes)._asdict())
+        for unit in ("money", POINTS)
+        for kind in finance.ACCOUNTS
+    ]
 
 
 @router.get("/journal/runs")

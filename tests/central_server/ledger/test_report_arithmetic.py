@@ -8,17 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from central_server.ledger import finance, partners
+from central_server.ledger import accounts, finance, partners
+from central_server.ledger.accounts import CENTRE
 from central_server.ledger.ages import AGE_LABELS, age_bucket, months_before, quarter_before, quarter_name
 from central_server.ledger.breakage import Given, breakage, cohorts
 from central_server.ledger.custody import Custody
 from central_server.ledger.law import Issuer
-from central_server.ledger.settlement import CENTRE, Use, by_company, debts, positions
+from central_server.ledger.settlement import Use, by_company, debts, positions
+from config.finance import FinanceSettings
 
 amounts = st.integers(-(10**9), 10**9)
 places = st.sampled_from(["s1", "s2", "s3", CENTRE])
 uses = st.lists(st.builds(Use, st.sampled_from(["CNY", "PTS"]), places, places, amounts), max_size=30)
-kinds = st.sampled_from(sorted(finance.MONEY_ACCOUNTS))
+kinds = st.sampled_from(sorted(finance.ACCOUNTS))
 moved = st.lists(
     st.builds(
         finance.Moved,
@@ -167,12 +169,26 @@ def test_every_entry_balances_and_counts_every_transfer_once(seen: list[finance.
 
 
 def test_finance_has_a_code_for_every_account_of_the_books_and_none_twice() -> None:
-    for table in (finance.MONEY_ACCOUNTS, finance.POINTS_ACCOUNTS):
-        assert len({account.code for account in table.values()}) == len(table)
-        assert len({account.name for account in table.values()}) == len(table)
-    assert finance.MONEY_ACCOUNTS.keys() == finance.POINTS_ACCOUNTS.keys()
+    assert set(finance.ACCOUNTS) == accounts.KINDS == set(FinanceSettings.model_fields)
+    known = [finance.account_of(kind, unit) for kind in accounts.KINDS for unit in ("CNY", "PTS")]
+    assert len({each.code for each in known}) == len({each.name for each in known}) == len(known)
     with pytest.raises(finance.Unbalanced):
         finance.entries([finance.Moved(20261122, "s1", "CNY", "cash", "unheard of", 1, 1)])
+
+
+def test_finance_may_have_its_own_codes_and_one_for_several() -> None:
+    codes = FinanceSettings(available="3101", escrow="3101")
+    [entry] = finance.entries(
+        [
+            finance.Moved(20261122, "s1", "CNY", "cash", "available", 500, 1),
+            finance.Moved(20261122, "s1", "CNY", "available", "escrow", 200, 1),
+        ],
+        codes,
+    )
+    assert [(line.account.code, line.debit, line.credit) for line in entry.lines] == [
+        ("1001.01", 500, 0),
+        ("3101", 200, 700),
+    ]
 
 
 def test_breakage_is_what_older_cohorts_have_left() -> None:

@@ -172,6 +172,7 @@ async def test_the_api_says_what_the_books_hold(client: httpx.AsyncClient, books
         sum(line["debit"] - line["credit"] for line in each["lines"]) == 0 for each in journal["entries"]
     )
     assert journal["transfers"] == books.transfers - 2  # those of sixty days ago
+    assert {one["code"] for one in await said("journal/accounts")} >= {"2205.01", "P2205.01"}
     [partner] = await said("partners")
     assert (partner["partner"], partner["amount"], partner["share"]) == ("icbc", 10_000, 125)
     breakage = await said("breakage")
