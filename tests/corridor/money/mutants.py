@@ -37,7 +37,7 @@ from edge_agent.store.anchor import Anchor
 from edge_agent.store.outbox import Outbox
 from edge_agent.store.replica import Replica
 from sync.contract.message import Batch
-from tests.corridor.money import steps
+from tests.corridor.money import desk
 
 Planting = contextlib.AbstractContextManager[Any]
 
@@ -453,7 +453,7 @@ def _loss_by_one() -> Planting:
         return loss
 
     whole = doubt.declare_loss
-    return patch.object(steps, "declare_loss", declare)
+    return patch.object(desk, "declare_loss", declare)
 
 
 def _loss_twice() -> Planting:
@@ -470,7 +470,7 @@ def _loss_twice() -> Planting:
         return loss
 
     whole = doubt.declare_loss
-    return patch.object(steps, "declare_loss", declare)
+    return patch.object(desk, "declare_loss", declare)
 
 
 def _loss_never_covered() -> Planting:
