@@ -352,6 +352,7 @@ class Payments:
             zh=told.zh,
             en=told.en,
             reload=told.reload,
+            top_max=min(self.caps.top, told.top_max) if told.reload else 0,
             pays_minor=purse.ready * told.pay_per_unit if told.unit == POINTS else 0,
         )
 

@@ -17,6 +17,7 @@ def declined(answer: Declined, lang: str, currency: str) -> str:
         "not_enrolled": _("This box is not enrolled yet. Call the technician."),
         "fenced": _("This box's disk was put back in time. Money rests until head office has been heard."),
         "disk_full": _("The box's disk is full. Call the technician; take another tender."),
+        "trouble": _("The box can promise nothing just now. Try once more, then call the technician."),
         "txn_reused": _("This number stands for something else already. Begin again."),
         "undone": _("This payment was taken back. Begin again."),
         "no_card": _("Show the card again, then repeat this."),
