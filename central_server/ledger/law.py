@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from central_server.errors import Conflict, Invalid
 from central_server.web.text import N_
+from sync.contract.money import format_minor
 
 Buyer = Literal["person", "unit"]
 Issuer = Literal["scale", "group", "brand"]
@@ -28,6 +29,7 @@ CUSTODY_BP: Final = MappingProxyType({"scale": 2_000, "group": 3_000, "brand": 4
 class Law:
     """What is asked; amounts in minor units. None: nothing is."""
 
+    unit: str = ""
     bearer_max: int | None = None  # on a bearer's card, at any time
     registered_max: int | None = None  # on a card in a person's name
     real_name_from: int | None = None  # a purchase of bearer cards at once; registered ones always
@@ -58,9 +60,9 @@ class Law:
         most = self.balance_max(registered=registered)
         if most is not None and balance > most:
             raise Conflict(
-                N_("a card may hold at most {most} minor units; this would make {balance}"),
-                most=most,
-                balance=balance,
+                N_("by law such a card holds at most {most}; this would make {balance}"),
+                most=format_minor(most, self.unit),
+                balance=format_minor(balance, self.unit),
             )
 
     def check_purchase(
@@ -88,6 +90,7 @@ class Law:
 
 
 MAINLAND: Final = Law(
+    unit="CNY",
     bearer_max=100_000,
     registered_max=500_000,
     real_name_from=1_000_000,
@@ -102,7 +105,7 @@ ELSEWHERE: Final = Law()
 
 def law_of(unit: str) -> Law:
     """The law on value in that unit."""
-    return MAINLAND if unit == "CNY" else ELSEWHERE
+    return MAINLAND if unit == MAINLAND.unit else ELSEWHERE
 
 
 def custody_due(issuer: Issuer, balance: int) -> int:

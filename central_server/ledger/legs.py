@@ -21,7 +21,7 @@ from central_server.ledger.posting import NewTransfer, post
 from central_server.ledger.programmes import Programme, must_run, programme
 from central_server.ledger.purses import tell_purses
 from central_server.web.text import N_
-from sync.contract.money import MINOR_MAX
+from sync.contract.money import MINOR_MAX, format_minor
 
 CENTRE = "centre"
 ABOUT_MAX = 200  # characters of what a transfer is about
@@ -70,7 +70,7 @@ async def check_room(session: AsyncSession, place: Place, paid: int, free: int =
     most = place.programme.rules.balance_max
     there = (await sums(session, [place.id]))[place.id]
     if most and there + paid + free > most:
-        raise Conflict(N_("this programme's purses hold at most {most}"), most=most)
+        raise Conflict(N_("this programme's purses hold at most {most}"), most=format_minor(most, place.unit))
 
 
 async def posted(

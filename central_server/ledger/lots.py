@@ -226,9 +226,7 @@ class _Book:
             parts.append(Part(lot.id, lot.kind, amount, lot.expires_ms))
             self._write(use.transfer, lot, amount, use.kind)
         if missing:
-            raise Short(
-                N_("the purse {purse} holds {missing} less than that"), purse=purse.id, missing=missing
-            )
+            raise Short(N_("there is less of that in the purse"))
         return parts
 
     async def _give_back(self, use: GiveBack, purse: Purse) -> list[Part]:

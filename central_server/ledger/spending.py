@@ -23,6 +23,7 @@ from central_server.ledger.operations import Done, once
 from central_server.ledger.posting import posting_id
 from central_server.ledger.purses import tell_purses
 from central_server.web.text import N_
+from sync.contract.money import format_minor
 
 DAY_MS = 24 * 3_600_000
 
@@ -146,7 +147,8 @@ async def refund(
         place = await locked(session, purse, stopped_too=True)
         left = await refundable(session, purse, of)
         if amount > left:
-            raise Conflict(N_("only {left} of that payment can still be given back"), left=left)
+            shown = format_minor(left, place.unit)
+            raise Conflict(N_("only {left} of that payment can still be given back"), left=shown)
         leg = Leg(
             posting_id("refund", request),
             AccountName("captured", store, place.unit),
@@ -181,7 +183,7 @@ async def check_pace(session: AsyncSession, place: Place, amount: int, now_ms: i
     """
     rules = place.programme.rules
     if rules.pay_max and amount > rules.pay_max:
-        raise Conflict(N_("one payment may be {most} at most"), most=rules.pay_max)
+        raise Conflict(N_("one payment may be {most} at most"), most=format_minor(rules.pay_max, place.unit))
     if not (rules.day_max or rules.day_count):
         return
     lately = await session.execute(
@@ -192,7 +194,9 @@ async def check_pace(session: AsyncSession, place: Place, amount: int, now_ms: i
     )
     paid, times = lately.one()
     if rules.day_max and int(paid) + amount > rules.day_max:
-        raise Conflict(N_("this purse may pay {most} in 24 hours"), most=rules.day_max)
+        raise Conflict(
+            N_("this purse may pay {most} in 24 hours"), most=format_minor(rules.day_max, place.unit)
+        )
     if rules.day_count and times >= rules.day_count:
         raise Conflict(N_("this purse may pay {most} times in 24 hours"), most=rules.day_count)
 

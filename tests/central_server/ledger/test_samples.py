@@ -135,7 +135,7 @@ async def test_a_stored_value_card_from_the_press_to_its_end(house: House) -> No
         now_ms=house.now_ms,
         **house.who,
     )
-    # 10,000 took the bonus of 8,000 first; of the 3,000 that came back, 2,000 were paid money and 1,000 bonus.
+    # 10,000 took the bonus of 8,000 first; of the 3,000 that came back 2,000 were paid money, the rest bonus.
     assert ended == {"paid_out": 100_000, "fee": 0, "bonus_gone": 1_000}
 
 
