@@ -24,7 +24,7 @@ from central_server.ledger import (
 from central_server.ledger.approvals import Deed
 from central_server.ledger.doors import lease_settings_of
 from central_server.ledger.models.approvals import Approval
-from central_server.ledger.value_desk import opened
+from central_server.ledger.value_desk import opened, receipt_once
 from central_server.staff.service import Who
 from central_server.web.deps import Viewer, database_of, keys_of, now_ms
 from central_server.web.text import N_
@@ -35,6 +35,7 @@ def deeds_of(keys: Keys, leasing: LeaseSettings) -> Mapping[str, Deed]:
     """The deeds by their kinds. Each is given the request that waited and who allowed it."""
 
     async def load(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
+        await receipt_once(session, row.body["receipt"], row.body["request"], now_ms)
         return await value.load(
             session,
             **_common(row, by, now_ms),

@@ -53,11 +53,12 @@ def load(body: LoadIn) -> Deed:
         meant = await _meant(session, desk, body)
         if body.store and not body.receipt:
             raise Invalid({"receipt": N_("is needed: it says which payment at the till this is")})
-        await _receipt_once(session, desk, "load", body)
         limits = [one for one in (meant.programme.rules.load_max, desk.second.load_above) if one]
         if body.amount > min(limits, default=body.amount):
-            what = {"tender": body.tender, "buyer": closed(body.buyer and body.buyer.buyer(), desk.keys)}
+            buyer = closed(body.buyer and body.buyer.buyer(), desk.keys)
+            what = {"tender": body.tender, "buyer": buyer, "receipt": receipt_of(body)}
             return await _ask(session, desk, "load", meant, body.amount, body.store, body.why, what)
+        await receipt_once(session, receipt_of(body), desk.key, desk.now_ms)
         done = await value.load(
             session,
             request=desk.key,
@@ -251,6 +252,17 @@ def about_of(sale: Sale) -> str:
     return "/".join(part for part in (sale.store, sale.till, sale.receipt) if part)
 
 
+def receipt_of(sale: Sale) -> str:
+    """Which receipt of which till a top-up is for; empty when it names none."""
+    return about_of(sale) if sale.receipt else ""
+
+
+async def receipt_once(session: AsyncSession, receipt: str, key: str, now_ms: int) -> None:
+    """One top-up for one receipt: whoever tops up twice has taken money once. Raises Conflict."""
+    if receipt and not await claim(session, f"load/{receipt}", key, now_ms):
+        raise Conflict(N_("this receipt stands for another top-up already"))
+
+
 def closed(buyer: Buyer | None, keys: Keys) -> str:
     """A buyer as a request keeps them until a second person has decided: closed."""
     return keys.encrypt(msgspec.json.encode(buyer).decode()).hex() if buyer else ""
@@ -294,12 +306,6 @@ async def _their_hold(session: AsyncSession, desk: Desk, hold_id: bytes) -> Any:
     if row is None or (stores is not None and row.about.partition("/")[0] not in stores):
         raise NotFound(N_("there is no such hold"))
     return row
-
-
-async def _receipt_once(session: AsyncSession, desk: Desk, what: str, sale: Sale) -> None:
-    """One top-up for one receipt of a till: whoever tops up twice has taken money once."""
-    if sale.receipt and not await claim(session, f"{what}/{about_of(sale)}"[:160], desk.key, desk.now_ms):
-        raise Conflict(N_("this receipt stands for another top-up already"))
 
 
 async def _ask(

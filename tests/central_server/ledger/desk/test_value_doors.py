@@ -190,3 +190,14 @@ async def test_every_role_does_what_it_may(ask, purses) -> None:
             answer = await ask(path, body, role=role)
             assert (answer.status_code in (201, 202)) == (path in paths), f"{role} {path}: {answer.text}"
             assert answer.status_code in (201, 202, 403)
+
+
+async def test_a_refused_top_up_leaves_its_receipt_free(ask, purses, client, as_) -> None:
+    (purse,) = await purses(0)
+    sale = {"purse": purse, "tender": "cash", "store": "s1", "till": "t1", "receipt": "R7", "why": "gift"}
+    waiting = [(await ask("/loads", sale | {"amount": 60_000}, user=5)).json() for _ in range(2)]
+    decide = "/approvals/{}/decide"
+    assert (await ask(decide.format(waiting[0]["id"]), {"approve": False}, user=6)).status_code == 200
+    assert (await ask("/loads", sale | {"amount": 1_000})).status_code == 201
+    assert (await ask(decide.format(waiting[1]["id"]), {"approve": True}, user=6)).status_code == 409
+    assert await balance(client, as_, purse) == 1_000
