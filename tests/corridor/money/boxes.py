@@ -128,6 +128,7 @@ class Box:
         if self.on:
             return
         self.power.off, self.on, self._lines, self._talk, self._seen = False, True, [], None, -1
+        self._asked_ms = {}
         if not self.path.exists():
             self.path.write_bytes(self._disks.empty)
         db = await open_database(self.path, one_line(self.power, self._lines), self._chance.randbytes)

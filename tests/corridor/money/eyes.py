@@ -11,6 +11,7 @@ from tests.corridor.money.truth import Truth, Violation
 _ROWS = "SELECT number, body FROM row WHERE lane = ? AND number > ? ORDER BY number"
 _LEASES = "SELECT lease, epoch, state, granted, topped, refunded, spent, released, number, mac FROM lease"
 _TIMES = "SELECT boot, until_ms FROM lease WHERE lease = ?"
+_OPEN = "SELECT lease, until_ms FROM lease WHERE state = 'open' AND boot = ?"
 LOOKING_MS = 1_000  # an honest clock goes on a little between a payment and our look at it
 
 
@@ -48,10 +49,20 @@ class Eyes:
                     self._in_time(sql, event, now)
         for row in sql.execute(_LEASES).fetchall() if running else ():
             self._lease(*row)
+        if running and now is not None:
+            self._until(sql, now)
 
     def forget(self) -> None:
         """The disk is another now."""
         self._epoch, self._last = "", 0
+
+    def _until(self, sql: Any, now: Now) -> None:
+        """I10: a lease's time counts from before it was asked for."""
+        for lease, until_ms in sql.execute(_OPEN, (now.boot,)).fetchall():
+            if until_ms > now.ends_ms.get(lease, until_ms) + LOOKING_MS:
+                raise Violation(
+                    "I10", f"{lease} is good to {until_ms}, and should end at {now.ends_ms[lease]}"
+                )
 
     def _in_time(self, sql: Any, record: LeaseRecord, now: Now) -> None:
         """I10: a lease's end stops the store, and so does another boot, of which no clock tells the age."""

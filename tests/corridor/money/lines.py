@@ -100,6 +100,20 @@ async def forge(walk: Walk) -> str:
     return f"{box.name} {made}"
 
 
+async def echo(walk: Walk) -> str:
+    """What was said long ago arrives once more, up or down."""
+    box, chance = walk.chance.choice(walk.boxes), walk.chance
+    if chance.random() < 0.5 and walk.wires.old_up[box.name]:
+        message = chance.choice(walk.wires.old_up[box.name])
+        await walk.at_office(lambda: walk.office.hear([message]))
+        return f"{box.name}, up"
+    if box.on and walk.wires.old_down[box.name]:
+        message = chance.choice(walk.wires.old_down[box.name])
+        await box.survive(lambda: box.hear(message))
+        return f"{box.name}, down"
+    return ""
+
+
 async def lose(walk: Walk) -> str:
     box = walk.chance.choice(walk.boxes)
     walk.wires.lose(walk.chance.choice((walk.wires.up, walk.wires.down))[box.name])

@@ -174,7 +174,7 @@ def _doubtful_given_back() -> Planting:
 
     def close(self: Any, lease: str) -> Any:
         row = self._known(lease)
-        return self._append(row, "close", "released", row.left, store_leases.Slip())
+        return self._append(row, "close", row.left, store_leases.Slip())
 
     return _many(
         patch.object(vault, "doubt_all", lambda sql: 0),

@@ -26,6 +26,7 @@ STEPS = [
     Step("tell", 2, lines.tell),
     Step("go down", 5, lines.go_down, always=True),
     Step("lose", 1, lines.lose),
+    Step("echo", 3, lines.echo),
     Step("forge", 0.3, lines.forge),
     Step("pay in", 1, desk.pay_in),
     Step("hand out", 2, desk.hand_out),

@@ -8,6 +8,7 @@ from collections import defaultdict
 from sync.link.base import Message
 
 WAITING_MAX = 40  # messages of one store in one direction; the oldest is lost beyond it
+OLD_MAX = 80  # … that somebody keeps, to say them again much later
 
 
 class Wires:
@@ -17,12 +18,16 @@ class Wires:
         self._chance = chance
         self.up: dict[str, list[Message]] = defaultdict(list)
         self.down: dict[str, list[Message]] = defaultdict(list)
+        self.old_up: dict[str, list[Message]] = defaultdict(list)
+        self.old_down: dict[str, list[Message]] = defaultdict(list)
 
     def put_up(self, store: str, message: Message) -> None:
-        _put(self.up[store], message)
+        _put(self.up[store], message, WAITING_MAX)
+        _put(self.old_up[store], message, OLD_MAX)
 
     def put_down(self, store: str, message: Message) -> None:
-        _put(self.down[store], message)
+        _put(self.down[store], message, WAITING_MAX)
+        _put(self.old_down[store], message, OLD_MAX)
 
     def take(self, waiting: list[Message]) -> Message | None:
         """The next to arrive: mostly the oldest, sometimes any; sometimes it stays, to arrive again."""
@@ -43,6 +48,6 @@ class Wires:
         self.down.clear()
 
 
-def _put(waiting: list[Message], message: Message) -> None:
+def _put(waiting: list[Message], message: Message, most: int) -> None:
     waiting.append(message)
-    del waiting[:-WAITING_MAX]
+    del waiting[:-most]
