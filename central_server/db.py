@@ -42,6 +42,10 @@ _SQLITE_BUSY, _SQLITE_LOCKED = 5, 6
 _SQLITE_PARAMETERS_MAX = 32_766
 _WAYS_MAX = 256  # tables and columns remembered
 _BEGIN = "tillbeam_begin"
+_WAITING, _IDLE = (
+    "tillbeam.begin",
+    "tillbeam.idle",
+)  # of a connection to SQLite: BEGIN not said yet; no transaction
 
 T = TypeVar("T")
 
@@ -323,11 +327,21 @@ async def in_one_hop(
     """
     plain = connection.sync_connection  # nothing to wait for: it is connected
     line = None if plain is None else plain.connection.driver_connection
+    assert plain is not None
     assert isinstance(line, aiosqlite.Connection)
+    begin = plain.info.pop(_WAITING, None)
+    if begin is not None:
+        plain.info[_IDLE] = False
+
+    def begun(driver: sqlite3.Connection) -> T:
+        if begin is not None:
+            driver.execute(begin).close()
+        return work(driver)
+
     try:
-        result: T = await line._execute(work, line._conn)
+        result: T = await line._execute(begun, line._conn)
     except sqlite3.Error as error:
-        raise DBAPIError.instance(what, None, error, sqlite3.Error, dialect=connection.dialect) from error
+        raise _wrapped(error, what, connection.dialect) from error
     return result
 
 
@@ -365,6 +379,30 @@ class _StrictTypes(SQLiteTypeCompiler):
         return "REAL"
 
 
+# A hop to SQLite's thread and back takes as long as to insert thirty rows, and longer on a busy machine. So
+# BEGIN waits for the first statement, and goes with it where that is a piece of work (`in_one_hop`); and what
+# was committed needs no rollback when its connection goes back to the pool.
+
+
+def _begun(connection: sa.Connection) -> None:
+    """Say the BEGIN that waits. Raises DBAPIError."""
+    statement = connection.info.pop(_WAITING)
+    connection.info[_IDLE] = False
+
+    def said(driver: sqlite3.Connection) -> None:
+        driver.execute(statement).close()
+
+    adapted: Any = connection.connection.dbapi_connection
+    try:
+        adapted.run_async(lambda line: line._execute(said, line._conn))
+    except sqlite3.Error as error:
+        raise _wrapped(error, statement, connection.dialect) from error
+
+
+def _wrapped(error: sqlite3.Error, what: str, dialect: sa.Dialect) -> BaseException:
+    return DBAPIError.instance(what, None, error, sqlite3.Error, dialect=dialect)
+
+
 def _prepare_sqlite(engine: AsyncEngine, foreign_keys: bool) -> None:
     engine.dialect.type_compiler_instance = _StrictTypes(engine.dialect)
 
@@ -383,19 +421,32 @@ def _prepare_sqlite(engine: AsyncEngine, foreign_keys: bool) -> None:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
+    dialect: Any = engine.dialect
+    commit, roll_back = dialect.do_commit, dialect.do_rollback
+
     def begin(connection: sa.Connection) -> None:
-        statement = connection.get_execution_options().get(_BEGIN, "BEGIN")
+        connection.info[_WAITING] = connection.get_execution_options().get(_BEGIN, "BEGIN")
 
-        def said(driver: sqlite3.Connection) -> None:
-            driver.execute(statement).close()
+    def before(connection: sa.Connection, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> Any:
+        if _WAITING in connection.info:
+            _begun(connection)
+        return statement, parameters
 
-        adapted: Any = connection.connection.dbapi_connection
-        try:  # one hop; `exec_driver_sql` needs three: a cursor, the statement, the cursor's end
-            adapted.run_async(lambda line: line._execute(said, line._conn))
-        except sqlite3.Error as error:
-            raise DBAPIError.instance(
-                statement, None, error, sqlite3.Error, dialect=connection.dialect
-            ) from error
+    def do_commit(line: Any) -> None:
+        if line.info.pop(_WAITING, None) is None:
+            commit(line)
+            line.info[_IDLE] = True
 
+    def do_rollback(line: Any) -> None:
+        if not isinstance(line, sa.pool.base._ConnectionFairy):  # SQLAlchemy looks at its first connection
+            roll_back(line)
+            return
+        line.info.pop(_WAITING, None)
+        if not line.info.get(_IDLE):  # else the pool asks only to be sure
+            roll_back(line)
+            line.info[_IDLE] = True
+
+    dialect.do_commit, dialect.do_rollback = do_commit, do_rollback
+    sa.event.listen(engine.sync_engine, "before_cursor_execute", before, retval=True)
     sa.event.listen(engine.sync_engine, "connect", connected)
     sa.event.listen(engine.sync_engine, "begin", begin)

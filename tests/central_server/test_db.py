@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 
+import aiosqlite
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -210,3 +211,85 @@ async def test_no_connection_left_is_a_thing_that_will_pass(database: Database) 
         await read_slowly()
     assert will_pass(refused.value)
     assert await count(database) == 0
+
+
+@pytest.fixture
+def hops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What goes to SQLite's thread."""
+    said: list[str] = []
+    execute = aiosqlite.Connection._execute
+
+    async def counted(self: Any, work: Any, *given: Any, **more: Any) -> Any:
+        said.append(getattr(work, "__qualname__", repr(work)))
+        return await execute(self, work, *given, **more)
+
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
+    return said
+
+
+async def test_a_piece_of_work_on_sqlite_is_one_hop_and_the_commit_another(
+    database: Database, hops: list[str]
+) -> None:
+    if not database.is_sqlite:
+        pytest.skip("about SQLite")
+    for n in range(2):
+        hops.clear()
+        async with database.transaction() as session:
+            await bulk_insert(session, Thing, [(n + 1, f"n{n}", True, {}, None)])
+    assert len(hops) == 2
+    hops.clear()
+    async with database.transaction():
+        pass  # nothing was asked: nothing is said
+    assert hops == []
+    assert await count(database) == 2
+
+
+async def test_on_sqlite_whoever_writes_first_reads_what_the_one_before_wrote(database: Database) -> None:
+    """BEGIN waits for the first statement, and is IMMEDIATE then: between processes, one after another."""
+    if not database.is_sqlite:
+        pytest.skip("about SQLite")
+    other = Database(database.url)
+    try:
+        async with database.transaction() as first:
+            await bulk_insert(first, Thing, [(1, "a", True, {}, None)])
+
+            async def second() -> list[str]:
+                async with other.transaction() as session:
+                    names = (await session.execute(sa.select(Thing.name))).scalars().all()
+                    await bulk_insert(session, Thing, [(2, "b", True, {}, None)])
+                    return list(names)
+
+            waiting = asyncio.ensure_future(second())
+            assert not (await asyncio.wait([waiting], timeout=0.2))[0]
+        assert await waiting == ["a"]
+    finally:
+        await other.close()
+    assert await count(database) == 2
+
+
+async def test_a_transaction_that_was_cancelled_in_its_first_statement_leaves_nothing_open(
+    database: Database,
+) -> None:
+    if not database.is_sqlite:
+        pytest.skip("about SQLite")
+    other = Database(database.url)
+    try:
+        async with other.transaction() as holder:
+            await bulk_insert(holder, Thing, [(1, "a", True, {}, None)])
+
+            async def waits() -> None:
+                async with database.transaction() as session:
+                    await session.execute(sa.select(Thing))
+
+            task = asyncio.ensure_future(waits())
+            await asyncio.wait([task], timeout=0.2)
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(5), database.transaction() as session:
+            await bulk_insert(session, Thing, [(2, "b", True, {}, None)])
+        async with asyncio.timeout(5), other.transaction() as session:
+            await bulk_insert(session, Thing, [(3, "c", True, {}, None)])
+    finally:
+        await other.close()
+    assert await count(database) == 3
