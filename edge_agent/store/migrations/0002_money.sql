@@ -38,7 +38,7 @@ CREATE TABLE lease (
 
 CREATE INDEX lease_open ON lease (purse) WHERE state = 'open';
 
-CREATE INDEX lease_of ON lease (digest);
+CREATE INDEX lease_of ON lease (digest) WHERE state = 'open';
 
 -- What tills did, by their own numbers (store/journal.py). `asked` is a digest of the question, `answer` what the till
 -- was told; `outage` is 0 when the line was up. `wall_ms` is for people only.
