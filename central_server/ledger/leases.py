@@ -107,15 +107,17 @@ async def recall(
     return [lease.id for leases in by_store.values() for lease in leases]
 
 
-async def locked(session: AsyncSession, ids: Iterable[str]) -> dict[str, Lease]:
-    """Those of these leases that there are, by id, locked with their purses. Lock their store before."""
+async def locked(session: AsyncSession, ids: Iterable[str], purses: Iterable[str] = ()) -> dict[str, Lease]:
+    """Those of these leases that there are, by id, locked with their purses. Lock the store first."""
     wanted = sorted(set(ids))
+    pieces = [wanted[at : at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE)]
+    if session.get_bind().dialect.name != "sqlite":
+        theirs = set(purses)
+        for some in pieces:
+            theirs.update(await session.scalars(sa.select(Lease.purse).where(Lease.id.in_(some)).distinct()))
+        await lock_purses(session, theirs)
     found: dict[str, Lease] = {}
-    for at in range(0, len(wanted), AT_ONCE):
-        some = wanted[at : at + AT_ONCE]
-        if session.get_bind().dialect.name != "sqlite":
-            purses = await session.scalars(sa.select(Lease.purse).where(Lease.id.in_(some)).distinct())
-            await lock_purses(session, purses)
+    for some in pieces:
         rows = await session.scalars(
             sa.select(Lease)
             .where(Lease.id.in_(some))

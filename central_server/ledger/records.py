@@ -61,7 +61,7 @@ async def _follow(
     store, current = shop.store, shop.epoch
     ids = list(dict.fromkeys([*(each.record.lease for each in heard), *also]))
     key = lease_key(keys.store_key(store))
-    leases = await locked(session, ids)
+    leases = await locked(session, ids, {each.record.purse for each in heard if each.record.kind == "open"})
     mine = {id_: lease for id_, lease in leases.items() if lease.store == store}
     heard, alarms = _own(store, heard, leases.keys() - mine.keys())
     waiting = await _waiting(session, store, ids)
