@@ -104,7 +104,11 @@ async def _check(walk: Walk, journals: bool) -> None:
     for row in books.leases.values():
         if row.id not in walk.truth.log and row.epoch == current[row.store]:
             raise Violation("I7", f"{row} was never given back, and the store wrote nothing of it")
-    if journals and (waiting := await rows("SELECT lease, number FROM lease_waiting")):
+    forged = {lease for _, lease in walk.truth.forged}
+    waiting = [
+        each for each in await rows("SELECT lease, number FROM lease_waiting") if each[0] not in forged
+    ]
+    if journals and waiting:
         raise Violation("I7", f"records wait for ever: {waiting}")
 
 
