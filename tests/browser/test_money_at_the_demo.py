@@ -1,4 +1,4 @@
-"""Money at the till of the standing demo: real programs and leases, a line that is cut, a cashier with keys."""
+"""Money at the till of the standing demo: real programs and leases, a cut line, a cashier with keys."""
 
 from __future__ import annotations
 
