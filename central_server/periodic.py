@@ -63,6 +63,14 @@ def jobs(settings: Callable[[], CentralSettings], keys: Keys) -> list[Job]:
         async with database.transaction() as session:
             await buyers.forget_buyers(session, years=MAINLAND.keep_years, now_ms=now_ms)
 
+    async def close_secrets_anew(database: Database, _now_ms: int) -> None:
+        from central_server.ledger import rotation
+
+        for step in (rotation.reclose_pins, rotation.reclose_buyers):
+            after: str | None = ""
+            while after is not None:
+                after = await database.run(partial(step, keys=keys, after=after))
+
     async def prune_uplink(database: Database, now_ms: int) -> None:
         from central_server.uplink import aside
 
@@ -109,4 +117,5 @@ def jobs(settings: Callable[[], CentralSettings], keys: Keys) -> list[Job]:
         Job("ledger.forget_buyers", 24 * HOUR_S, forget_buyers),
         Job("ledger.forget_answers", 24 * HOUR_S, forget_answers),
         Job("keys.close_anew", 24 * HOUR_S, close_anew),
+        Job("ledger.close_anew", 24 * HOUR_S, close_secrets_anew),
     ]

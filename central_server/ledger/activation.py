@@ -25,7 +25,7 @@ from central_server.ledger.models.cards import Card
 from central_server.ledger.models.lots import PAID
 from central_server.ledger.operations import Done, once
 from central_server.ledger.posting import posting_id
-from central_server.ledger.programmes import Programme, must_run, programme, programmes
+from central_server.ledger.programmes import Programme, card_until, must_run, programme, programmes
 from central_server.ledger.purses import holder_of, open_purse, open_purses, purse_id
 from central_server.ledger.value import bonus_leg, load
 from central_server.web.text import N_
@@ -56,7 +56,7 @@ async def activate_card(
         theirs = await programme(session, row.programme)
         must_run(theirs)
         await move_card(session, row, "activate", keys=keys, by=by, why=why, at_ms=now_ms)
-        row.activated_ms, row.expires_ms = now_ms, theirs.rules.card_until(now_ms)
+        row.activated_ms, row.expires_ms = now_ms, card_until(theirs, row.member, now_ms)
         purses = await _open_purses(session, row, theirs, now_ms)
         first = theirs.rules.face if amount is None else amount
         if first:

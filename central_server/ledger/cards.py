@@ -20,7 +20,7 @@ from central_server.ledger.lots import sums
 from central_server.ledger.making import AT_ONCE, BATCH_MAX, note_moves
 from central_server.ledger.models.cards import Card, Pin
 from central_server.ledger.models.lots import Purse
-from central_server.ledger.programmes import Programme, must_run, programme
+from central_server.ledger.programmes import Programme, card_until, must_run, programme
 from central_server.ledger.purses import holder_of, tell_members
 from central_server.membership import service as membership
 from central_server.web.text import N_
@@ -185,6 +185,8 @@ async def hand_over(
         raise Conflict(N_("what this card opens is the member's own: move the value instead"))
     await named(session, theirs, member, keys=keys)
     before, row.member, row.changed_ms = row.member, member, at_ms
+    if row.expires_ms is not None:
+        row.expires_ms = card_until(theirs, member, row.activated_ms)
     await session.execute(sa.delete(Pin).where(Pin.holder == holder_of(card=card)))
     await session.flush()
     note = f"{before or '-'} → {member}: {_reason(why)}"

@@ -25,7 +25,7 @@ from central_server.ledger.models.cards import Card
 from central_server.ledger.models.lots import BONUS, PAID, Lot, LotUse, Purse
 from central_server.ledger.operations import Done, once
 from central_server.ledger.posting import posting_id
-from central_server.ledger.programmes import programme
+from central_server.ledger.programmes import card_until, programme
 from central_server.ledger.purses import tell_purses
 from central_server.ledger.rules import Rules
 
@@ -152,7 +152,7 @@ async def revive_card(
             await move_card(session, row, "expire", keys=keys, by=by, why="its time is over", at_ms=now_ms)
         ended_ms = row.expires_ms or now_ms
         await move_card(session, row, "revive", keys=keys, by=by, why=why, at_ms=now_ms)
-        row.expires_ms = (await programme(session, row.programme)).rules.card_until(now_ms)
+        row.expires_ms = card_until(await programme(session, row.programme), row.member, now_ms)
         revived = 0
         for purse in await purses_of_card(session, card):
             revived += await revive_lots(session, request, purse, now_ms=now_ms, lasting_beyond_ms=ended_ms)

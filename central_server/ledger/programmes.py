@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.downlink.feed import tell
 from central_server.errors import Conflict, Invalid, NotFound
+from central_server.ledger.law import law_of
 from central_server.ledger.models.cards import ProgrammeRow
 from central_server.ledger.models.lots import Purse
 from central_server.ledger.rules import Rules, checked_rules, rules_of
@@ -98,6 +99,14 @@ async def programmes(session: AsyncSession, ids: Iterable[str] | None = None) ->
     if ids is not None:
         wanted = wanted.where(ProgrammeRow.id.in_(sorted(set(ids))))
     return {row.id: _opened(row) for row in await session.scalars(wanted)}
+
+
+def card_until(programme: Programme, member: str, from_ms: int) -> int | None:
+    """When a card ends that is activated then; None: never, as the law wants it of cards in a name."""
+    in_a_name = bool(member) and programme.is_value
+    if in_a_name and not law_of(programme.rules.unit).registered_may_expire:
+        return None
+    return programme.rules.card_until(from_ms)
 
 
 def must_run(programme: Programme) -> None:

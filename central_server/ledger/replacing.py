@@ -21,7 +21,7 @@ from central_server.ledger.models.cards import Card, Pin
 from central_server.ledger.models.lots import BONUS, COUPON, EARNED, PAID, Purse
 from central_server.ledger.operations import Done, once
 from central_server.ledger.posting import posting_id
-from central_server.ledger.programmes import programme
+from central_server.ledger.programmes import card_until, programme
 from central_server.ledger.purses import holder_of, open_purse
 from central_server.ledger.value import cash_out, move_between
 from central_server.web.text import N_
@@ -55,9 +55,9 @@ async def replace_card(
         await move_card(
             session, old, "replace", keys=keys, by=by, why=why, at_ms=now_ms, replaced_by=fresh.token
         )
-        rules = (await programme(session, old.programme)).rules
+        theirs = await programme(session, old.programme)
         fresh.activated_ms = now_ms
-        fresh.expires_ms = rules.card_until(now_ms) if was_expired else ended_ms
+        fresh.expires_ms = card_until(theirs, fresh.member, now_ms) if was_expired else ended_ms
         purses = await purses_of_card(session, card)
         for row in await session.scalars(sa.select(Purse).where(Purse.holder == holder_of(card=card))):
             row.holder = holder_of(card=new)

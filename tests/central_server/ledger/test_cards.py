@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central_server.db import Database
 from central_server.errors import Conflict, Invalid
 from central_server.keys import Keys
-from central_server.ledger import activation, cards, expiry, life, pins, replacing, spending, value
-from central_server.ledger.buyers import Buyer
+from central_server.ledger import activation, cards, expiry, life, pins, replacing, rotation, spending, value
+from central_server.ledger.buyers import Buyer, buyer_of
 from central_server.ledger.making import Made, card_number, luhn_digit, make_cards
-from central_server.ledger.models.cards import Card, CardMove
+from central_server.ledger.models.cards import Card, CardMove, CardPurchase, Pin
 from central_server.ledger.models.lots import Lot
 from central_server.ledger.programmes import make_programme, programme
 from central_server.ledger.purses import held_by, holder_of, open_purse, pin_of, purses_of_token
@@ -335,6 +336,31 @@ async def test_a_pin_is_kept_closed_and_counts_for_the_card_only(desk: Desk) -> 
     )
     assert await pin_of(desk.session, member=desk.member, card=card, keys=desk.keys) == ("", "")
     assert (await desk.shown(0)).member == desk.member
+
+
+async def test_a_card_in_a_name_never_expires(desk: Desk) -> None:
+    bearers, named = await desk.active(0), await desk.active(1, desk.member)
+    ends = [(await cards.card_row(desk.session, card)).expires_ms for card in (bearers, named)]
+    assert ends == [1_889_694_400_000, None]  # 2029-11-18 there
+    await cards.hand_over(
+        desk.session, bearers, member=desk.member, why="registers it", at_ms=desk.now_ms, **desk.who
+    )
+    assert (await cards.card_row(desk.session, bearers)).expires_ms is None
+
+
+async def test_pins_and_buyers_are_closed_anew_with_a_new_key(desk: Desk, tmp_path: Path) -> None:
+    card = await desk.active(0, buyer=ANNA)
+    await pins.set_pin(desk.session, holder_of(card=card), b"s", b"c", at_ms=desk.now_ms, **desk.who)
+    newer = desk.keys.rotated(tmp_path)
+    assert await rotation.reclose_pins(desk.session, keys=newer) is None
+    assert await rotation.reclose_buyers(desk.session, keys=newer) is None
+    pin, buyer = (
+        await desk.session.get_one(Pin, holder_of(card=card)),
+        await desk.session.get_one(CardPurchase, f"act {card}/load"),
+    )
+    assert not newer.needs_rotation(pin.closed)
+    assert not newer.needs_rotation(buyer.buyer)
+    assert await buyer_of(desk.session, f"act {card}/load", keys=newer) == ANNA
 
 
 async def test_a_lot_of_bonus_expires_and_is_kept_apart(desk: Desk) -> None:
