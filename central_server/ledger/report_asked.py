@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Any, Final, Literal
 
+import sqlalchemy as sa
 from fastapi import Depends, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.calendar import calendar_of, day_number
 from central_server.errors import Invalid
-from central_server.ledger.accounts import CENTRE
 from central_server.ledger.doors import at_store
 from central_server.ledger.finance import DEFAULTS
 from central_server.ledger.history import EVER_MS, POSITION_MAX_CHARS, Days, Position, Window
 from central_server.ledger.law import Issuer
 from central_server.stores import service as stores
 from central_server.stores.hierarchy import path_of
-from central_server.web.deps import ReadDb, Viewer, needs, now_ms, options_of
+from central_server.web.deps import ReadDb, Viewer, database_of, needs, now_ms, options_of
 from central_server.web.text import N_
 from config.finance import FinanceSettings
 
@@ -94,9 +94,9 @@ def asked(
     at_store(viewer, "")  # of head office: the whole chain's
     zone = options_of(request).timezone
     today = calendar_of(zone).day(now_ms(request))
-    end = last or today
-    begin = first or max(end - timedelta(days=DAYS_SHOWN - 1), _FIRST)
-    if not timedelta(0) <= end - begin < timedelta(days=DAYS_MAX) or begin < _FIRST or end > _LAST:
+    end = in_reach(last, "last") or today
+    begin = in_reach(first, "first") or end - timedelta(days=DAYS_SHOWN - 1)
+    if not timedelta(0) <= end - begin < timedelta(days=DAYS_MAX):
         raise Invalid({"first": N_("give 1 to 400 days")})
     upto = Position.read(position) if position else None
     at_ms = now_ms(request)
@@ -105,6 +105,24 @@ def asked(
 
 
 Wanted = Annotated[Asked, Depends(asked)]
+
+
+def in_reach(day: date | None, field: str) -> date | None:
+    """The day, if it is one that facts can be of. Raises Invalid."""
+    if day is not None and not _FIRST <= day <= _LAST:
+        raise Invalid({field: N_("must be a day between 2015 and 2100")})
+    return day
+
+
+async def _one_moment(request: Request, db: ReadDb) -> AsyncSession:
+    # Several sums of one report are held against each other: they must be of one moment. SQLite's are.
+    if not database_of(request).is_sqlite:
+        await db.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+    return db
+
+
+# A session that sees one moment of the database, on either kind.
+OneMoment = Annotated[AsyncSession, Depends(_one_moment)]
 
 
 async def companies(session: AsyncSession) -> Mapping[str, str]:
@@ -116,6 +134,3 @@ async def companies(session: AsyncSession) -> Mapping[str, str]:
         if names:
             found[store.id] = names[-1]
     return found
-
-
-__all__ = ["CENTRE", "Asked", "Auditor", "Exporter", "Keeper", "ReadDb", "Wanted", "asked", "companies"]

@@ -14,9 +14,9 @@ from central_server.ledger.breakage import breakage, cohorts, given
 from central_server.ledger.history import position
 from central_server.ledger.law import Issuer
 from central_server.ledger.liability import liability
-from central_server.ledger.report_asked import Keeper, Wanted, companies
+from central_server.ledger.report_asked import Keeper, OneMoment, Wanted, companies
 from central_server.ledger.report_tables import journal_of, settlements
-from central_server.web.deps import Db, ReadDb, now_ms
+from central_server.web.deps import Db, now_ms
 from central_server.web.tables import PAGE_ROWS, PAGE_ROWS_MAX
 from sync.contract.leases import POINTS
 from sync.contract.money import MINOR_MAX
@@ -135,6 +135,15 @@ class ConfirmIn(BaseModel):
     note: Annotated[str, Field(max_length=custody.NOTE_MAX)] = ""
 
 
+class ConfirmedOut(Out):
+    quarter: str
+    unit: str
+    issuer: str
+    amount: int
+    at_ms: int
+    by: str
+
+
 class LineOut(BaseModel):
     account: str
     name: str = Field(description="an English msgid")
@@ -196,7 +205,7 @@ class PartnerOut(Out):
 
 
 @router.get("/liability")
-async def get_liability(db: ReadDb, asked: Wanted) -> LiabilityOut:
+async def get_liability(db: OneMoment, asked: Wanted) -> LiabilityOut:
     """What members and cardholders are owed at the end of `last`, by programme and age."""
     upto = asked.upto or await position(db)
     found = await liability(db, asked.last, zone=asked.zone, until_ms=asked.until_ms, upto=upto)
@@ -210,7 +219,7 @@ async def get_liability(db: ReadDb, asked: Wanted) -> LiabilityOut:
 
 
 @router.get("/settlement")
-async def get_settlement(db: ReadDb, asked: Wanted) -> SettlementOut:
+async def get_settlement(db: OneMoment, asked: Wanted) -> SettlementOut:
     """Who took the cash and who gave the goods, netted, by store or company."""
     upto = asked.upto or await position(db)
     window = replace(asked.window, upto=upto)
@@ -226,7 +235,7 @@ async def get_settlement(db: ReadDb, asked: Wanted) -> SettlementOut:
 
 
 @router.get("/breakage")
-async def get_breakage(db: ReadDb, asked: Wanted) -> BreakageOut:
+async def get_breakage(db: OneMoment, asked: Wanted) -> BreakageOut:
     """What nobody used, by the month in which it was given out, and after 6, 12, 24 and 36 months."""
     rows = await given(db, zone=asked.zone)
     return BreakageOut(
@@ -236,7 +245,7 @@ async def get_breakage(db: ReadDb, asked: Wanted) -> BreakageOut:
 
 
 @router.get("/custody")
-async def get_custody(db: ReadDb, asked: Wanted) -> list[CustodyOut]:
+async def get_custody(db: OneMoment, asked: Wanted) -> list[CustodyOut]:
     """What must lie at a bank for the last quarter's end, and what is short."""
     rows = await custody.custody(db, asked.today, zone=asked.zone, issuer=asked.issuer, upto=asked.upto)
     return [_custody_out(row) for row in rows]
@@ -245,15 +254,15 @@ async def get_custody(db: ReadDb, asked: Wanted) -> list[CustodyOut]:
 @router.post("/custody", status_code=201)
 async def confirm_custody(
     request: Request, viewer: Keeper, db: Db, asked: Wanted, said: ConfirmIn
-) -> list[CustodyOut]:
+) -> ConfirmedOut:
     """Note what the bank confirmed for the last quarter; of several the newest counts."""
     at_ms = now_ms(request)
-    await custody.confirm(db, asked.today, **said.model_dump(), by=viewer, now_ms=at_ms)
-    return [_custody_out(row) for row in await custody.custody(db, asked.today, zone=asked.zone)]
+    made = await custody.confirm(db, asked.today, **said.model_dump(), by=viewer, now_ms=at_ms)
+    return ConfirmedOut.model_validate(made)
 
 
 @router.get("/journal")
-async def get_journal(db: ReadDb, asked: Wanted) -> JournalOut:
+async def get_journal(db: OneMoment, asked: Wanted) -> JournalOut:
     """The finance journal of some days, or of one run: every transfer once, debit = credit in each entry."""
     journal = await journal_of(db, asked)
     return JournalOut(
@@ -275,7 +284,7 @@ async def list_accounts(asked: Wanted) -> list[AccountOut]:
 
 @router.get("/journal/runs")
 async def list_runs(
-    db: ReadDb,
+    db: OneMoment,
     asked: Wanted,
     before: Annotated[int | None, Query(ge=1, le=2**31)] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_ROWS_MAX)] = PAGE_ROWS,
@@ -291,7 +300,7 @@ async def close_run(request: Request, viewer: Keeper, db: Db, asked: Wanted) -> 
 
 
 @router.get("/partners")
-async def get_partners(db: ReadDb, asked: Wanted) -> list[PartnerOut]:
+async def get_partners(db: OneMoment, asked: Wanted) -> list[PartnerOut]:
     """What the partners of joint programmes are due for the days; `programme` narrows it to one."""
     return [PartnerOut.model_validate(one) for one in await settlements(db, asked)]
 

@@ -11,11 +11,11 @@ from central_server.errors import NotFound
 from central_server.ledger import custody, finance, partners
 from central_server.ledger.ages import quarter_before, quarter_name
 from central_server.ledger.desk_pages import minor_of
-from central_server.ledger.report_asked import Asked, Auditor, Exporter, Keeper, Wanted
+from central_server.ledger.report_asked import Asked, Auditor, Exporter, Keeper, OneMoment, Wanted
 from central_server.ledger.report_files import FileForm, note_export, sent
 from central_server.ledger.report_shapes import is_figure, plain, shown
 from central_server.ledger.report_tables import REPORTS, build, settlements
-from central_server.web.deps import Db, ReadDb, now_ms
+from central_server.web.deps import Db, now_ms
 from central_server.web.forms import Filled
 from central_server.web.render import page
 from central_server.web.tables import PAGE_ROWS_MAX, query_with
@@ -34,7 +34,7 @@ async def reports_page(viewer: Auditor) -> Response:
 
 @router.get("/cards/reports/partners/{joint}.csv")
 async def partner_file(
-    request: Request, viewer: Exporter, db: ReadDb, asked: Wanted, joint: Name
+    request: Request, viewer: Exporter, db: OneMoment, asked: Wanted, joint: Name
 ) -> Response:
     """The settlement file, as `partners.py` draws it."""
     some = [one for one in await settlements(db, asked) if one.programme == joint]
@@ -49,7 +49,7 @@ async def partner_file(
 
 @router.get("/cards/reports/{name}.{form}")
 async def report_file(
-    request: Request, viewer: Exporter, db: ReadDb, asked: Wanted, name: Name, form: FileForm
+    request: Request, viewer: Exporter, db: OneMoment, asked: Wanted, name: Name, form: FileForm
 ) -> Response:
     """The first table of the report."""
     report = await build(_known(name), db, asked)
@@ -61,7 +61,9 @@ async def report_file(
 
 
 @router.get("/cards/reports/{name}")
-async def report_page(request: Request, viewer: Auditor, db: ReadDb, asked: Wanted, name: Name) -> Response:
+async def report_page(
+    request: Request, viewer: Auditor, db: OneMoment, asked: Wanted, name: Name
+) -> Response:
     report = await build(_known(name), db, asked)
     runs = await finance.runs(db, limit=RUNS_SHOWN) if name == "journal" else []
     return page(

@@ -19,7 +19,7 @@ from sqlalchemy.orm import aliased
 
 from central_server.ledger import accounts
 from central_server.ledger.accounts import CENTRE
-from central_server.ledger.history import Window, placed
+from central_server.ledger.history import Window, grouped, placed
 from central_server.ledger.models.books import Account, Transfer
 from central_server.ledger.models.lots import Lot, LotUse, Purse
 
@@ -134,7 +134,7 @@ async def uses(session: AsyncSession, window: Window) -> list[Use]:
         .where(window.holds())
         .group_by(Purse.unit, took, gave)
     )
-    return [Use(unit, by, at_, int(amount)) for unit, by, at_, amount in await session.execute(query)]
+    return [Use(unit, by, at_, int(amount)) for unit, by, at_, amount in await grouped(session, query)]
 
 
 async def done(session: AsyncSession, window: Window) -> list[Done]:

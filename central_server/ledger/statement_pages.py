@@ -17,7 +17,7 @@ from central_server.ledger import statement as statements
 from central_server.ledger.desk_words import TRANSFERS
 from central_server.ledger.doors import ValueReader
 from central_server.ledger.evidence import statement_of, verify_statement
-from central_server.ledger.report_asked import Auditor, Day
+from central_server.ledger.report_asked import Auditor, Day, in_reach
 from central_server.ledger.report_files import FileForm, note_export, sent
 from central_server.ledger.report_shapes import Amount
 from central_server.ledger.statement import BadStatement, Statement
@@ -116,6 +116,7 @@ async def _stated(
     calendar = calendar_of(options_of(request).timezone)
     if first is not None and last is not None and first > last:
         raise Invalid({"first": N_("must not be after the last day")})
+    first, last = in_reach(first, "first"), in_reach(last, "last")
     first_ms = 0 if first is None else calendar.bounds(first)[0]
     until_ms = None if last is None else calendar.bounds(last)[1]
     return await statement_of(db, purse, first_ms=first_ms, until_ms=until_ms, made_ms=now_ms(request))

@@ -12,7 +12,7 @@ from central_server.errors import Invalid
 from central_server.ledger import statement as statements
 from central_server.ledger.doors import Auditor, ValueReader
 from central_server.ledger.evidence import statement_of, verify_statement
-from central_server.ledger.report_asked import Day
+from central_server.ledger.report_asked import Day, in_reach
 from central_server.ledger.statement_pages import read_csv
 from central_server.web.deps import ReadDb, now_ms, options_of
 from central_server.web.text import N_, words
@@ -86,6 +86,7 @@ async def get_statement(
     calendar = calendar_of(options_of(request).timezone)
     if first is not None and last is not None and first > last:
         raise Invalid({"first": N_("must not be after the last day")})
+    first, last = in_reach(first, "first"), in_reach(last, "last")
     one = await statement_of(
         db,
         purse,

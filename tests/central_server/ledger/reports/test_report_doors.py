@@ -112,7 +112,11 @@ async def test_every_report_opens_in_both_languages_and_as_both_files(
     assert (
         await client.get("/cards/reports/liability?first=2026-02-01&last=2026-01-01", headers=asker)
     ).status_code == 422
-    assert (await client.get("/cards/reports/liability?position=x", headers=asker)).status_code == 422
+    for query in ("position=x", "first=0001-01-01", "last=0001-01-01", "last=9999-12-31", "run=0", "by=x"):
+        assert (await client.get(f"/cards/reports/journal?{query}", headers=asker)).status_code == 422, query
+    for query in ("first=0001-01-01", "last=9999-12-31", "first=2026-02-01&last=2026-01-01"):
+        for path in ("/cards/purses/gift-a/statement", "/api/v1/statements/gift-a"):
+            assert (await client.get(f"{path}?{query}", headers=asker)).status_code == 422, query
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
@@ -207,7 +211,9 @@ async def test_the_bank_is_noted_and_the_shortage_goes(client: httpx.AsyncClient
     wrong = await client.post("/api/v1/reports/custody", json={"issuer": "bank", "amount": 5}, headers=who())
     assert wrong.status_code == 422
     more = await client.post("/api/v1/reports/custody", json={"issuer": "brand", "amount": 5}, headers=who())
-    assert more.json()[0]["short"] == 39_995
+    assert (more.json()["quarter"], more.json()["amount"]) == ("2026Q3", 5)
+    [custody] = (await client.get("/api/v1/reports/custody", headers=who())).json()
+    assert (custody["issuer"], custody["short"]) == ("brand", 39_995)
 
 
 async def test_a_partners_file_reads_back(client: httpx.AsyncClient) -> None:
