@@ -110,6 +110,20 @@ async def test_whatever_the_order_of_delivery_the_same_comes_of_it(
         assert [each.number for each in entries] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize("clock", [0, NOW_MS - 10**12, 2**46])
+async def test_whatever_the_centres_clock_says_records_settle_alike(
+    world: LeaseWorld, shop: Shop, new_purse: Any, clock: int
+) -> None:
+    """I9: time decides what is granted, never what a record means."""
+    await world.begin(new_purse, 15_000, shop)
+    lease, opened = await world.granted(shop, 10_000)
+    for written in by_pieces(a_life(shop, opened)):
+        world.now_ms = clock if world.now_ms == NOW_MS else NOW_MS
+        await world.hear(shop, written)
+    assert await world.books() == {"cash": -17_500, "available": 11_500, "captured": 6_000}
+    assert (await world.lease(lease)).state == "closed"
+
+
 async def test_any_order_of_two_leases_with_doubles_settles_alike(
     world: LeaseWorld, shop: Shop, new_purse: Any
 ) -> None:
