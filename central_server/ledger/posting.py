@@ -3,7 +3,7 @@
     post ─► read and lock the accounts, in the order of their numbers
             which of these ids are known
             the end of a chain                                 one hop to SQLite's thread, or
-            decide (pure)                                      four statements to PostgreSQL
+            decide (pure)                                      three statements to PostgreSQL
             add transfers and their batch, set balances, move the end of the chain
 
 Two who post the same id at once both lock its accounts first, so the second sees the first. Only when the
@@ -215,11 +215,16 @@ _LOCK = (
     "SELECT id, unit, balance, guarded, last_seq FROM account WHERE id = ANY($1::bigint[])"
     " ORDER BY id FOR NO KEY UPDATE"
 )
-_KNOWN_OF = "SELECT id, debit, credit, unit, amount, kind, about FROM transfer WHERE id = ANY($1::bytea[])"
-_FREE_HEAD = (
-    "SELECT chain, number, seq, hash FROM ledger_chain ORDER BY chain LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED"
+_LOOK = (  # the end of a chain that nobody else is writing to, beside each transfer that is known
+    "SELECT h.chain, h.number, h.seq, h.hash, k.id, k.debit, k.credit, k.unit, k.amount, k.kind, k.about"
+    " FROM (SELECT * FROM ledger_chain ORDER BY chain LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS h"
+    " LEFT JOIN transfer AS k ON k.id = ANY($1::bytea[])"
 )
-_THIS_HEAD = "SELECT chain, number, seq, hash FROM ledger_chain WHERE chain = $1 FOR NO KEY UPDATE"
+_LOOK_AT = (  # the same with a chain that we wait for
+    "SELECT h.chain, h.number, h.seq, h.hash, k.id, k.debit, k.credit, k.unit, k.amount, k.kind, k.about"
+    " FROM (SELECT * FROM ledger_chain WHERE chain = $2 FOR NO KEY UPDATE) AS h"
+    " LEFT JOIN transfer AS k ON k.id = ANY($1::bytea[])"
+)
 _FIRST_HEADS = (
     f"INSERT INTO ledger_chain SELECT n, 0, n::bigint << {SEQ_BITS}, $1"  # noqa: S608 (our own number)
     f" FROM generate_series(0, {CHAINS_POSTGRESQL - 1}) AS n ON CONFLICT DO NOTHING"
@@ -243,24 +248,26 @@ async def _post_on_postgresql(
 ) -> list[Outcome]:
     accounts = await _asked_of(connection, _LOCK, sorted(_accounts_in(transfers)))
     # Only now, when nobody else can be posting to these accounts.
-    found = await _asked_of(connection, _KNOWN_OF, [each.id for each in transfers])
-    known: dict[bytes, Body] = {row[0]: tuple(row[1:]) for row in found}
-    head = await _head(connection, transfers[0].id)
+    head, known = await _look(connection, [each.id for each in transfers])
     decided = decide(transfers, accounts, known, head.seq, strict=strict)
     if decided.rows:
         await _write_on_postgresql(connection, decided, head)
     return decided.outcomes
 
 
-async def _head(connection: AsyncConnection, id_: bytes) -> Head:
-    """The end of a chain that nobody else is writing to; if there is none, of the one that `id_` falls on."""
-    found = await _asked_of(connection, _FREE_HEAD)
+async def _look(connection: AsyncConnection, ids: list[bytes]) -> tuple[Head, dict[bytes, Body]]:
+    """The end of a chain, ours until the transaction ends, and what the books hold of `ids`.
+
+    A chain that nobody else is writing to; if there is none, the one that the first id falls on.
+    """
+    found = await _asked_of(connection, _LOOK, ids)
     if not found:
         await connection.exec_driver_sql(_FIRST_HEADS, (START,))
-        found = await _asked_of(connection, _FREE_HEAD)
+        found = await _asked_of(connection, _LOOK, ids)
     if not found:
-        found = await _asked_of(connection, _THIS_HEAD, id_[0] % CHAINS_POSTGRESQL)
-    return Head(*found[0])
+        found = await _asked_of(connection, _LOOK_AT, ids, ids[0][0] % CHAINS_POSTGRESQL)
+    known: dict[bytes, Body] = {row[4]: tuple(row[5:]) for row in found if row[4] is not None}
+    return Head(*found[0][:4]), known
 
 
 async def _asked_of(connection: AsyncConnection, question: str, *parameters: Any) -> Sequence[Any]:

@@ -16,7 +16,7 @@ from central_server.db import Database, will_pass
 from central_server.errors import Conflict, Invalid
 from central_server.ledger.accounts import AccountName, account_id, accounts_of, balances, history
 from central_server.ledger.findings import Found
-from central_server.ledger.models.books import Account, Batch, Transfer
+from central_server.ledger.models.books import Account, Batch, ChainHead, Transfer
 from central_server.ledger.posting import (
     NewTransfer,
     OtherBody,
@@ -370,3 +370,16 @@ async def test_a_refused_strict_set_leaves_nothing_behind_when_the_session_goes_
     async with database.reading() as session:
         assert await check_chains(session, Found()) is None
     assert await sums(database, ANN) == [1]
+
+
+async def test_when_every_chain_is_taken_a_writer_waits_for_one(database: Database, till: Till) -> None:
+    if database.is_sqlite:
+        pytest.skip("has one chain, as it has one writer")
+    await posted(database, [till("0", CASH, ANN, 1)])
+    async with database.transaction() as holder:
+        await holder.execute(sa.select(ChainHead.chain).with_for_update())
+        waiting = asyncio.ensure_future(posted(database, [till("0", CASH, ANN, 1), till("1", CASH, ANN, 1)]))
+        assert not (await asyncio.wait([waiting], timeout=0.3))[0]
+    assert await waiting == [KNOWN, POSTED]
+    async with database.reading() as session:
+        assert await check_chains(session, Found()) is None
