@@ -73,15 +73,16 @@ async def change_programme(
     row.kind, row.unit, row.rules = rules.kind, rules.unit, rules.model_dump_json()
     row.version, row.changed_ms, row.changed_by = row.version + 1, at_ms, by
     await session.flush()
-    await tell(session, EVERYONE, word_of(id_, rules))
+    await tell(session, EVERYONE, word_of(id_, rules, stopped=bool(row.stopped)))
     return _opened(row)
 
 
 async def stop_programme(session: AsyncSession, id_: str, *, stopped: bool, by: str, at_ms: int) -> Programme:
-    """Let nothing out of its purses or into them, or let it again. Raises NotFound."""
+    """Let nothing out of its purses or into them, or let it again; tells every store. Raises NotFound."""
     row = await _row(session, id_)
     row.stopped, row.version, row.changed_ms, row.changed_by = int(stopped), row.version + 1, at_ms, by
     await session.flush()
+    await tell(session, EVERYONE, word_of(id_, rules_of(row.rules), stopped=stopped))
     return _opened(row)
 
 
@@ -115,7 +116,7 @@ def must_run(programme: Programme) -> None:
         raise Conflict(N_("the programme {programme} is stopped"), programme=programme.id)
 
 
-def word_of(id_: str, rules: Rules) -> ProgrammeTold:
+def word_of(id_: str, rules: Rules, *, stopped: bool = False) -> ProgrammeTold:
     """What tills need of it. A till cannot tell a bearer, so the bearer's limit counts where one may be."""
     return ProgrammeTold(
         programme=id_,
@@ -123,8 +124,8 @@ def word_of(id_: str, rules: Rules) -> ProgrammeTold:
         unit=rules.unit,
         zh=rules.zh,
         en=rules.en,
-        reload=rules.reload,
-        top_max=rules.top_max,
+        reload=rules.reload and not stopped,
+        top_max=0 if stopped else rules.top_max,
         balance_max=rules.most(registered=rules.is_registered),
         pin_above=rules.pin_above,
         pay_per_unit=rules.pay_per_unit,

@@ -16,12 +16,14 @@ from central_server.errors import Conflict, NotFound
 from central_server.ledger import holds
 from central_server.ledger.accounts import AccountName, available
 from central_server.ledger.legs import CENTRE, Leg, Place, lock_purses, locked, positive, posted
-from central_server.ledger.lots import GiveBack, Take, settle_lots, sums
+from central_server.ledger.lots import GiveBack, Move, Take, settle_lots, sums
 from central_server.ledger.models.books import Hold
-from central_server.ledger.models.lots import LotUse
+from central_server.ledger.models.cards import Card
+from central_server.ledger.models.lots import LotUse, Purse
 from central_server.ledger.operations import Done, once
 from central_server.ledger.posting import posting_id
-from central_server.ledger.purses import tell_purses
+from central_server.ledger.purses import holder_of, open_purse, tell_purses
+from central_server.ledger.replacing import follow
 from central_server.web.text import N_
 from sync.contract.money import format_minor
 
@@ -140,6 +142,7 @@ async def refund(
 ) -> Done:
     """Give back what the transfer `of` took from this purse, all or a part; ``{transfer, balance}``.
 
+    When the card was merged into another since, it goes on to that one's purse.
     Raises NotFound (no such payment of this purse) and Conflict (more than is left of it to give back).
     """
 
@@ -158,7 +161,8 @@ async def refund(
             about or request,
         )
         await posted(session, [leg], [GiveBack(leg.id, purse, amount, of)], now_ms)
-        return {"transfer": leg.id.hex(), "balance": (await sums(session, [purse]))[purse]}
+        today = await _follow(session, place, amount, request, now_ms)
+        return {"transfer": leg.id.hex(), "balance": (await sums(session, [today]))[today]}
 
     body = {"purse": purse, "amount": positive(amount), "of": of.hex(), "store": store, "about": about}
     return await once(session, request, "refund", body, work, by=by, now_ms=now_ms)
@@ -199,6 +203,21 @@ async def check_pace(session: AsyncSession, place: Place, amount: int, now_ms: i
         )
     if rules.day_count and times >= rules.day_count:
         raise Conflict(N_("this purse may pay {most} times in 24 hours"), most=rules.day_count)
+
+
+async def _follow(session: AsyncSession, place: Place, amount: int, request: str, now_ms: int) -> str:
+    """Move what came back to the purse of the card that this one was merged into; gives where it is now."""
+    purse = await session.get_one(Purse, place.id)
+    kind, _, id_ = purse.holder.partition(":")
+    card = await session.get(Card, id_, populate_existing=True) if kind == "card" else None
+    if card is None or not card.replaced_by:
+        return place.id
+    today = await follow(session, card.id)
+    to = await open_purse(session, holder_of(card=today.id), place.programme, at_ms=now_ms)
+    mine, theirs = available(place.id, place.unit), available(to, place.unit)
+    leg = Leg(posting_id("follow", request), mine, theirs, amount, "move", request)
+    await posted(session, [leg], [Move(leg.id, place.id, to, amount)], now_ms)
+    return to
 
 
 async def _of_hold(session: AsyncSession, hold: bytes) -> tuple[str, str]:

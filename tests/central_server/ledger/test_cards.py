@@ -243,11 +243,17 @@ async def test_a_lost_card_is_replaced_with_its_purses_and_stays_as_a_tombstone(
 
 async def test_two_cards_become_one(desk: Desk) -> None:
     card, into = await desk.active(0), await desk.active(1)
+    (purse,) = (await desk.shown(0)).purses
+    who: dict[str, Any] = {"purse": purse.purse, "by": "anna", "now_ms": desk.now_ms}
+    paid = await spending.spend(desk.session, request="p", amount=1_000, **who)
     done = await replacing.merge_cards(
         desk.session, request="m", card=card, into=into, why="asked", now_ms=desk.now_ms, **desk.who
     )
-    assert list(done["moved"].values()) == [10_500]
-    assert [each.balance for each in (await desk.shown(1)).purses] == [21_000]
+    assert list(done["moved"].values()) == [9_500]
+    assert [each.balance for each in (await desk.shown(1)).purses] == [20_000]
+    of = bytes.fromhex(paid["transfer"])  # what comes back later goes to the card that is left
+    back = await spending.refund(desk.session, request="b", amount=1_000, of=of, **who)
+    assert back["balance"] == 21_000
     assert await desk.state(card) == life.CANCELLED
     with pytest.raises(Conflict):
         await replacing.merge_cards(

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.db import Database
@@ -146,6 +148,25 @@ def test_goods_that_come_back_were_never_bought() -> None:
     assert nothing.earned == 0
     changed = rules(earn=[{"gives": 7}])  # the rules are others by now: it comes out of what there is
     assert without(bought, changed, sale(-1_000), tier="", when=A_SUNDAY).earned == 0
+
+
+@given(
+    bought=st.lists(st.tuples(st.sampled_from(["WINE", "A", "TOBACCO"]), st.integers(1, 50_000)), min_size=1),
+    data=st.data(),
+)
+def test_whatever_is_returned_in_whatever_parts_takes_back_what_was_earned(
+    bought: list[tuple[str, int]], data: st.DataObject
+) -> None:
+    event = sale(sum(amount for _, amount in bought), "R1", *bought)
+    left, points = counted(rules(), event, tier="", when=A_SUNDAY), []
+    for sku, amount in data.draw(st.permutations(bought)):
+        part = data.draw(st.integers(0, amount))
+        for back in (part, amount - part):
+            if back:
+                left = without(left, rules(), sale(-back, "R2", (sku, -back)), tier="", when=A_SUNDAY)
+                points.append(left.earned)
+    assert points == sorted(points, reverse=True)
+    assert (left.earned, left.spend) == (0, 0)
 
 
 async def test_a_member_earns_once_per_receipt_and_nobody_else_does(shop: Shop) -> None:
