@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 SLOT_BYTES = 512
 SLOTS = 2
+WRITE_MAX_S = 5.0
 _WORDS = "tillbeam anchor 1"
 _SUM_HEX_DIGITS = 16
 
@@ -90,6 +91,7 @@ class Anchor:
         self._turn = 0
         self.held: Mark | None = None  # None: no anchor, or none that can be read
         self._writing = asyncio.Lock()
+        self._late: asyncio.Future[None] | None = None  # the last write, which may be done late or never
         try:
             found = disk.read() or b""
         except OSError as error:
@@ -106,9 +108,17 @@ class Anchor:
             held = self.held
             if held is not None and held.epoch == mark.epoch and held.commits >= mark.commits:
                 return
+            if self._late is not None and not self._late.done():
+                raise AnchorBroken("the anchor's disk still does not answer")
             turn = self._turn + 1
+            write = self._disk.write(turn % SLOTS * SLOT_BYTES, slot_of(turn, mark))
+            self._late = asyncio.ensure_future(write)
+            # Everything that is recorded waits behind this: it must not hang with a USB stick.
+            done, _ = await asyncio.wait([self._late], timeout=WRITE_MAX_S)
+            if not done:
+                raise AnchorBroken(f"the anchor's disk has not answered for {WRITE_MAX_S:g} s")
             try:
-                await self._disk.write(turn % SLOTS * SLOT_BYTES, slot_of(turn, mark))
+                self._late.result()
             except OSError as error:
                 raise AnchorBroken(f"the anchor cannot be written: {error}") from error
             self._turn, self.held = turn, mark

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,27 @@ async def test_what_cannot_be_written_is_said_and_not_believed() -> None:
     disk.fails = None
     await anchor.hold(mark(1))
     assert anchor.held == mark(1)
+
+
+async def test_a_disk_that_hangs_holds_up_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_agent.store.anchor.WRITE_MAX_S", 0.01)
+    go = asyncio.Event()
+
+    class Hanging(MemoryAnchor):
+        async def write(self, offset: int, data: bytes) -> None:
+            await go.wait()
+            await super().write(offset, data)
+
+    anchor = Anchor(disk := Hanging())
+    with pytest.raises(AnchorBroken, match="has not answered"):
+        await anchor.hold(mark(1))
+    with pytest.raises(AnchorBroken, match="still does not answer"):
+        await anchor.hold(mark(2))
+    go.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await anchor.hold(mark(2))
+    assert Anchor(disk).held == mark(2)
 
 
 def test_one_that_cannot_be_read_is_as_one_that_is_gone() -> None:
