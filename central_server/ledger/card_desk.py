@@ -81,8 +81,10 @@ def stock_batch(batch: str, body: StockIn) -> Deed:
         fresh = await cards.cards_of_batch(session, batch, life.MADE)
         if not fresh:
             raise Conflict(N_("no card of this batch is left to stock"))
-        how = {"by": desk.by, "at_ms": desk.now_ms, "why": body.why}
-        return 200, StockedOut(cards=await cards.stock_cards(session, fresh, place=body.place, **how))
+        number = await cards.stock_cards(
+            session, fresh, place=body.place, by=desk.by, at_ms=desk.now_ms, why=body.why
+        )
+        return 200, StockedOut(cards=number)
 
     return deed
 
@@ -122,8 +124,16 @@ def issue(card: str, body: IssueIn) -> Deed:
     """Give it to a member, or to its bearer: CardOut."""
 
     async def deed(session: AsyncSession, desk: Desk) -> tuple[int, BaseModel]:
-        how = {"keys": desk.keys, "by": desk.by, "at_ms": desk.now_ms}
-        row = await cards.issue_card(session, card, member=body.member, place=body.place, why=body.why, **how)
+        row = await cards.issue_card(
+            session,
+            card,
+            keys=desk.keys,
+            by=desk.by,
+            at_ms=desk.now_ms,
+            member=body.member,
+            place=body.place,
+            why=body.why,
+        )
         return 200, CardOut.model_validate(row)
 
     return deed
@@ -252,7 +262,7 @@ def _how(desk: Desk) -> dict[str, Any]:
 
 
 def _sold(body: SoldIn, keys: Keys) -> dict[str, Any]:
-    return {"tender": body.tender, "buyer": closed(body.buyer and body.buyer.buyer(), keys)}
+    return {"tender": body.tender, "buyer": closed(body.buyer.buyer() if body.buyer else None, keys)}
 
 
 async def _meant(session: AsyncSession, text: str, keys: Keys) -> str:

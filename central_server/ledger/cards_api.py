@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import JSONResponse
@@ -253,5 +253,5 @@ async def set_pin(
     return as_json(await done_once(request, viewer, body, key, card_desk.pin(card, salt, check)))
 
 
-async def _done(request: Request, viewer: Viewer, body: Body, key: str | None, deed: Deed) -> Any:
+async def _done(request: Request, viewer: Viewer, body: Body, key: str | None, deed: Deed) -> JSONResponse:
     return as_json(await done_once(request, viewer, body, key, deed))

@@ -22,7 +22,7 @@ class Sum(NamedTuple):
 
     state: str
     unit: str
-    count: int
+    leases: int
     escrow: int
 
 

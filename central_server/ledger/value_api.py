@@ -40,7 +40,6 @@ from central_server.ledger.value_bodies import (
     MoveIn,
     PaidOut,
     RefundIn,
-    Sale,
     SpendIn,
     VoidedOut,
 )
@@ -50,6 +49,7 @@ from central_server.web.text import N_
 
 router = APIRouter(tags=["value"])
 HoldId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="32 hex digits")]
+SaleBody = LoadIn | SpendIn | HoldIn | CaptureIn | RefundIn | CashOutIn
 SECOND: dict[int | str, dict[str, Any]] = {
     202: {"model": ApprovalOut, "description": "it waits for a second person"}
 }
@@ -123,8 +123,9 @@ async def move(
     return as_json(await done_once(request, viewer, body, key, desk.move(body)))
 
 
-async def _sale(request: Request, viewer: Viewer, body: Any, key: str | None, deed: Deed) -> JSONResponse:
-    assert isinstance(body, Sale)
+async def _sale(
+    request: Request, viewer: Viewer, body: SaleBody, key: str | None, deed: Deed
+) -> JSONResponse:
     at_store(viewer, body.store)
     return as_json(await done_once(request, viewer, body, key, deed))
 

@@ -55,7 +55,7 @@ def load(body: LoadIn) -> Deed:
             raise Invalid({"receipt": N_("is needed: it says which payment at the till this is")})
         limits = [one for one in (meant.programme.rules.load_max, desk.second.load_above) if one]
         if body.amount > min(limits, default=body.amount):
-            buyer = closed(body.buyer and body.buyer.buyer(), desk.keys)
+            buyer = closed(body.buyer.buyer() if body.buyer else None, desk.keys)
             what = {"tender": body.tender, "buyer": buyer, "receipt": receipt_of(body)}
             return await _ask(session, desk, "load", meant, body.amount, body.store, body.why, what)
         await receipt_once(session, receipt_of(body), desk.key, desk.now_ms)
