@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from config.edge import EdgeSettings
@@ -16,6 +17,7 @@ from edge_agent.app import ANCHOR_NAME, DATABASE_NAME, Edge, World
 from edge_agent.identity import Identity
 from sync.contract.events import Event, LeaseRecord
 from sync.contract.ids import CENTRE, Lane
+from sync.contract.leases import pin_check
 from sync.contract.message import (
     Answered,
     Ask,
@@ -80,7 +82,9 @@ class Centre:
         after = len(self.words)
         self.words += words
         await self._tell(after)
-        await self._say(Answered(request=ask.request, leases=tuple(word.lease for word in words)))
+        salt, check = self.office.pin
+        leases = tuple(word.lease for word in words)
+        await self._say(Answered(request=ask.request, leases=leases, pin_salt=salt, pin_check=check))
 
     async def _batch(self, payload: bytes) -> None:
         batch = decode_batch(payload)
@@ -209,6 +213,35 @@ async def test_an_image_put_back_with_its_anchor_is_told_by_a_person(
         await until(lambda: len(centre.epochs) == 2 and edge._online())
         answer = await edge.payments.pay(pay(5_000, "t1"))
         assert answer in (Declined("empty"), Declined("offline"))
+
+
+async def test_a_stolen_disk_tells_no_card_no_name_no_telephone_and_no_pin(
+    centre: Centre, edge_of: Any, until: Any, tmp_path: Path
+) -> None:
+    number, phone, name, pin, salt = "8801774433221", "13955512345", "欧阳小明", "904817", b"\xa5" * 16
+    check = pin_check(pin, salt)
+    card = card_token(TOKEN_KEY, number)
+    centre.words[0] = msgspec.structs.replace(VALUE, pin_above=100)
+    centre.office.pin = (salt.hex(), check.hex())
+    centre.office.grants[card] = [("P1", "CNY", "value", 5_000)]
+    async with edge_of() as edge:
+        await until(edge._online)
+        await edge.till.join("1", name=name, phone=phone, card=number, consent=True)
+        await edge.till.present("1", CardShown(number, "magstripe"))
+        await until(lambda: edge.replica.own == 2)
+        paid = msgspec.structs.replace(pay(2_000, "t1"), card=card, pin=pin)
+        assert isinstance(await edge.payments.pay(paid), Paid)
+        assert await edge.till.ask(msgspec.structs.replace(paid, txn="t2", pin="111111")) == Declined(
+            "pin_wrong", 100
+        )
+        while_it_runs = b"".join(each.read_bytes() for each in tmp_path.iterdir() if each.is_file())
+    found = while_it_runs + b"".join(each.read_bytes() for each in tmp_path.iterdir() if each.is_file())
+    assert b"lease.record/1" in found
+    for text in (number, phone, name, pin, "111111", check.hex(), salt.hex(), TOKEN_KEY.hex()):
+        for secret in (text.encode(), text.encode("utf-16-le"), text.encode("gb18030"), text[::-1].encode()):
+            assert secret not in found
+    for raw in (check, salt, TOKEN_KEY, STORE_KEY):
+        assert raw not in found
 
 
 async def test_without_an_identity_there_is_no_money(tmp_path: Path) -> None:
