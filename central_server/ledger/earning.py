@@ -68,7 +68,8 @@ async def earned(session: AsyncSession, store: str, facts: Sales, now_ms: int, *
     """Give members what their receipts earn, and take back what returned goods had earned.
 
     A sale is its member's by the card shown or the member the till knew. A return is that of the sale it
-    names, whoever shows which card; one that names none we know takes from whoever's card is shown.
+    names, whoever shows which card; one that names none takes from whoever's card is shown. One that names a
+    sale which earned nothing takes nothing.
     """
     wanted = [
         fact
@@ -77,7 +78,7 @@ async def earned(session: AsyncSession, store: str, facts: Sales, now_ms: int, *
     ]
     if not wanted:
         return
-    earning = [each for each in (await programmes(session)).values() if each.rules.earn and not each.stopped]
+    earning = [each for each in (await programmes(session)).values() if each.rules.earn]
     if not earning:
         return
     cards = [fact.event.card for fact in wanted if fact.event.card]
@@ -89,6 +90,8 @@ async def earned(session: AsyncSession, store: str, facts: Sales, now_ms: int, *
         known = await _known(session, programme.id, [fact.key for fact in mine])
         mine = [fact for fact in mine if fact.key not in known]
         sales = [fact for fact in mine if fact.event.total_minor > 0 and run.member_of(fact.event)]
+        if programme.stopped:
+            sales = []  # but what goods earned before goes back with them
         await _earn(session, run, programme, sales)
         for fact in mine:
             if fact.event.total_minor < 0:
@@ -137,7 +140,9 @@ async def _take_back(
 ) -> None:
     """Goods came back."""
     rules, at_ms = programme.rules, run.at_ms(fact)
-    sale = await _original(session, run.store, programme.id, fact, at_ms)
+    sale = await _original(session, run, programme.id, fact, at_ms)
+    if sale is None and fact.event.refers_to:
+        return
     if sale is not None:
         member, tier = sale.member, sale.tier
         before = read(sale.counted)
@@ -238,15 +243,19 @@ def _row(
 
 
 async def _original(
-    session: AsyncSession, store: str, programme: str, fact: Fact[SaleCompleted], at_ms: int
+    session: AsyncSession, run: _Run, programme: str, fact: Fact[SaleCompleted], at_ms: int
 ) -> Earning | None:
-    """The sale that a return names: the last of this store before it with that receipt number."""
+    """The sale that a return names: the last of this store before it with that receipt number.
+
+    Or of another store, if it is that of the member whose card is shown.
+    """
     if not fact.event.refers_to:
         return None
+    here, member = Earning.store == run.store, run.member_of(fact.event)
     found: Earning | None = await session.scalar(
         sa.select(Earning)
         .where(
-            Earning.store == store,
+            sa.or_(here, Earning.member == member) if member else here,
             Earning.receipt == _plain(fact.event.refers_to),
             Earning.programme == programme,
             Earning.at_ms <= at_ms,
@@ -254,7 +263,7 @@ async def _original(
             Earning.amount >= 0,
             Earning.sale != fact.key,
         )
-        .order_by(Earning.at_ms.desc(), Earning.sale.desc())
+        .order_by(here.desc(), Earning.at_ms.desc(), Earning.sale.desc())
         .limit(1)
         .with_for_update()
         .execution_options(populate_existing=True)

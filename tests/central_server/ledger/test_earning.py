@@ -208,6 +208,16 @@ async def test_a_return_that_names_no_receipt_takes_from_the_card_shown(shop: Sh
     assert await shop.points() == 70
 
 
+async def test_a_return_of_what_earned_nothing_takes_nothing(shop: Shop) -> None:
+    await make(shop)
+    await shop.sell(sale(10_000), sale(5_000, "R2", member=""))
+    await shop.sell(sale(-5_000, "R3", refers_to="R2"), sale(-10_000, "R4", refers_to="R9"))
+    assert await shop.points() == 100
+    elsewhere = shop.facts(sale(-2_000, "X1", refers_to="R1"))  # at another store, with the card
+    await earned(shop.session, "s2", elsewhere, shop.now_ms, keys=shop.keys)
+    assert await shop.points() == 80
+
+
 async def test_points_are_pending_until_the_return_period_ends(shop: Shop) -> None:
     await make(shop, pending_days=14)
     await shop.sell(sale(10_000), sale(2_000, "R2"))
