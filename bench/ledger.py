@@ -135,6 +135,7 @@ class Sets:
         self._chance, self._ids, self._size, self._hot = chance, ids, size, hot
         self._ready: deque[list[NewTransfer]] = deque()
         self._used = 20
+        self._clock_ms = 1_790_000_000_000
 
     def prepare(self) -> None:
         """As many as the last turn used, and half as many again."""
@@ -148,13 +149,14 @@ class Sets:
 
     def _make(self) -> list[NewTransfer]:
         hot, *others = self._ids
+        self._clock_ms += 100  # as facts come, about in the order in which they happened
         made = []
         for n in range(self._size):
             debit, credit = self._chance.sample(others, 2)
             made.append(
                 NewTransfer(
                     self._chance.randbytes(16), debit, hot if self._hot else credit, "CNY",
-                    self._chance.randint(1, 99), "spend", f"LABCDEFGHIJKLMNOP/{n}", 1_790_000_000_000 + n,
+                    self._chance.randint(1, 99), "spend", f"LABCDEFGHIJKLMNOP/{n}", self._clock_ms + n,
                 )
             )  # fmt: skip
         return made
