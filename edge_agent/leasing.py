@@ -22,7 +22,7 @@ from edge_agent.errors import AnchorBroken, Fenced, OutboxFull, StoreBroken
 from edge_agent.pins import Pins
 from edge_agent.store.database import is_full
 from edge_agent.store.journal import Journal
-from edge_agent.store.leases import DOUBTFUL, Leases, Taken
+from edge_agent.store.leases import DOUBTFUL, Leases, Taken, forget_old
 from edge_agent.store.lines import Sql, Work
 from edge_agent.store.replica import token_digest
 from edge_agent.store.vault import Vault
@@ -322,5 +322,6 @@ class Leasing:
             if hour:
                 journal.another_hour()
                 journal.prune(self.habits.journal_days * 24)
+                forget_old(sql)
 
         await self._vault.write(work)

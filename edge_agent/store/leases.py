@@ -1,6 +1,6 @@
 """The leases on this disk, within one transaction: what this store may hand out, and what it did with it.
 
-    take ──► open ── spend, refund, top ──► closed          the row stays: a lease installs once, ever
+    take ──► open ── spend, refund, top ──► closed          the row stays: a lease installs once
                └──── this disk was put back ──► doubtful    never spent, never given back
 
 Each step appends a record to the lease's chain (`sync/contract/leases.py`), which becomes an event in the
@@ -26,6 +26,8 @@ from sync.contract.told import LeaseTold
 
 OPEN, CLOSED, DOUBTFUL = "open", "closed", "doubtful"
 TTL_MAX_S = 7 * 86400
+TOMBSTONE_HOURS = 400 * 24  # a word about a lease that old could only come from a backup older still
+TOMBSTONES_STEP = 500  # removed in one transaction
 DOUBTED = "doubted"  # in `meta`: the journal's entries up to this one are in doubt
 _LEASE = re.compile(r"L[A-Z2-7]{16}")
 _UNIT = re.compile(r"[A-Z]{3}")
@@ -35,7 +37,8 @@ _SELECT = (
 )
 _INSERT = (
     "INSERT INTO lease (lease, epoch, state, purse, unit, programme, digest, granted, number, mac, boot,"
-    " until_ms, used_ms) VALUES (?, ?, 'open', ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)"
+    " until_ms, used_ms, hour)"
+    " VALUES (?, ?, 'open', ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, (SELECT hours FROM money))"
 )
 _USABLE = (
     _SELECT + "state = 'open' AND ((digest = ? AND digest <> x'')"  # noqa: S608
@@ -43,7 +46,8 @@ _USABLE = (
 )
 _STEP = (
     "UPDATE lease SET spent = spent + ?, refunded = refunded + ?, topped = topped + ?,"
-    " released = released + ?, number = ?, mac = ?, state = ?, used_ms = ? WHERE lease = ?"
+    " released = released + ?, number = ?, mac = ?, state = ?, used_ms = ?,"
+    " hour = (SELECT hours FROM money) WHERE lease = ?"
 )
 _COUNTED: tuple[Kind, ...] = ("spend", "refund", "top", "close")  # the columns of `_STEP`, in their order
 
@@ -338,6 +342,15 @@ class Leases:
             and 0 < len(told.purse) <= NAME_MAX
             and 0 < told.granted <= MINOR_MAX
         )
+
+
+def forget_old(sql: Sql) -> None:
+    """One step of removing leases that were closed `TOMBSTONE_HOURS` of running ago; doubtful ones stay."""
+    sql.execute(
+        "DELETE FROM lease WHERE lease IN (SELECT lease FROM lease WHERE state = 'closed'"
+        " AND hour < (SELECT hours FROM money) - ? LIMIT ?)",
+        (TOMBSTONE_HOURS, TOMBSTONES_STEP),
+    )
 
 
 def doubt_all(sql: Sql) -> int:

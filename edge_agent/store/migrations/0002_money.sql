@@ -12,7 +12,8 @@ CREATE TABLE money (
 
 INSERT INTO money VALUES (1, 0, '', 0, 0, 1);
 
--- Value or points that this store may hand out (store/leases.py). A row is never removed: a lease installs once.
+-- Value or points that this store may hand out (store/leases.py). A row stays for longer than anybody keeps a backup
+-- at head office: a lease installs once. `hour` is the running hour of its last record.
 -- `number` and `mac` are those of its last record; `until_ms` is monotonic time of `boot`. `digest`: the token that
 -- was presented, keyed once more with this store's own key; empty when nobody presented one.
 CREATE TABLE lease (
@@ -33,10 +34,13 @@ CREATE TABLE lease (
     boot TEXT NOT NULL,
     until_ms INTEGER NOT NULL,
     used_ms INTEGER NOT NULL,
+    hour INTEGER NOT NULL,
     CHECK (spent + released <= granted + topped + refunded)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX lease_open ON lease (purse) WHERE state = 'open';
+
+CREATE INDEX lease_hour ON lease (hour) WHERE state = 'closed';
 
 CREATE INDEX lease_of ON lease (digest) WHERE state = 'open';
 

@@ -15,7 +15,18 @@ from hypothesis import strategies as st
 
 from edge_agent.errors import LeaseRefused
 from edge_agent.store.database import MIGRATIONS
-from edge_agent.store.leases import CLOSED, DOUBTFUL, OPEN, Leases, Slip, Stand, Taken, doubt_all
+from edge_agent.store.leases import (
+    CLOSED,
+    DOUBTFUL,
+    OPEN,
+    TOMBSTONE_HOURS,
+    Leases,
+    Slip,
+    Stand,
+    Taken,
+    doubt_all,
+    forget_old,
+)
 from sync.contract.events import LeaseRecord
 from sync.contract.leases import RECORDS_MAX, grant_seal, lease_id, lease_key, record_mac
 from sync.contract.told import LeaseTold
@@ -259,6 +270,17 @@ class TestADiskThatWasPutBack:
         assert new.overdue(idle_ms=0, keep=0, limit=9) == []
         with pytest.raises(LeaseRefused):
             new.close(LEASE)
+
+
+def test_a_closed_one_is_remembered_for_longer_than_any_backup(sql: Any) -> None:
+    leases = Leases(sql, NOW)
+    leases.take(told(), asked_ms=None)
+    leases.take(told(lease=lease_id(b"still open")), asked_ms=99_000)
+    for hours, known in ((TOMBSTONE_HOURS, True), (TOMBSTONE_HOURS + 1, False)):
+        sql.execute("UPDATE money SET hours = ?", (hours,))
+        forget_old(sql)
+        assert (leases.find(LEASE) is not None) is known
+    assert leases.find(lease_id(b"still open")) is not None
 
 
 def test_a_lease_of_our_own_takes_a_top_up_and_is_spent_from(sql: Any) -> None:
