@@ -68,8 +68,11 @@ class Database:
         return await self._guarded(Role.READ, work)
 
     async def ask(self, work: Work[T]) -> T:
-        """`work` on the line for questions, which waits for no commit and no batch. Raises sqlite3.Error."""
-        return await self._guarded(Role.ASK, work)
+        """`work` on the line for questions, which waits for no commit and no batch. Raises sqlite3.Error.
+
+        It must be brief (see lines.py): a payment asks five times before its transaction.
+        """
+        return await self._guarded(Role.ASK, work, brief=True)
 
     async def close(self) -> None:
         """Ends all lines; the file is left as it should be."""
