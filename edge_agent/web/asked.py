@@ -42,6 +42,9 @@ class PayAsked(Asked, forbid_unknown_fields=True, kw_only=True):
     points: bool = False
     pin: Pin = ""
 
+    def __repr__(self) -> str:
+        return f"PayAsked({self.till!r}, {self.txn!r})"  # never the PIN
+
 
 class TopAsked(Asked, forbid_unknown_fields=True, kw_only=True):
     """Cash onto the card that the page shows."""
