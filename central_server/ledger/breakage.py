@@ -2,7 +2,7 @@
 
 A cohort is all that was given out in one month. What is left of cohorts older than N months is the breakage
 after N months; what was forfeited at its expiry and not re-activated since is shown apart, because it is
-still the member's to ask for.
+still the member's to ask for, and so is what was re-activated.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Given(NamedTuple):
     amount: int
     left: int
     forfeited: int  # less what was re-activated
+    revived: int = 0  # re-activated, ever
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Cohort:
     amount: int = 0
     left: int = 0
     forfeited: int = 0
+    revived: int = 0
 
     @property
     def used(self) -> int:
@@ -82,6 +84,7 @@ def cohorts(given: Iterable[Given]) -> list[Cohort]:
         cohort.amount += each.amount
         cohort.left += each.left
         cohort.forfeited += each.forfeited
+        cohort.revived += each.revived
     return [found[key] for key in sorted(found)]
 
 
@@ -112,22 +115,23 @@ async def given(session: AsyncSession, *, zone: str) -> list[Given]:
         .select_from(of_lot)
         .group_by(*keys)
     )
-    moved = await session.execute(
-        sa.select(*keys, sa.func.sum(LotUse.amount))
+    used = await session.execute(
+        sa.select(*keys, LotUse.kind, sa.func.sum(LotUse.amount))
         .select_from(of_lot.join(LotUse, LotUse.lot == Lot.id))
-        .where(LotUse.kind == "move")
-        .group_by(*keys)
+        .where(LotUse.kind.in_(("move", "revive")))
+        .group_by(*keys, LotUse.kind)
     )
-    away = {tuple(key): int(amount) for *key, amount in moved}
+    uses = {tuple(key): int(amount) for *key, amount in used}
     return [
         Given(
             programme,
             unit,
             kind,
             EPOCH + timedelta(days=int(number)),
-            int(amount) - away.get((programme, unit, kind, number), 0),
+            int(amount) - uses.get((programme, unit, kind, number, "move"), 0),
             int(left),
             int(expired),
+            -uses.get((programme, unit, kind, number, "revive"), 0),
         )
         for programme, unit, kind, number, amount, left, expired in rows
     ]

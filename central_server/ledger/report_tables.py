@@ -146,6 +146,7 @@ async def breakage_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
         N_("Used"),
         N_("Left"),
         N_("Expired"),
+        N_("Re-activated"),
         N_("Not used"),
     )
     by_month: list[Sequence[Cell]] = [
@@ -155,7 +156,10 @@ async def breakage_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
             say(LOTS.get(one.kind, one.kind)),
             one.month,
             one.unit,
-            *(Amount(much, one.unit) for much in (one.amount, one.used, one.left, one.forfeited)),
+            *(
+                Amount(much, one.unit)
+                for much in (one.amount, one.used, one.left, one.forfeited, one.revived)
+            ),
             Share(one.unused_share),
         ]
         for one in cohorts(rows)

@@ -96,6 +96,7 @@ class CohortOut(Out):
     used: int
     left: int
     forfeited: int
+    revived: int = Field(description="re-activated after it expired; in `left` or used since")
     unused_share: float | None
 
 

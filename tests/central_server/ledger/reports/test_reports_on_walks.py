@@ -52,6 +52,10 @@ async def test_after_whatever_the_services_did_all_reports_agree(
         rows = cohorts(await given(session, zone=SHANGHAI))
         assert sum(row.left for row in rows) == sum(left.values())
         assert all(row.amount >= 0 for row in rows)
+        revived = await session.scalar(
+            sa.select(sa.func.coalesce(sa.func.sum(Transfer.amount), 0)).where(Transfer.kind == "revive")
+        )
+        assert sum(row.revived for row in rows) == revived
         for purse, balance in left.items():
             one = await statement_of(session, purse, made_ms=made_ms)
             assert one.closing == balance
