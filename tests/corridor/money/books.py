@@ -187,6 +187,12 @@ class Checker:
                 raise Violation(
                     "I11", f"{lease.lost} of {lease.id} is lost, {declared[lease.id]} was declared"
                 )
+            if lease.state == "closed" and declared[lease.id]:
+                released = books.entries[lease.id][-1][2]
+                if declared[lease.id] - lease.lost != min(declared[lease.id], released):
+                    raise Violation(
+                        "I11", f"{released} of {lease} came back, {declared[lease.id]} was declared"
+                    )
 
 
 def _balances(books: Books) -> None:

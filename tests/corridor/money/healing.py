@@ -78,7 +78,7 @@ async def _bring_journals(walk: Walk) -> None:
         missing = [
             record
             for lease, log in sorted(walk.truth.log.items())
-            if walk.truth.written_by[lease] == box.name
+            if walk.truth.written_by[lease] == box.name and log[0].epoch != box.epoch
             for record in log[leases[lease].last_number if lease in leases else 0 :]
         ]
         if missing:
