@@ -38,6 +38,16 @@ STATE_LABELS: Final = {
     REFUSED: N_("Refused"),
     EXPIRED: N_("Expired"),
 }
+_PURSE, _CARD, _LEASE = (
+    ("value.read", "/cards/purses/"),
+    ("cards.read", "/cards/"),
+    ("leases.read", "/cards/leases/"),
+)
+_PLACES: Final = {  # where what a request is about can be looked at, and with which right
+    **dict.fromkeys(("load", "refund", "cash_out", "correction", "points"), _PURSE),
+    **dict.fromkeys(("activate", "refund_card"), _CARD),
+    **dict.fromkeys(("loss", "resolve"), _LEASE),
+}
 _MOODS: Final = {WAITING: "warn", DONE: "good", REFUSED: "bad", EXPIRED: "quiet"}
 
 
@@ -62,6 +72,7 @@ async def approvals_page(
         state_labels=STATE_LABELS,
         kind_labels=KINDS,
         moods=_MOODS,
+        places=_PLACES,
     )
 
 

@@ -65,6 +65,7 @@ async def stock_batch(request: Request, viewer: CardMaker) -> Response:
     form = await filled(request, StepForm, viewer.lang)
     if form.model is None:
         return await _again(request, viewer, form, 422)
+    at_store(viewer, form.model.store)
     body = checked(StockIn, place=form.model.store, why=form.model.why)
     return await _done(request, viewer, form, body, card_desk.stock_batch(form.model.batch, body))
 

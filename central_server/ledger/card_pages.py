@@ -171,7 +171,7 @@ async def _moved(request: Request, viewer: Viewer, card: str, steps: dict[str, S
     status = 422
     if form.model is not None:
         try:
-            if steps is not _PLAIN:
+            if form.model.store or steps is not _PLAIN:
                 at_store(viewer, form.model.store)
             step = steps.get(form.model.move)
             if step is None:

@@ -94,6 +94,7 @@ async def stock_batch(
     request: Request, viewer: CardMaker, batch: BatchId, body: StockIn, key: Key = None
 ) -> JSONResponse:
     """What was made lies in stock at a store, or at head office."""
+    at_store(viewer, body.place)
     return await _done(request, viewer, body, key, card_desk.stock_batch(batch, body))
 
 
@@ -149,6 +150,8 @@ async def issue_card(
     request: Request, viewer: CardWriter, card: CardId, body: IssueIn, key: Key = None
 ) -> JSONResponse:
     """Give it to a member, or to its bearer."""
+    if body.place:
+        at_store(viewer, body.place)
     return await _done(request, viewer, body, key, card_desk.issue(card, body))
 
 

@@ -94,6 +94,7 @@ async def test_a_large_top_up_by_form_goes_to_the_queue_and_another_allows_it(
     assert "somebody else must decide" in mine
     theirs = await ask_page("/approvals", user=6)
     assert "¥600.00" in theirs
+    assert f'href="/cards/purses/{purse}"' in theirs
     (id_,) = re.findall(r'action="/approvals/(A[0-9a-f]{24})"', theirs)
     refused = await send(f"/approvals/{id_}", {"decision": "yes"}, user=5)
     assert refused.status_code == 403
