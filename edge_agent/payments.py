@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar, get_args
 
@@ -20,7 +20,7 @@ import msgspec
 from edge_agent import paying
 from edge_agent.errors import Fenced, LeaseRefused, OutboxFull
 from edge_agent.leasing import Leasing
-from edge_agent.paying import UNDOING, Caps, Counter, PurseKnown
+from edge_agent.paying import UNDOING, Caps, Counter, PurseKnown, Share
 from edge_agent.pins import Pins
 from edge_agent.store.journal import Entry, Journal, PaymentShown
 from edge_agent.store.leases import Leases
@@ -36,7 +36,6 @@ from sync.contract.questions import (
     TXN_MAX,
     Balance,
     Declined,
-    MemberKnown,
     NobodyKnown,
     Paid,
     Pay,
@@ -54,6 +53,7 @@ from sync.contract.told import ProgrammeTold
 
 BLOCKED = "blocked"  # flag of a member
 A = TypeVar("A", Paid, Refunded, ToppedUp, Undone)
+B = TypeVar("B", Paid, ToppedUp)
 _REASONS = frozenset(get_args(Reason))
 _encoder = msgspec.json.Encoder()
 
@@ -99,20 +99,23 @@ class Payments:
         if wrong := self._wrong(question):
             return Declined(wrong)
         asked = self._asked(msgspec.structs.replace(question, pin=""))
-        if await self._seen(question.till, question.txn):
-            return await self._change(lambda sql, leases: paying.repeated(_known(sql, question), asked, Paid))
         who = await self._who(question.card, question.member)
-        if isinstance(who, Declined):
-            return who
-        why = await self._make_ready(question, who)
-        who = await self._again(who)
-        plan = await self._plan(question, who)
+        plan = [] if isinstance(who, Declined) else await self._plan(question, who)
+        why: Reason = "empty"
         pin_right = False
-        if paying.pin_limit(plan, self._programmes) is not None:
-            said = await self._check_pin(question, who)
-            if said is not None:
-                return Declined(said, paying.pin_limit(plan, self._programmes) or 0)
-            pin_right = True
+        if isinstance(who, Declined) or not self._will_do(question, who, plan):
+            # The way that most take is as short as it can be: the transaction itself finds what is repeated.
+            if (said := await self._repeated(question, asked, Paid)) is not None:
+                return said
+            if isinstance(who, Declined):
+                return who
+            why = await self._ask_for(question, who, plan)
+            who = await self._again(who)
+            plan = await self._plan(question, who)
+            if (limit := paying.pin_limit(plan, self._programmes)) is not None:
+                if (wrong := await self._check_pin(question, who)) is not None:
+                    return Declined(wrong, limit)
+                pin_right = True
         at = self._counter(asked, who)._replace(pin_right=pin_right)
         return await self._change(lambda sql, leases: paying.pay(sql, leases, question, at, why))
 
@@ -128,10 +131,8 @@ class Payments:
         if wrong := self._wrong(question):
             return Declined(wrong)
         asked = self._asked(question)
-        if await self._seen(question.till, question.txn):
-            return await self._change(
-                lambda sql, leases: paying.repeated(_known(sql, question), asked, ToppedUp)
-            )
+        if (again := await self._repeated(question, asked, ToppedUp)) is not None:
+            return again
         who = await self._who(question.card, question.member)
         if isinstance(who, Declined):
             return who
@@ -220,31 +221,30 @@ class Payments:
             return "wrong"
         return "fenced" if self._vault.fenced else None
 
-    async def _seen(self, till: str, txn: str) -> bool:
-        return await self._vault.ask(lambda sql: Journal(sql).find(till, txn) is not None)
+    async def _repeated(self, question: Pay | TopUp, asked: bytes, kind: type[B]) -> B | Declined | None:
+        """The answer of the first time, when the till has used its number before."""
+        if not await self._vault.ask(lambda sql: Journal(sql).find(question.till, question.txn) is not None):
+            return None
+        return await self._change(lambda sql, leases: paying.repeated(_known(sql, question), asked, kind))
 
     async def _who(self, card: str, member: str) -> Who | Declined:
         """Whose card it is; one that nobody knows here may still have leases, or head office may know it."""
-        if card:
-            answer = await self._replica.look_up(card)
-            if isinstance(answer, NobodyKnown) and answer.reason != "unknown":
-                return Declined(answer.reason)
-            # Whose the card is says the replica, not who asks.
-            member = answer.member if isinstance(answer, MemberKnown) else ""
-        elif not member:
+        if not card and not member:
             return Declined("no_card")
+        # Whose the card is says the replica, not who asks.
+        known, told_at = await (self._replica.find(card) if card else self._replica.member(member))
+        if isinstance(known, NobodyKnown) and known.reason != "unknown":
+            return Declined(known.reason)
         told = self._leasing.told_of(card) if card else None
         name, purses, since = told or ("", (), 0)
-        found = await self._replica.member(member) if member else None
-        if found is None:
+        if isinstance(known, NobodyKnown):
             return Who(card, "", name, known_purses(purses, since)) if card else Declined("unknown")
-        known, told_at = found
         if BLOCKED in known.flags:
             return Declined("blocked")
         mine = known_purses(known.purses, told_at)
         names = {each.purse for each in mine}
         others = known_purses([each for each in purses if each.purse not in names], since)
-        return Who(card, member, known.name, mine + others)
+        return Who(card, known.member, known.name, mine + others)
 
     async def _again(self, who: Who) -> Who:
         """The same, after head office has perhaps said more."""
@@ -254,7 +254,7 @@ class Payments:
     async def _is_told(self, card: str) -> bool:
         return self._leasing.told_of(card) is not None
 
-    async def _plan(self, question: Pay, who: Who) -> list[paying.Share]:
+    async def _plan(self, question: Pay, who: Who) -> list[Share]:
         digest, stand = self._digest(who.card), self._vault.stand()
         purses = [each.purse for each in who.purses]
         found = await self._vault.ask(lambda sql: Leases(sql, stand).usable(digest=digest, purses=purses))
@@ -262,19 +262,21 @@ class Payments:
             found, question.amount_minor, question.currency, self._programmes, points=question.points
         )
 
-    async def _make_ready(self, question: Pay, who: Who) -> Reason:
-        """Asks head office when what is here does not do; what to say when there is nothing at all."""
+    def _will_do(self, question: Pay, who: Who, plan: Sequence[Share], *, knows_pin: bool = False) -> bool:
+        """Whether these shares pay all of it and ask for no PIN (with `knows_pin`: none that is unknown)."""
+        return sum(share.worth for share in plan) == question.amount_minor and (
+            paying.pin_limit(plan, self._programmes) is None
+            or (knows_pin and self._pins.state(who.card) != "unknown")
+        )
+
+    async def _ask_for(self, question: Pay, who: Who, plan: Sequence[Share]) -> Reason:
+        """Asks head office, unless all that is wanted is a PIN; what to say when there is nothing at all."""
 
         async def enough() -> bool:
-            plan = await self._plan(question, who)
-            asks_pin = paying.pin_limit(plan, self._programmes) is not None
-            return sum(share.worth for share in plan) == question.amount_minor and not (
-                asks_pin and self._pins.state(who.card) == "unknown"
-            )
+            return self._will_do(question, who, await self._plan(question, who), knows_pin=True)
 
-        if await enough():
+        if self._will_do(question, who, plan, knows_pin=True):
             return "empty"
-        plan = await self._plan(question, who)
         short = question.amount_minor - sum(share.worth for share in plan)
         wants = {question.currency: short} if short > 0 else {}
         if short > 0 and question.points:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -28,6 +29,7 @@ _PUT = (
     "INSERT OR REPLACE INTO member (member, answer, digests, entry)"
     " SELECT ?, ?, ?, coalesce(max(entry), 0) FROM journal"
 )
+_WHO = "SELECT reason, answer, entry FROM token LEFT JOIN member USING (member) WHERE digest = ?"
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(MemberKnown)
 _programme_decoder = msgspec.json.Decoder(ProgrammeTold)
@@ -73,23 +75,20 @@ class Replica:
 
     async def look_up(self, token: str) -> Answer:
         """Who has the card or telephone of that token, as far as this store has been told."""
-        digest = self._digest(token)
-        row = await self._db.ask(
-            lambda sql: sql.execute(
-                "SELECT reason, answer FROM token LEFT JOIN member USING (member) WHERE digest = ?",
-                (digest,),
-            ).fetchone()
-        )
-        if row is None or row[1] is None:
-            return NobodyKnown()
-        return NobodyKnown("lost") if row[0] == "lost" else _decoder.decode(row[1])
+        return (await self.find(token))[0]
 
-    async def member(self, member: str) -> tuple[MemberKnown, int] | None:
-        """The member, and the last entry of the journal when the centre told of them."""
-        row = await self._db.ask(
-            lambda sql: sql.execute("SELECT answer, entry FROM member WHERE member = ?", (member,)).fetchone()
+    async def find(self, token: str) -> tuple[Answer, int]:
+        """The same, and the journal's last entry when the centre told of them."""
+        digest = self._digest(token)
+        return await self._db.ask(lambda sql: _found(sql.execute(_WHO, (digest,)).fetchone()))
+
+    async def member(self, member: str) -> tuple[Answer, int]:
+        """The member, as `find` gives them."""
+        return await self._db.ask(
+            lambda sql: _found(
+                sql.execute("SELECT '', answer, entry FROM member WHERE member = ?", (member,)).fetchone()
+            )
         )
-        return None if row is None else (_decoder.decode(row[0]), int(row[1]))
 
     async def apply(self, words: Words) -> bool:
         """Takes the words not yet taken, in one transaction with the feed's number; False if there is a hole.
@@ -167,6 +166,13 @@ class Replica:
 def token_digest(store_key: bytes, token: str) -> bytes:
     """16 bytes that stand for a token on this store's disk, and on no other's."""
     return hmac.digest(store_key, token.encode(), "sha256")[:_DIGEST_BYTES]
+
+
+def _found(row: Any) -> tuple[Answer, int]:
+    if row is None or row[1] is None:
+        return NobodyKnown(), 0
+    answer: Answer = NobodyKnown("lost") if row[0] == "lost" else _decoder.decode(row[1])
+    return answer, int(row[2])
 
 
 def _answer(told: MemberTold) -> bytes:
