@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central_server.ledger.accounts import ESCROW, account_id, available, balances, held
+from central_server.ledger.accounts import ESCROW, account_id, available, balances, held, history
 from central_server.ledger.models.books import Account, Transfer
 from central_server.ledger.models.leases import HOLDING, Lease
 from central_server.ledger.models.lots import Purse
@@ -82,9 +82,10 @@ async def changes_of(session: AsyncSession, purse: PurseView, *, limit: int = TR
     mine += await session.scalars(
         sa.select(Account.id).where(Account.kind == ESCROW, Account.owner.in_(leases.all()))
     )
+    touched = history(sa.select(Account.id).where(Account.id.in_(mine)))
     query = (
         sa.select(Transfer)
-        .where(sa.or_(Transfer.debit.in_(mine), Transfer.credit.in_(mine)))
+        .where(Transfer.seq.in_(sa.select(touched.c.seq)))
         .where(sa.not_(sa.and_(Transfer.debit.in_(mine), Transfer.credit.in_(mine))))
         .order_by(Transfer.at_ms.desc(), Transfer.seq.desc())
         .limit(min(limit, TRANSFERS_MAX))
