@@ -200,7 +200,7 @@ def overdrawn() -> Planting:
     """An account that must not fall below 0 may."""
 
     def decide(transfers: Any, accounts: Any, *more: Any, **most: Any) -> Any:
-        loose = {number: standing._replace(guarded=0) for number, standing in accounts.items()}
+        loose = [(number, unit, balance, 0, seq) for number, unit, balance, _, seq in accounts]
         return whole(transfers, loose, *more, **most)
 
     whole = deciding.decide

@@ -122,11 +122,14 @@ async def want_back(walk: Walk) -> str:
 async def say_lost(walk: Walk) -> str:
     """Two people declare (part of) a lease lost, or try to: too early, alone, too much."""
     leases = await walk.office.store.rows(
-        "SELECT id, escrow, lost FROM lease WHERE state <> 'closed' ORDER BY state, id"
+        "SELECT id, escrow, lost, state FROM lease WHERE state <> 'closed' ORDER BY id"
     )
     if not leases:
         return ""
-    lease, escrow, lost = walk.chance.choice(leases)
+    doubtful = [each for each in leases if each[3] != "open"]
+    lease, escrow, lost, _ = walk.chance.choice(
+        doubtful if doubtful and walk.chance.random() < 0.8 else leases
+    )
     amount = max(1, walk.chance.choice((escrow - lost, escrow, (escrow - lost) // 2)))
     people = walk.chance.choice((("ann", "bo"), ("ann", "bo"), ("ann", "bo"), ("ann", "ann"), ("ann", " ")))
     if walk.chance.random() < 0.7:

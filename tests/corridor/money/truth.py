@@ -83,7 +83,7 @@ class Truth:
         """The till has its answer and acts on it. Raises Violation when it had another one before."""
         before, deal.state = deal.answer, TOLD
         if before is not None and not isinstance(before, Declined):
-            if answer != before and not deal.undone:
+            if answer != before and not deal.undone and not self._may_be_undone(deal, answer):
                 raise Violation("answer", f"{deal.question} was answered {before}, and then {answer}")
             return
         if deal.undone and not isinstance(answer, Declined):
@@ -98,6 +98,14 @@ class Truth:
             for each in self.deals:
                 if (each.place, each.life) == (deal.place, deal.life) and isinstance(each.question, Pay):
                     each.undone, each.state = True, TOLD
+
+    def _may_be_undone(self, deal: Deal, answer: MoneyAnswer) -> bool:
+        """Somebody asked for it to be taken back and has no answer yet."""
+        asked = any(
+            each.place == deal.place and isinstance(each.question, Undo) and each.state == OPEN
+            for each in self.deals
+        )
+        return asked and answer == Declined("undone")
 
     def disk_gone(self, store: str) -> None:
         """What nobody had been told, nobody will be."""
