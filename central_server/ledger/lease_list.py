@@ -9,7 +9,15 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.errors import NotFound
-from central_server.ledger.models.leases import DOUBT, FROZEN, HOLDING, Lease, LeaseEntry, LeaseWaiting
+from central_server.ledger.models.leases import (
+    DOUBT,
+    FROZEN,
+    HOLDING,
+    Lease,
+    LeaseEntry,
+    LeaseWaiting,
+    LeasingStore,
+)
 from central_server.web.text import N_
 
 LIST_MAX: Final = 500
@@ -61,6 +69,11 @@ async def lease_with(session: AsyncSession, id_: str, *, stores: Collection[str]
     if row is None or (stores is not None and row.store not in stores):
         raise NotFound(N_("there is no such lease"))
     return row
+
+
+async def store_with(session: AsyncSession, store: str) -> LeasingStore | None:
+    """A store as leases see it; None when it never asked for any."""
+    return await session.get(LeasingStore, store)
 
 
 async def entries(session: AsyncSession, id_: str) -> list[LeaseEntry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel, Field
@@ -14,7 +14,18 @@ from central_server.ledger import lease_alarms, lease_list
 from central_server.ledger import leases as leasing
 from central_server.ledger.desk_pages import OnceForm, desk_page, minor_of, told
 from central_server.ledger.doors import Body, Desk, LeaseReader, LeaseWriter, done_once, note
-from central_server.ledger.leases_api import LeaseId, LossIn, ResolveIn, declare, resolve
+from central_server.ledger.leases_api import (
+    FenceIn,
+    LeaseId,
+    LossIn,
+    ResolveIn,
+    StopIn,
+    StorePath,
+    declare,
+    fenced,
+    resolve,
+    stopped,
+)
 from central_server.ledger.models.leases import CLOSED, DOUBT, FROZEN, HOLDING, LOST, OPEN
 from central_server.web.deps import Db, ReadDb, Viewer, database_of, now_ms
 from central_server.web.forms import Filled, filled
@@ -68,6 +79,7 @@ async def leases_page(
         state_labels=STATES,
         moods=MOODS,
         may_write=viewer.may("leases.write"),
+        store=await lease_list.store_with(db, store.strip()) if viewer.may_see(store.strip()) else None,
     )
 
 
@@ -86,6 +98,25 @@ async def settle_alarm(
     await lease_alarms.settle_alarm(db, store, lease, name, by=viewer.name, now_ms=at_ms)
     await note(db, viewer, N_("looked into"), N_("lease alarm"), f"{store}/{lease}/{name}", at_ms)
     return RedirectResponse("/cards/leases", 303)
+
+
+@router.post("/cards/leases/stores/{store}/{what}")
+async def change_store(
+    request: Request,
+    viewer: LeaseWriter,
+    store: StorePath,
+    what: Literal["fence", "stop", "start"],
+    id: Annotated[str, Form(max_length=80)],
+    why: Annotated[str, Form(min_length=3, max_length=400)],
+) -> Response:
+    """The store's box is gone for good; or it is granted nothing more, or again."""
+    if what == "fence":
+        fence = FenceIn(id=id, why=why)
+        await done_once(request, viewer, fence, None, fenced(viewer, store, fence))
+    else:
+        stop = StopIn(id=id, why=why, stopped=what == "stop")
+        await done_once(request, viewer, stop, None, stopped(viewer, store, stop))
+    return RedirectResponse(f"/cards/leases?store={store}", 303)
 
 
 @router.get("/cards/leases/{lease}")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse
 
-from central_server.ledger import lease_alarms, lease_list
+from central_server.ledger import doubt, lease_alarms, lease_list
 from central_server.ledger import leases as leasing
 from central_server.ledger.doors import (
     Amount,
@@ -22,6 +22,7 @@ from central_server.ledger.doors import (
     Out,
     Why,
     as_json,
+    at_store,
     done_once,
     note,
 )
@@ -33,6 +34,7 @@ from central_server.web.text import N_
 
 router = APIRouter(prefix="/leases", tags=["leases"])
 LeaseId = Annotated[str, Path(pattern=r"^L[A-Z2-7]{16}$", description="L and sixteen letters or digits")]
+StorePath = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 State = Literal["open", "doubt", "frozen", "lost", "closed", ""]
 
 
@@ -99,6 +101,23 @@ class LossIn(Body):
     why: Why
 
 
+class FenceIn(Body):
+    why: Why
+
+
+class FencedOut(BaseModel):
+    leases: int = Field(description="so many came into doubt")
+
+
+class StopIn(Body):
+    stopped: bool
+    why: Why = ""
+
+
+class StoppedOut(BaseModel):
+    stopped: bool
+
+
 class ResolveIn(Body):
     why: Why
 
@@ -125,6 +144,22 @@ async def list_alarms(viewer: LeaseReader, db: ReadDb) -> list[AlarmOut]:
     """What nobody has settled yet."""
     rows = await lease_alarms.open_alarms(db, stores=viewer.stores)
     return [AlarmOut.model_validate(row) for row in rows]
+
+
+@router.post("/stores/{store}/fence", response_model=FencedOut)
+async def fence_store(
+    request: Request, viewer: LeaseWriter, store: StorePath, body: FenceIn, key: IdempotencyKey = None
+) -> JSONResponse:
+    """The store's box is gone for good: what it holds is in doubt from now. What it wrote still settles."""
+    return as_json(await done_once(request, viewer, body, key, fenced(viewer, store, body)))
+
+
+@router.post("/stores/{store}/stop", response_model=StoppedOut)
+async def stop_store(
+    request: Request, viewer: LeaseWriter, store: StorePath, body: StopIn, key: IdempotencyKey = None
+) -> JSONResponse:
+    """Grant the store nothing from now on, or again. What it holds it may still spend."""
+    return as_json(await done_once(request, viewer, body, key, stopped(viewer, store, body)))
 
 
 @router.get("/{lease}")
@@ -173,6 +208,31 @@ async def resolve_lease(
 ) -> JSONResponse:
     """Ask that a frozen lease be tried again, once it is known what went wrong. Waits for a second person."""
     return as_json(await done_once(request, viewer, body, key, resolve(viewer, lease, body)))
+
+
+def fenced(viewer: Viewer, store: str, body: FenceIn) -> Deed:
+    """The deed that ends a store's epoch."""
+
+    async def deed(session: AsyncSession, desk: Desk) -> tuple[int, BaseModel]:
+        at_store(viewer, store)
+        count = await doubt.fence(session, store, desk.now_ms)
+        await note(session, viewer, N_("fenced"), N_("store"), store, desk.now_ms, leases=count, why=body.why)
+        return 200, FencedOut(leases=count)
+
+    return deed
+
+
+def stopped(viewer: Viewer, store: str, body: StopIn) -> Deed:
+    """The deed that lets a store have no more leases, or again."""
+
+    async def deed(session: AsyncSession, desk: Desk) -> tuple[int, BaseModel]:
+        at_store(viewer, store)
+        await doubt.set_stopped(session, store, body.stopped)
+        verb = N_("stopped") if body.stopped else N_("started again")
+        await note(session, viewer, verb, N_("leases of a store"), store, desk.now_ms, why=body.why)
+        return 200, StoppedOut(stopped=body.stopped)
+
+    return deed
 
 
 def resolve(viewer: Viewer, lease: str, body: ResolveIn) -> Deed:

@@ -13,7 +13,7 @@ from central_server.staff.rights import RIGHTS, ROLES, rights_of
 PLACES = {
     "{programme}": "gift", "{card}": "C" + "A" * 16, "{purse}": "P" + "A" * 16, "{lease}": "L" + "A" * 16,
     "{hold}": "0" * 32, "{id}": "A" + "0" * 24, "{batch}": "B1", "{item}": "mug",
-    "{member}": "MWANG23456AAA", "{form}": "csv",
+    "{member}": "MWANG23456AAA", "{form}": "csv", "{store}": "s1", "{what}": "stop",
 }  # fmt: skip
 Asked = tuple[str, str, str, frozenset[str]]  # method, pattern, address, rights
 

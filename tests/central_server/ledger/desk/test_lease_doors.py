@@ -115,3 +115,20 @@ async def test_a_frozen_lease_is_tried_again_by_two_people(ask, client, as_, lea
     assert (await ask(decide, {"approve": True}, user=6)).status_code == 200
     shown = (await client.get(f"/api/v1/leases/{lease}", headers=as_())).json()
     assert (shown["state"], shown["why"]) == ("open", "")
+
+
+async def test_a_store_whose_box_is_gone_is_fenced_and_one_that_is_not_trusted_gets_nothing(
+    ask, client, as_, lease
+) -> None:
+    theirs = {"role": "store_manager", "store": "s2"}
+    assert (await ask("/leases/stores/s1/fence", {"why": "burnt"}, **theirs)).status_code == 403
+    page = await client.get("/cards/leases?store=s1", headers=as_())
+    assert "Its box is gone for good" in page.text
+    fenced = await ask("/leases/stores/s1/fence", {"why": "burnt"}, role="finance")
+    assert fenced.json() == {"leases": 1}, fenced.text
+    (shown,) = (await client.get("/api/v1/leases?state=doubt", headers=as_())).json()
+    assert shown["id"] == lease
+    form = {"id": "form-stop-1", "why": "it was stolen"}
+    assert (await client.post("/cards/leases/stores/s1/stop", data=form, headers=as_())).status_code == 303
+    assert "is granted nothing" in (await client.get("/cards/leases?store=s1", headers=as_())).text
+    assert (await ask("/leases/stores/s1/stop", {"stopped": False})).json() == {"stopped": False}
