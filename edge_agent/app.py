@@ -29,7 +29,6 @@ from edge_agent.paying import Caps
 from edge_agent.payments import Payments
 from edge_agent.pins import HashPin, Pins, hash_in_thread
 from edge_agent.shift import Shifts
-from edge_agent.store.anchor import AnchorDisk, RealAnchorDisk
 from edge_agent.store.database import Database, open_database
 from edge_agent.store.history import History
 from edge_agent.store.lines import Connect, connect_in_thread
@@ -45,6 +44,7 @@ from edge_agent.wedge import is_bank_card
 from sync.clock import SystemClock
 from sync.contract.clock import Clock
 from sync.link.base import Dialler
+from sync.slots import RealSlotDisk, SlotDisk
 
 if TYPE_CHECKING:
     from config.edge import EdgeSettings
@@ -76,7 +76,7 @@ class World:
     boot: Callable[[], str] = kernel_boot
     synced: Callable[[], bool] = ntp_synced
     disk: Callable[[EdgeSettings], Disk] | None = None
-    anchor: Callable[[EdgeSettings], AnchorDisk] | None = None
+    anchor: Callable[[EdgeSettings], SlotDisk] | None = None
     hash_pin: HashPin = hash_in_thread
     dialler: Callable[[EdgeSettings, Identity], Dialler] | None = None
     listen: Listen | None = None
@@ -349,8 +349,8 @@ def _real_disk(settings: EdgeSettings) -> Disk:
     return RealDisk(settings.state_dir, settings.outbox.max_mib, settings.outbox.ballast_mib * _MIB)
 
 
-def _real_anchor(settings: EdgeSettings) -> AnchorDisk:
-    return RealAnchorDisk(settings.money.anchor or settings.state_dir / ANCHOR_NAME)
+def _real_anchor(settings: EdgeSettings) -> SlotDisk:
+    return RealSlotDisk(settings.money.anchor or settings.state_dir / ANCHOR_NAME)
 
 
 def _mqtt(settings: EdgeSettings, identity: Identity) -> Dialler:

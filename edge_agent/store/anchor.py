@@ -12,21 +12,16 @@ one commit behind, and a database that is ahead of its anchor is what any power 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import os
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from edge_agent.errors import AnchorBroken
+from sync.slots import SLOT_BYTES, SLOTS, SlotDisk, slot_with, slots_of, text_in
 
 log = logging.getLogger(__name__)
 
-SLOT_BYTES = 512
-SLOTS = 2
 WRITE_MAX_S = 5.0
 _WORDS = "tillbeam anchor 1"
-_SUM_HEX_DIGITS = 16
 
 
 class Mark(NamedTuple):
@@ -37,55 +32,10 @@ class Mark(NamedTuple):
     head: str
 
 
-class AnchorDisk(Protocol):
-    """Where the file lies; a test puts its own in place."""
-
-    def read(self) -> bytes | None:
-        """All of the file; None when there is none. Raises OSError."""
-        ...
-
-    async def write(self, offset: int, data: bytes) -> None:
-        """Writes there, making the file if it is missing; on disk on return. Raises OSError."""
-        ...
-
-
-class RealAnchorDisk:
-    """A file of a real disk, synced by a thread."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def read(self) -> bytes | None:
-        try:
-            return self._path.read_bytes()
-        except FileNotFoundError:
-            return None
-
-    async def write(self, offset: int, data: bytes) -> None:
-        await asyncio.to_thread(self._write, offset, data)
-
-    def _write(self, offset: int, data: bytes) -> None:
-        is_new = not self._path.exists()
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if is_new:  # so that no later write needs room, or a change of the file's length on disk
-                os.pwrite(file, bytes(SLOTS * SLOT_BYTES), 0)
-            os.pwrite(file, data, offset)
-            os.fdatasync(file)
-        finally:
-            os.close(file)
-        if is_new:
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-
-
 class Anchor:
     """The mark that is known to be on disk."""
 
-    def __init__(self, disk: AnchorDisk) -> None:
+    def __init__(self, disk: SlotDisk) -> None:
         """Reads the file; one that cannot be read is as one that is gone."""
         self._disk = disk
         self._turn = 0
@@ -97,8 +47,8 @@ class Anchor:
         except OSError as error:
             log.error("the anchor cannot be read: %s", error)
             found = b""
-        for slot in range(SLOTS):
-            read = read_slot(found[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES])
+        for slot in slots_of(found):
+            read = read_slot(slot)
             if read is not None and read[0] > self._turn:
                 self._turn, self.held = read
 
@@ -126,21 +76,13 @@ class Anchor:
 
 def slot_of(turn: int, mark: Mark) -> bytes:
     """A slot as it lies on disk."""
-    text = f"{_WORDS} {turn} {mark.epoch} {mark.commits} {mark.head}"
-    return f"{text} {_sum(text)}\n".encode().ljust(SLOT_BYTES, b"\0")
+    return slot_with(f"{_WORDS} {turn} {mark.epoch} {mark.commits} {mark.head}")
 
 
 def read_slot(found: bytes) -> tuple[int, Mark] | None:
     """The turn and mark of a slot; None when it is empty, torn or not ours."""
     try:
-        text, _, check = found.rstrip(b"\0").decode("ascii").rstrip("\n").rpartition(" ")
-        words, turn, epoch, commits, head = text.rsplit(" ", 4)
-        if words != _WORDS or check != _sum(text):
-            return None
-        return int(turn), Mark(epoch, int(commits), head)
+        words, turn, epoch, commits, head = (text_in(found) or "").rsplit(" ", 4)
+        return (int(turn), Mark(epoch, int(commits), head)) if words == _WORDS else None
     except ValueError:
         return None
-
-
-def _sum(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:_SUM_HEX_DIGITS]

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from edge_agent.errors import AnchorBroken, Fenced
-from edge_agent.store.anchor import Anchor, AnchorDisk, Mark
+from edge_agent.store.anchor import Anchor, Mark
 from edge_agent.store.database import Database
 from edge_agent.store.leases import Leases, Stand, doubt_all
 from edge_agent.store.lines import Sql, Work
@@ -21,6 +21,7 @@ from edge_agent.store.outbox import Outbox
 from sync.contract.clock import Clock
 from sync.contract.events import LeaseRecord
 from sync.contract.leases import lease_key
+from sync.slots import SlotDisk
 
 T = TypeVar("T")
 HEAD_HEX_DIGITS = 32
@@ -54,7 +55,7 @@ class Vault:
         cls,
         db: Database,
         outbox: Outbox,
-        disk: AnchorDisk,
+        disk: SlotDisk,
         clock: Clock,
         *,
         boot: str,

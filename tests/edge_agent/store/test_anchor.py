@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.errors import AnchorBroken
-from edge_agent.store.anchor import SLOT_BYTES, Anchor, Mark, RealAnchorDisk, read_slot, slot_of
+from edge_agent.store.anchor import Anchor, Mark, read_slot, slot_of
 from edge_agent.store.vault import put_back
+from sync.slots import SLOT_BYTES, RealSlotDisk
 from tests.edge_agent.money_shop import CARD, MemoryAnchor, open_shop
 
 EPOCH = "0123456789abcdef"
@@ -25,7 +26,7 @@ def mark(commits: int, head: str = "aa", epoch: str = EPOCH) -> Mark:
 async def test_what_it_holds_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
     path = tmp_path / "edge.anchor"
     for number in range(5):
-        anchor = Anchor(RealAnchorDisk(path))
+        anchor = Anchor(RealSlotDisk(path))
         assert anchor.held == (mark(number - 1) if number else None)
         await anchor.hold(mark(number))
     assert path.stat().st_size == 2 * SLOT_BYTES
