@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central_server.db import Database
 from central_server.errors import Conflict, Invalid, NotFound, Refused
 from central_server.keys import Keys
-from central_server.ledger import spending, value
+from central_server.ledger import expiry, spending, value
 from central_server.ledger.buyers import Buyer, buyer_of
 from central_server.ledger.lots import sums
 from central_server.ledger.models.lots import BONUS, PAID
@@ -240,4 +240,22 @@ async def test_a_purse_pays_no_more_and_no_oftener_than_its_programme_lets_it(
         with pytest.raises(Conflict, match="3 times"):
             await pay("f", 1)
         await pay("g", 500, now_ms + 24 * 3_600_000)
+        await check_lots(session)
+
+
+async def test_what_is_held_expires_when_it_has_come_back(
+    database: Database, keys: Keys, new_purse: OpenPurse, check_lots: CheckLots, now_ms: int
+) -> None:
+    async with database.transaction() as session:
+        mine = await new_purse(session, bonus_expiry={"days": 1})
+        who: dict[str, Any] = {"purse": mine, "by": "anna", "now_ms": now_ms}
+        await value.correct(session, request="c", amount=100, kind="bonus", approval="A1", why="gift", **who)
+        held = await spending.hold(session, request="h", amount=70, for_s=60, **who)
+        later_ms = now_ms + 2 * 24 * 3_600_000
+        await expiry.expire_lots(session, now_ms=later_ms)
+        assert await sums(session, [mine]) == {mine: 70}
+        await check_lots(session)
+        await spending.void(session, hold=bytes.fromhex(held["hold"]), now_ms=later_ms)
+        await expiry.expire_lots(session, now_ms=later_ms)
+        assert await sums(session, [mine]) == {mine: 0}
         await check_lots(session)
