@@ -95,3 +95,11 @@ def test_what_meets_nothing_is_listed_up_to_a_limit_and_counted_beyond() -> None
     sheet = sheet_of(*(sold(str(n), ("value", 100)) for n in range(ALONE_MAX + 5)))
     assert (len(sheet.printed), sheet.unlisted) == (ALONE_MAX, 5)
     assert sheet.difference("CNY") == 100 * (ALONE_MAX + 5)
+
+
+def test_a_top_up_by_another_tender_is_no_cash_in_the_drawer() -> None:
+    sheet = Sheet()
+    sheet.record(record("top", 10_000), 7, "card")
+    sheet.record(record("top", 500), 7)
+    moved = sheet.moved_in("CNY")
+    assert (moved.tops, moved.topped, moved.elsewhere, sheet.cash("CNY")) == (2, 500, 10_000, 500)

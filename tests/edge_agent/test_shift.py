@@ -131,3 +131,17 @@ async def test_a_disk_put_back_in_time_makes_the_open_shift_partial(opened: Any)
         restarted = await shifts.current("1")
     for shift in (fenced, restarted):
         assert (shift.number, shift.sheet.partial, shift.sheet.taken_in("CNY").total) == (2, True, 100)
+
+
+async def test_what_a_top_up_was_paid_with_is_in_the_journal(opened: Any) -> None:
+    async with opened() as (outbox, shifts):
+        await outbox._db.write(
+            lambda sql: sql.execute(
+                "INSERT INTO journal (till, txn, kind, asked, answer, receipt, cashier, tender, currency,"
+                " amount, points, digest, boot, mono_ms, wall_ms, hour, outage)"
+                " VALUES ('1', 'x', 'top', x'', x'', '', '', 'card', 'CNY', 5000, 0, x'', '', 0, 0, 0, 0)"
+            )
+        )
+        await outbox.accept([paid(5_000, kind="top")])
+        moved = (await shifts.current("1")).sheet.moved_in("CNY")
+    assert (moved.topped, moved.elsewhere) == (0, 5_000)
