@@ -157,7 +157,7 @@ async def purses_changed(session: AsyncSession, held: Mapping[str, Holdings], *,
 
 async def told_members(session: AsyncSession, members: Sequence[str]) -> dict[str, MemberTold]:
     """What tills are told of these members; without those of whom they are told nothing."""
-    found = {}
+    found: dict[str, MemberTold] = {}
     for at in range(0, len(members), AT_ONCE):
         rows = await session.execute(
             sa.select(Member.id, Member.told).where(Member.id.in_(members[at : at + AT_ONCE]))
