@@ -218,7 +218,7 @@ def lots_forgotten() -> Planting:
 
 
 def loss_at_once() -> Planting:
-    return patch.object(doubt, "HOUR_MS", 0)
+    return patch.object(desk, "LEASES", desk.LEASES.model_copy(update={"grace_hours": 0}))
 
 
 def loss_by_one() -> Planting:
