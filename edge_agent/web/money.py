@@ -38,6 +38,7 @@ from sync.contract.questions import (
     Refunded,
     ToppedUp,
     TopUp,
+    Undone,
 )
 
 PAYMENTS_SHOWN = 6  # on one screen, with thumbs' room for each
@@ -281,7 +282,7 @@ class MoneyPages:
         return words.translator(self._lang_of(request))
 
 
-_KINDS: dict[type, str] = {Paid: "pay", Refunded: "refund", ToppedUp: "top"}
+_KINDS: dict[type, str] = {Paid: "pay", Refunded: "refund", ToppedUp: "top", Undone: "undo"}
 
 
 def _timed(response: Response, took_ms: float) -> Response:

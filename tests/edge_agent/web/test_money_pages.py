@@ -15,7 +15,7 @@ from edge_agent.web.app import build
 from edge_agent.web.events import till_events
 from edge_agent.web.reasons import declined
 from edge_agent.wedge import wedge_decoder
-from sync.contract.questions import CardShown, Declined, Pay, Reason, TopUp
+from sync.contract.questions import CardShown, Declined, Pay, Reason, TopUp, Undone
 from tests.edge_agent.web.till_money import PIN, SimplePayments
 
 TOKEN = "page-token"
@@ -243,12 +243,16 @@ async def test_a_reloaded_page_learns_what_came_of_its_attempt(
     after = await counter.post("/till/told", json={"till": "1", "txn": TXN})
     assert (before.status_code, after.status_code) == (204, 200)
     assert 'data-approved="3000"' in after.text
+    rules._told["1", TXN] = Undone(amount_minor=3_000)
+    undone = await counter.post("/till/told", json={"till": "1", "txn": TXN})
+    assert "Taken back ¥30.00" in undone.text
 
 
 @pytest.mark.parametrize("lang", ["en", "zh_CN"])
 def test_each_reason_has_a_sentence(lang: str) -> None:
     said = {reason: declined(Declined(reason), lang, "CNY") for reason in get_args(Reason)}
-    assert all(len(text) > len(reason) and text.endswith((".", "。")) for reason, text in said.items()), said
+    assert all(text != reason and text.endswith((".", "。")) for reason, text in said.items()), said
+    assert len(set(said.values())) == len(said)
 
 
 async def test_every_form_and_answer_speaks_chinese_too(
