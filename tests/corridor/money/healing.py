@@ -102,7 +102,7 @@ async def _check(walk: Walk, journals: bool) -> None:
         if of_now and log[-1].kind != "close":
             raise Violation("I7", f"{lease} was never given back: {row}")
     for row in books.leases.values():
-        # Of one declared lost the word is taken back: if the store never heard it, people settle what is left.
+        # Of one declared lost the word is taken back: if the store never heard it, people settle the rest.
         if row.id not in walk.truth.log and row.epoch == current[row.store] and row.state != "lost":
             raise Violation("I7", f"{row} was never given back, and the store wrote nothing of it")
     forged = {lease for _, lease in walk.truth.forged}
