@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
@@ -28,7 +29,7 @@ class Taken:
     payments: int = 0
     minor: int = 0
     offline: int = 0  # of the payments, those with the line down
-    declined: int = 0
+    declined: Counter[str] = field(default_factory=Counter)  # by reason
 
 
 class Cashier:
@@ -60,7 +61,7 @@ class Cashier:
         amount = self._chance.randrange(100, 1_500)
         told = await page.pay(f"{amount / 100:.2f}")
         if not told.done:
-            self.taken.declined += 1
+            self.taken.declined[told.outcome] += 1
             return
         self.taken.payments += 1
         self.taken.minor += told.approved
