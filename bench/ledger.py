@@ -34,11 +34,11 @@ import asyncpg
 from bench import rig
 from bench.report import median, options, report
 from central_server.db import Database
-from central_server.ledger.accounts import AccountName, accounts_of
-from central_server.ledger.findings import Found
-from central_server.ledger.posting import NewTransfer, post, posting_id
-from central_server.ledger.verify import check_accounts, check_balances, check_units
-from central_server.ledger.verify_chain import check_chains
+from central_server.ledger.books.accounts import AccountName, accounts_of
+from central_server.ledger.books.findings import Found
+from central_server.ledger.books.posting import NewTransfer, post, posting_id
+from central_server.ledger.books.verify import check_accounts, check_balances, check_units
+from central_server.ledger.books.verify_chain import check_chains
 
 WRITERS = 8
 FUNDS = 10**12

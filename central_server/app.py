@@ -29,7 +29,8 @@ from central_server.downlink.line import Line
 from central_server.downlink.publisher import Publisher
 from central_server.jobs import Jobs
 from central_server.keys import Keys
-from central_server.ledger.asking import Asking
+from central_server.ledger.leases.anchor import ANCHOR_FILE, Anchor
+from central_server.ledger.leases.asking import Asking
 from central_server.uplink.apply import marks_of
 from central_server.uplink.handlers import Handlers, handlers
 from central_server.uplink.inbox import Heard, Inbox, IsKnown
@@ -40,6 +41,7 @@ from config.central import CentralSettings
 from sync.clock import SystemClock
 from sync.contract.clock import Clock
 from sync.link.base import Dialler
+from sync.slots import RealSlotDisk, SlotDisk
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,7 @@ class Centre:
         chance: random.Random | None = None,
         database: Database | None = None,
         keys: Keys | None = None,
+        anchor_disk: SlotDisk | None = None,
         event_handlers: Handlers | None = None,
         is_known: IsKnown | None = None,
         heard: Heard | None = None,
@@ -79,6 +82,7 @@ class Centre:
             send=self.line.publish,
             keys=self.keys,
             settings=lambda: self.settings.leases,
+            anchor=Anchor(anchor_disk or RealSlotDisk(settings.state_dir / ANCHOR_FILE)),
             clock=self.clock,
         )
         self.inbox = Inbox(

@@ -237,7 +237,7 @@ def ledger_verify(
         list[str] | None, typer.Option(help=_("A line that was printed earlier; may be given again."))
     ] = None,
 ) -> None:
-    from central_server.ledger.verify import read_head, verify, written_head
+    from central_server.ledger.books.verify import read_head, verify, written_head
 
     ends = [read_head(each) for each in kept or ()]
 

@@ -29,12 +29,12 @@ def jobs(settings: Callable[[], CentralSettings], keys: Keys) -> list[Job]:
                 change = await membership.reclose_history(session, keys=keys, after=change)
 
     async def expire_holds(database: Database, now_ms: int) -> None:
-        from central_server.ledger import holds
+        from central_server.ledger.books import holds
 
         await holds.expire(database, now_ms)
 
     async def expire_value(database: Database, now_ms: int) -> None:
-        from central_server.ledger import expiry
+        from central_server.ledger.purses import expiry
 
         while await database.run(partial(expiry.expire_cards, keys=keys, now_ms=now_ms)):
             pass
@@ -44,27 +44,27 @@ def jobs(settings: Callable[[], CentralSettings], keys: Keys) -> list[Job]:
                 after = await database.run(partial(step, now_ms=now_ms, after=after))
 
     async def mature_points(database: Database, now_ms: int) -> None:
-        from central_server.ledger import expiry
+        from central_server.ledger.purses import expiry
 
         after: int | None = 0
         while after is not None:
             after = await database.run(partial(expiry.mature_lots, now_ms=now_ms, after=after))
 
     async def review_tiers(database: Database, now_ms: int) -> None:
-        from central_server.ledger import tiers
+        from central_server.ledger.purses import tiers
 
         while await database.run(partial(tiers.review_tiers, keys=keys, now_ms=now_ms)):
             pass
 
     async def forget_buyers(database: Database, now_ms: int) -> None:
-        from central_server.ledger import buyers
-        from central_server.ledger.law import MAINLAND
+        from central_server.ledger.cards import buyers
+        from central_server.ledger.cards.law import MAINLAND
 
         async with database.transaction() as session:
             await buyers.forget_buyers(session, years=MAINLAND.keep_years, now_ms=now_ms)
 
     async def close_secrets_anew(database: Database, _now_ms: int) -> None:
-        from central_server.ledger import rotation
+        from central_server.ledger.cards import rotation
 
         for step in (rotation.reclose_pins, rotation.reclose_buyers):
             after: str | None = ""
@@ -97,7 +97,7 @@ def jobs(settings: Callable[[], CentralSettings], keys: Keys) -> list[Job]:
         await staff.prune(database, now_ms, sessions_days=keep.sessions_days, audit_days=keep.audit_days)
 
     async def forget_answers(database: Database, now_ms: int) -> None:
-        from central_server.ledger import answered
+        from central_server.ledger.purses import answered
 
         before_ms = now_ms - settings().keep.answers_days * 24 * HOUR_S * 1000
         more = True

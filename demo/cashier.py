@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from bench.till import TillPage
 from central_server.db import Database
-from central_server.ledger.accounts import CAPTURED
+from central_server.ledger.books.accounts import CAPTURED
 from central_server.ledger.models.books import Account
 from demo.counts import STORE
 from demo.money import HOLDERS

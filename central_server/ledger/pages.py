@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from central_server.ledger import (
+from central_server.ledger.desk import (
     approval_pages,
     batch_pages,
     card_pages,
@@ -12,9 +12,8 @@ from central_server.ledger import (
     lease_pages,
     programme_pages,
     purse_pages,
-    reports_pages,
-    statement_pages,
 )
+from central_server.ledger.reports import reports_pages, statement_pages
 
 router = APIRouter(include_in_schema=False)
 for part in (

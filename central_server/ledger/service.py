@@ -13,9 +13,9 @@ time         expire_lots, expire_cards, expire_with_cards, mature_lots, review_t
 
 from __future__ import annotations
 
-from central_server.ledger.activation import activate_batch, activate_card
-from central_server.ledger.buyers import Buyer, buyer_of, forget_buyers
-from central_server.ledger.cards import (
+from central_server.ledger.cards.activation import activate_batch, activate_card
+from central_server.ledger.cards.buyers import Buyer, buyer_of, forget_buyers
+from central_server.ledger.cards.cards import (
     cancel_card,
     freeze_card,
     hand_over,
@@ -23,21 +23,9 @@ from central_server.ledger.cards import (
     lose_card,
     stock_cards,
 )
-from central_server.ledger.catalogue import exchange, items, put_item, redeem, redemptions, take_back
-from central_server.ledger.coupons import Coupon, give_coupons, wallet
-from central_server.ledger.earning import earned
-from central_server.ledger.expiry import (
-    expire_cards,
-    expire_lots,
-    expire_with_cards,
-    mature_lots,
-    revive_card,
-    revive_purse,
-)
-from central_server.ledger.lots import lots_of
-from central_server.ledger.making import Made, make_cards
-from central_server.ledger.pins import set_pin, told_by
-from central_server.ledger.programmes import (
+from central_server.ledger.cards.making import Made, make_cards
+from central_server.ledger.cards.pins import set_pin, told_by
+from central_server.ledger.cards.programmes import (
     Programme,
     change_programme,
     make_programme,
@@ -45,7 +33,21 @@ from central_server.ledger.programmes import (
     programmes,
     stop_programme,
 )
-from central_server.ledger.purses import (
+from central_server.ledger.cards.replacing import follow, merge_cards, refund_card, replace_card
+from central_server.ledger.cards.samples import load_samples
+from central_server.ledger.purses.catalogue import exchange, items, put_item, redeem, redemptions, take_back
+from central_server.ledger.purses.coupons import Coupon, give_coupons, wallet
+from central_server.ledger.purses.earning import earned
+from central_server.ledger.purses.expiry import (
+    expire_cards,
+    expire_lots,
+    expire_with_cards,
+    mature_lots,
+    revive_card,
+    revive_purse,
+)
+from central_server.ledger.purses.lots import lots_of
+from central_server.ledger.purses.purses import (
     Held,
     Presented,
     held,
@@ -56,11 +58,9 @@ from central_server.ledger.purses import (
     purses_of_token,
     tell_purses,
 )
-from central_server.ledger.replacing import follow, merge_cards, refund_card, replace_card
-from central_server.ledger.samples import load_samples
-from central_server.ledger.spending import capture, hold, refund, refundable, spend, void
-from central_server.ledger.tiers import review_tiers
-from central_server.ledger.value import cash_out, correct, load, move_value
+from central_server.ledger.purses.spending import capture, hold, refund, refundable, spend, void
+from central_server.ledger.purses.tiers import review_tiers
+from central_server.ledger.purses.value import cash_out, correct, load, move_value
 
 __all__ = [
     "Buyer",

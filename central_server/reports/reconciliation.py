@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.calendar import calendar_of, day_number
-from central_server.ledger import till_money
+from central_server.ledger.reports import till_money
 from central_server.reports.reconciling import Difference, Paid, StoreDay, reconcile
 from central_server.sales.choice import Choice
 from central_server.sales.tendered import ROWS_MAX, Tendered, tendered

@@ -43,8 +43,8 @@ Handlers = Mapping[type, Handler]
 
 def handlers(keys: Keys, country: str = "86") -> Handlers:
     """The table. Modules are imported here, so that a test of the inbox needs none of them."""
-    from central_server.ledger import records as leases
-    from central_server.ledger.earning import earned
+    from central_server.ledger.leases import records as leases
+    from central_server.ledger.purses.earning import earned
     from central_server.membership import service as membership
     from central_server.sales import service as sales
     from central_server.stores import service as stores

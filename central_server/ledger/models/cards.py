@@ -14,7 +14,7 @@ from central_server.db import Base
 
 
 class ProgrammeRow(Base):
-    """A card programme: `rules` is `ledger.rules.Rules` as JSON."""
+    """A card programme: `rules` is `ledger.cards.rules.Rules` as JSON."""
 
     __tablename__ = "programme"
 
@@ -42,7 +42,7 @@ class CardBatch(Base):
 
 
 class Card(Base):
-    """A card that we made. Its state moves by the table in `ledger.life` only."""
+    """A card that we made. Its state moves by the table in `ledger.cards.life` only."""
 
     __tablename__ = "card"
 
@@ -73,7 +73,7 @@ class CardMove(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     card: Mapped[str] = mapped_column(index=True)
-    move: Mapped[str]  # as `ledger.life` names it
+    move: Mapped[str]  # as `ledger.cards.life` names it
     before: Mapped[str]
     after: Mapped[str]
     at_ms: Mapped[int]
@@ -109,7 +109,7 @@ class CardPurchase(Base):
 
 
 class Operation(Base):
-    """What a request did, so that the same request again gives the first answer (`ledger.operations`)."""
+    """What a request did, so that the same request again gives the first answer (`operations`)."""
 
     __tablename__ = "ledger_operation"
 

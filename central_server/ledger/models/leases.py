@@ -7,6 +7,8 @@ lease_loss     what two people declared lost
 lease_alarm    what a person should look at
 lease_store    a store's epoch of today and its switches; its row is locked while anything is granted to it
 lease_epoch    every epoch a store ever had: one that is over never comes back
+lease_anchor   how often was granted, for each anchor (`anchor`): it shows a database put back in time
+lease_stop     one row while nothing is granted to any store, none else
 """
 
 from __future__ import annotations
@@ -154,6 +156,25 @@ class LeasingStore(Base):
     stopped: Mapped[bool]  # head office grants it nothing
     unknown_hour_ms: Mapped[int]  # the hour in which it last asked for cards that nobody knows
     unknown: Mapped[int]  # … and how often
+
+
+class LeaseAnchor(Base):
+    """What the file of an anchor says or, after a power cut, will say with the next grant."""
+
+    __tablename__ = "lease_anchor"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    grants: Mapped[int]  # commits in which something was granted
+
+
+class LeaseStop(Base):
+    """Nothing is granted to any store. What stores hold they may still spend, and it settles."""
+
+    __tablename__ = "lease_stop"
+
+    line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 1: there is one stop or none
+    since_ms: Mapped[int]  # what stores did before must have been heard before it ends
+    why: Mapped[str]  # a name of `stopping.WHYS`
 
 
 class StoreEpoch(Base):

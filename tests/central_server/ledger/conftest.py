@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from central_server.ledger.cards.programmes import make_programme, programmes
 from central_server.ledger.models.books import Account
 from central_server.ledger.models.leases import Lease
 from central_server.ledger.models.lots import Lot, LotUse, Purse
-from central_server.ledger.programmes import make_programme, programmes
-from central_server.ledger.purses import open_purse
+from central_server.ledger.purses.purses import open_purse
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18 19:06:40 in Shanghai
 DAY_MS = 86_400_000

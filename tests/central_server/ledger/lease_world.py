@@ -12,16 +12,16 @@ from central_server.db import Database
 from central_server.downlink.feed import after
 from central_server.facts import Fact, fact_key
 from central_server.keys import Keys
-from central_server.ledger import doubt, leases, records
-from central_server.ledger.accounts import CASH, AccountName, accounts_of, available
-from central_server.ledger.lease_alarms import open_alarms
-from central_server.ledger.life import ACTIVE
-from central_server.ledger.lots import Add, settle_lots
+from central_server.ledger.books.accounts import CASH, AccountName, accounts_of, available
+from central_server.ledger.books.posting import NewTransfer, post, posting_id
+from central_server.ledger.cards.life import ACTIVE
+from central_server.ledger.leases import doubt, leases, records
+from central_server.ledger.leases.lease_alarms import open_alarms
 from central_server.ledger.models.books import Account
 from central_server.ledger.models.cards import Card
 from central_server.ledger.models.leases import Lease, LeaseWaiting
 from central_server.ledger.models.lots import PAID
-from central_server.ledger.posting import NewTransfer, post, posting_id
+from central_server.ledger.purses.lots import Add, settle_lots
 from config.money import LeaseSettings
 from sync.contract.clock import Stamp
 from sync.contract.events import LeaseRecord
@@ -91,6 +91,25 @@ class Shop:
         mac = record_mac(self.key, before, **fields)
         self.last[lease] = number + 1, mac
         return LeaseRecord(mac=mac, **fields, **more)
+
+
+class MemorySlots:
+    """Where the centre's anchor lies; it can be full, and torn."""
+
+    def __init__(self) -> None:
+        self.content: bytes | None = None
+        self.writes = 0
+        self.full = False
+
+    def read(self) -> bytes | None:
+        return self.content
+
+    async def write(self, offset: int, data: bytes) -> None:
+        if self.full:
+            raise OSError("No space left on device")
+        before = self.content or b""
+        self.content = before[:offset].ljust(offset, b"\0") + data + before[offset + len(data) :]
+        self.writes += 1
 
 
 class LeaseWorld:

@@ -10,12 +10,13 @@ import sqlalchemy as sa
 
 from central_server.db import Database
 from central_server.keys import Keys
-from central_server.ledger import asking as module
-from central_server.ledger.asking import Asking
+from central_server.ledger.leases import asking as module
+from central_server.ledger.leases.anchor import Anchor
+from central_server.ledger.leases.asking import Asking
 from central_server.ledger.models.leases import Lease
 from sync.contract.message import Answered, Ask, Down, Here, decode_down
 from sync.link.base import LinkDown
-from tests.central_server.ledger.lease_world import NOW_MS, TOKEN, LeaseWorld, Shop
+from tests.central_server.ledger.lease_world import NOW_MS, TOKEN, LeaseWorld, MemorySlots, Shop
 
 
 class Clock:
@@ -41,6 +42,7 @@ class Desk:
             send=self.send,
             keys=world.keys,
             settings=lambda: world.settings,
+            anchor=Anchor(MemorySlots()),
             clock=self.clock,
         )
 

@@ -13,15 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central_server.db import Database
 from central_server.errors import Conflict, Invalid
 from central_server.keys import Keys
-from central_server.ledger import activation, cards, expiry, life, pins, replacing, rotation, spending, value
-from central_server.ledger.buyers import Buyer, buyer_of
-from central_server.ledger.making import Made, card_number, luhn_digit, make_cards
+from central_server.ledger.books.verify import look_through
+from central_server.ledger.cards import activation, cards, life, pins, replacing, rotation
+from central_server.ledger.cards.buyers import Buyer, buyer_of
+from central_server.ledger.cards.making import Made, card_number, luhn_digit, make_cards
+from central_server.ledger.cards.programmes import make_programme, programme
+from central_server.ledger.cards.rules import Numbers
 from central_server.ledger.models.cards import Card, CardMove, CardPurchase, Pin
 from central_server.ledger.models.lots import Lot
-from central_server.ledger.programmes import make_programme, programme
-from central_server.ledger.purses import held_by, holder_of, open_purse, pin_of, purses_of_token
-from central_server.ledger.rules import Numbers
-from central_server.ledger.verify import look_through
+from central_server.ledger.purses import expiry, spending, value
+from central_server.ledger.purses.purses import held_by, holder_of, open_purse, pin_of, purses_of_token
 from central_server.membership import service as membership
 from sync.contract.leases import pin_check
 from sync.contract.tokens import card_token, phone_token

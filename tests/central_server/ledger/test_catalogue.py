@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central_server.db import Database
 from central_server.errors import Conflict, Invalid, NotFound, Refused
 from central_server.keys import Keys
-from central_server.ledger import catalogue, coupons, expiry, spending, value
-from central_server.ledger.lots import sums
+from central_server.ledger.books.verify import look_through
+from central_server.ledger.cards.programmes import make_programme, programme, programmes, word_of
+from central_server.ledger.cards.samples import SAMPLES, load_samples
 from central_server.ledger.models.lots import BONUS
-from central_server.ledger.programmes import make_programme, programme, programmes, word_of
-from central_server.ledger.purses import holder_of, open_purse, purses_of_member
-from central_server.ledger.samples import SAMPLES, load_samples
-from central_server.ledger.verify import look_through
+from central_server.ledger.purses import catalogue, coupons, expiry, spending, value
+from central_server.ledger.purses.lots import sums
+from central_server.ledger.purses.purses import holder_of, open_purse, purses_of_member
 from central_server.membership import service as membership
 
 CheckLots = Callable[[AsyncSession], Awaitable[None]]

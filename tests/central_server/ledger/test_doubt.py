@@ -10,8 +10,8 @@ import pytest
 from central_server.db import Database
 from central_server.errors import Conflict, Invalid, NotFound, Refused
 from central_server.keys import Keys
-from central_server.ledger import doubt, lease_alarms
-from central_server.ledger.lease_alarms import Raised, raise_alarms, settle_alarm
+from central_server.ledger.leases import doubt, lease_alarms
+from central_server.ledger.leases.lease_alarms import Raised, raise_alarms, settle_alarm
 from central_server.ledger.models.leases import LeaseLoss
 from tests.central_server.ledger.lease_world import HOUR_MS, NOW_MS, LeaseWorld, Shop
 

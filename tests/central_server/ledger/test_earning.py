@@ -13,15 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central_server.db import Database
 from central_server.facts import Fact, fact_key
 from central_server.keys import Keys
-from central_server.ledger import expiry, spending, tiers
-from central_server.ledger.counting import When, counted, read, without, written
-from central_server.ledger.earning import earned
-from central_server.ledger.lots import lots_of
+from central_server.ledger.books.verify import look_through
+from central_server.ledger.cards.programmes import change_programme, make_programme, programme
+from central_server.ledger.cards.rules import Rules, Tiers
 from central_server.ledger.models.lots import Purse
-from central_server.ledger.programmes import change_programme, make_programme, programme
-from central_server.ledger.purses import purses_of_member
-from central_server.ledger.rules import Rules, Tiers
-from central_server.ledger.verify import look_through
+from central_server.ledger.purses import expiry, spending, tiers
+from central_server.ledger.purses.counting import When, counted, read, without, written
+from central_server.ledger.purses.earning import earned
+from central_server.ledger.purses.lots import lots_of
+from central_server.ledger.purses.purses import purses_of_member
 from central_server.membership import service as membership
 from sync.contract.clock import Stamp
 from sync.contract.events import SaleCompleted, SaleLine, Tender

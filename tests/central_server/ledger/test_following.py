@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from central_server.keys import Keys
-from central_server.ledger.following import Follower, Heard
-from central_server.ledger.leases import seals_of
+from central_server.ledger.leases.following import Follower, Heard
+from central_server.ledger.leases.leases import seals_of
 from central_server.ledger.models.leases import CLOSED, FROZEN, OPEN, Lease
 from sync.contract.events import LeaseRecord
 from tests.central_server.ledger.lease_world import NOW_MS, Shop

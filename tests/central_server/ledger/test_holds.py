@@ -8,10 +8,10 @@ import pytest
 
 from central_server.db import Database
 from central_server.errors import Conflict, Invalid, NotFound
-from central_server.ledger import holds
-from central_server.ledger.accounts import AccountName, accounts_of, available, balances, held
-from central_server.ledger.deciding import Outcome
-from central_server.ledger.posting import NewTransfer, OtherBody, Short, post, posting_id
+from central_server.ledger.books import holds
+from central_server.ledger.books.accounts import AccountName, accounts_of, available, balances, held
+from central_server.ledger.books.deciding import Outcome
+from central_server.ledger.books.posting import NewTransfer, OtherBody, Short, post, posting_id
 
 A, H = available("P1", "CNY"), held("P1", "CNY")
 SHOP = AccountName("captured", "shop", "CNY")

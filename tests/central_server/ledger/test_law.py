@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from central_server.errors import Conflict, Invalid
-from central_server.ledger.law import CUSTODY_BP, ELSEWHERE, MAINLAND, Issuer, custody_due, law_of
-from central_server.ledger.rules import Rules, checked_rules
+from central_server.ledger.cards.law import CUSTODY_BP, ELSEWHERE, MAINLAND, Issuer, custody_due, law_of
+from central_server.ledger.cards.rules import Rules, checked_rules
 
 VALUE: dict[str, Any] = {"kind": "value", "zh": "储值卡", "en": "Stored value"}
 

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from central_server.db import Database
 from central_server.keys import Keys
-from central_server.ledger import doubt, leases
-from central_server.ledger.life import FROZEN, LOST
-from central_server.ledger.limits import Grant, Standing, granted
+from central_server.ledger.cards.life import FROZEN, LOST
+from central_server.ledger.leases import doubt, leases
+from central_server.ledger.leases.limits import Grant, Standing, granted
 from central_server.ledger.models.cards import Card
 from config.money import LeaseSettings
 from sync.contract.leases import POINTS, grant_seal, lease_key, same

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.db import Database
 from central_server.keys import Keys
-from central_server.ledger import leases, records
+from central_server.ledger.leases import leases, records
 from sync.contract.message import Answered, Ask
 from tests.central_server.ledger.lease_world import TOKEN, LeaseWorld, Shop
 

@@ -4,10 +4,20 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.db import Database
-from central_server.ledger.lots import GRACE_MS, Add, GiveBack, Move, Short, Take, lots_of, settle_lots, sums
+from central_server.ledger.cards.programmes import make_programme
 from central_server.ledger.models.lots import BONUS, EARNED, PAID
-from central_server.ledger.programmes import make_programme
-from central_server.ledger.purses import open_purse
+from central_server.ledger.purses.lots import (
+    GRACE_MS,
+    Add,
+    GiveBack,
+    Move,
+    Short,
+    Take,
+    lots_of,
+    settle_lots,
+    sums,
+)
+from central_server.ledger.purses.purses import open_purse
 
 VALUE = {"kind": "value", "unit": "CNY", "zh": "储值卡", "en": "Stored value", "reload": True}
 POINTS = {"kind": "points", "unit": "PTS", "zh": "积分", "en": "Points", "holder": "member"}

@@ -15,15 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central_server.db import Database
 from central_server.errors import Conflict
 from central_server.keys import Keys
-from central_server.ledger import expiry, spending, value
-from central_server.ledger.accounts import AccountName, available, escrow
-from central_server.ledger.buyers import Buyer
-from central_server.ledger.legs import Leg, lock_purses, posted
-from central_server.ledger.lots import Add, GiveBack, Take, Use, sums
+from central_server.ledger.books.accounts import AccountName, available, escrow
+from central_server.ledger.books.posting import posting_id
+from central_server.ledger.cards.buyers import Buyer
 from central_server.ledger.models.books import Account
 from central_server.ledger.models.leases import Lease
 from central_server.ledger.models.lots import PAID
-from central_server.ledger.posting import posting_id
+from central_server.ledger.purses import expiry, spending, value
+from central_server.ledger.purses.legs import Leg, lock_purses, posted
+from central_server.ledger.purses.lots import Add, GiveBack, Take, Use, sums
 
 OpenPurse = Callable[..., Awaitable[str]]
 CheckLots = Callable[[AsyncSession], Awaitable[None]]

@@ -14,10 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.db import Database, will_pass
 from central_server.errors import Conflict, Invalid
-from central_server.ledger.accounts import AccountName, account_id, accounts_of, balances, history
-from central_server.ledger.findings import Found
-from central_server.ledger.models.books import Account, Batch, ChainHead, Transfer
-from central_server.ledger.posting import (
+from central_server.ledger.books.accounts import AccountName, account_id, accounts_of, balances, history
+from central_server.ledger.books.findings import Found
+from central_server.ledger.books.posting import (
     NewTransfer,
     OtherBody,
     Outcome,
@@ -26,8 +25,9 @@ from central_server.ledger.posting import (
     post,
     posting_id,
 )
-from central_server.ledger.verify import check_balances
-from central_server.ledger.verify_chain import check_chains
+from central_server.ledger.books.verify import check_balances
+from central_server.ledger.books.verify_chain import check_chains
+from central_server.ledger.models.books import Account, Batch, ChainHead, Transfer
 from sync.contract.money import MINOR_MAX
 
 CASH, ANN, BEN = (

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from central_server.db import Database
 from central_server.errors import Conflict
 from central_server.keys import Keys
-from central_server.ledger import following, records
+from central_server.ledger.books.posting import posting_id
+from central_server.ledger.leases import following, records
 from central_server.ledger.models.leases import LeaseEntry
 from central_server.ledger.models.lots import Lot, LotUse
-from central_server.ledger.posting import posting_id
 from sync.contract.events import LeaseRecord
 from tests.central_server.ledger.lease_world import NOW_MS, LeaseWorld, Shop, by_pieces
 

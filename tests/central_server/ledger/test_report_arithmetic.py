@@ -8,13 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from central_server.ledger import accounts, finance, partners
-from central_server.ledger.accounts import CENTRE
-from central_server.ledger.ages import AGE_LABELS, age_bucket, months_before, quarter_before, quarter_name
-from central_server.ledger.breakage import Given, breakage, cohorts
-from central_server.ledger.custody import Custody
-from central_server.ledger.law import Issuer
-from central_server.ledger.settlement import Use, by_company, debts, positions
+from central_server.ledger.books import accounts
+from central_server.ledger.books.accounts import CENTRE
+from central_server.ledger.cards.law import Issuer
+from central_server.ledger.reports import finance, partners
+from central_server.ledger.reports.ages import (
+    AGE_LABELS,
+    age_bucket,
+    months_before,
+    quarter_before,
+    quarter_name,
+)
+from central_server.ledger.reports.breakage import Given, breakage, cohorts
+from central_server.ledger.reports.custody import Custody
+from central_server.ledger.reports.settlement import Use, by_company, debts, positions
 from config.finance import FinanceSettings
 
 amounts = st.integers(-(10**9), 10**9)

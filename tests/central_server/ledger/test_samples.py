@@ -15,7 +15,7 @@ from central_server.errors import CentreError, Conflict, Invalid
 from central_server.facts import Fact, fact_key
 from central_server.keys import Keys
 from central_server.ledger import service as ledger
-from central_server.ledger.verify import look_through
+from central_server.ledger.books.verify import look_through
 from central_server.membership import service as membership
 from sync.contract.clock import Stamp
 from sync.contract.events import SaleCompleted

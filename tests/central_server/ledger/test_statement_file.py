@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from central_server.ledger import statement as statements
-from central_server.ledger.statement import Entry, Statement
+from central_server.ledger.reports import statement as statements
+from central_server.ledger.reports.statement import Entry, Statement
 from central_server.web.tables import cell
 
 NOW_MS = 1_795_000_000_000

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central_server.db import Database
 from central_server.errors import Conflict, Invalid, NotFound, Refused
 from central_server.keys import Keys
-from central_server.ledger import expiry, spending, value
-from central_server.ledger.buyers import Buyer, buyer_of
-from central_server.ledger.lots import sums
+from central_server.ledger.cards.buyers import Buyer, buyer_of
 from central_server.ledger.models.lots import BONUS, PAID
+from central_server.ledger.purses import expiry, spending, value
+from central_server.ledger.purses.lots import sums
 
 OpenPurse = Callable[..., Awaitable[str]]
 CheckLots = Callable[[AsyncSession], Awaitable[None]]

@@ -12,14 +12,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.db import Base, Database
-from central_server.ledger import holds
-from central_server.ledger.accounts import AccountName, account_id, accounts_of, available, escrow
-from central_server.ledger.chain import Head, batch_hash
+from central_server.ledger.books import holds
+from central_server.ledger.books.accounts import AccountName, account_id, accounts_of, available, escrow
+from central_server.ledger.books.chain import Head, batch_hash
+from central_server.ledger.books.posting import NewTransfer, post, posting_id
+from central_server.ledger.books.verify import look_through, verify
 from central_server.ledger.models.books import Account, Batch, ChainHead, Transfer
 from central_server.ledger.models.leases import Lease
 from central_server.ledger.models.lots import Lot, LotUse, Purse
-from central_server.ledger.posting import NewTransfer, post, posting_id
-from central_server.ledger.verify import look_through, verify
 
 CASH, SHOP = AccountName("cash", "shop", "CNY"), AccountName("captured", "shop", "CNY")
 P1, P2, L1 = available("P1", "CNY"), available("P2", "CNY"), escrow("L1", "CNY")

@@ -14,8 +14,8 @@ import pytest
 
 from central_server import migrations
 from central_server.db import Database
-from central_server.ledger.accounts import AccountName, accounts_of
-from central_server.ledger.posting import NewTransfer, post, posting_id
+from central_server.ledger.books.accounts import AccountName, accounts_of
+from central_server.ledger.books.posting import NewTransfer, post, posting_id
 
 
 @pytest.fixture

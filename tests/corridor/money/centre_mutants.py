@@ -7,20 +7,19 @@ from unittest.mock import patch
 
 import sqlalchemy as sa
 
-from central_server.ledger import (
+from central_server.ledger.books import deciding, posting
+from central_server.ledger.books.accounts import accounts_of, available, escrow
+from central_server.ledger.leases import (
     asking,
-    deciding,
     doubt,
     epochs,
     following,
     leases,
     limits,
-    posting,
     records,
     settling,
     unheard,
 )
-from central_server.ledger.accounts import accounts_of, available, escrow
 from central_server.ledger.models.leases import CLOSED, OPEN, Lease, LeaseLoss, LeasingStore
 from central_server.uplink import apply as applying
 from central_server.uplink import parts

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from central_server.errors import CentreError
-from central_server.ledger import holds
-from central_server.ledger.accounts import AccountName
-from central_server.ledger.doubt import declare_loss, fence, resolve, set_stopped
-from central_server.ledger.leases import recall
-from central_server.ledger.lots import Take, settle_lots
-from central_server.ledger.purses import tell_purses
+from central_server.ledger.books import holds
+from central_server.ledger.books.accounts import AccountName
+from central_server.ledger.leases.doubt import declare_loss, fence, resolve, set_stopped
+from central_server.ledger.leases.leases import recall
+from central_server.ledger.purses.lots import Take, settle_lots
+from central_server.ledger.purses.purses import tell_purses
 from tests.corridor.centre_box import KEYS
 from tests.corridor.money.new_chain import CURRENCY, LEASES, POINTS, load
 from tests.corridor.money.tills import new_txn

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.db import Database
-from central_server.ledger.accounts import AccountName, accounts_of, available
-from central_server.ledger.lots import Add, settle_lots
+from central_server.ledger.books.accounts import AccountName, accounts_of, available
+from central_server.ledger.books.posting import NewTransfer, post, posting_id
+from central_server.ledger.cards.programmes import make_programme
 from central_server.ledger.models.lots import Purse
-from central_server.ledger.posting import NewTransfer, post, posting_id
-from central_server.ledger.programmes import make_programme
-from central_server.ledger.purses import holder_of, open_purse, tell_purses
+from central_server.ledger.purses.lots import Add, settle_lots
+from central_server.ledger.purses.purses import holder_of, open_purse, tell_purses
 from central_server.membership import service as membership
 from central_server.modules import load_models
 from central_server.staff.service import COMMAND

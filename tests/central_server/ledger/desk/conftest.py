@@ -14,12 +14,12 @@ from fastapi import FastAPI
 from central_server.db import Database
 from central_server.keys import Keys
 from central_server.ledger import api, pages
-from central_server.ledger.accounts import AccountName, accounts_of
-from central_server.ledger.lots import Add, settle_lots
+from central_server.ledger.books.accounts import AccountName, accounts_of
+from central_server.ledger.books.posting import NewTransfer, post, posting_id
+from central_server.ledger.cards.programmes import Programme, make_programme, programme
 from central_server.ledger.models.cards import Card
-from central_server.ledger.posting import NewTransfer, post, posting_id
-from central_server.ledger.programmes import Programme, make_programme, programme
-from central_server.ledger.purses import open_purse
+from central_server.ledger.purses.lots import Add, settle_lots
+from central_server.ledger.purses.purses import open_purse
 from central_server.staff.audit import Actor
 from central_server.staff.rights import ROLES, rights_of
 from central_server.web.deps import Viewer, WebOptions

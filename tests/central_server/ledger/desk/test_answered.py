@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from central_server.errors import Busy, Conflict, Invalid
-from central_server.ledger.answered import Answer, forget_answers, once, said
+from central_server.ledger.purses.answered import Answer, forget_answers, once, said
 
 NOW_MS = 1_795_000_000_000
 KEY = "till1-000123"

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from central_server.errors import CentreError, Conflict, Invalid, NotFound, Refused
-from central_server.ledger import approvals
-from central_server.ledger.approvals import About, ask, decide
+from central_server.ledger.desk import approvals
+from central_server.ledger.desk.approvals import About, ask, decide
 from central_server.ledger.models.approvals import Approval
 from central_server.staff import models as staff_models
 from central_server.staff.audit import COMMAND

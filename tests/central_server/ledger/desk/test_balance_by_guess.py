@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from central_server.ledger import pins
+from central_server.ledger.cards import pins
+from central_server.ledger.cards.pins import set_pin
 from central_server.ledger.models.cards import Card
-from central_server.ledger.pins import set_pin
 from central_server.staff.rights import ROLES, rights_of
 from central_server.web.deps import Viewer
 from sync.contract.tokens import card_token

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from central_server.ledger.doubt import fence
-from central_server.ledger.epochs import new_epoch
-from central_server.ledger.leases import grant
+from central_server.ledger.leases.doubt import fence
+from central_server.ledger.leases.epochs import new_epoch
+from central_server.ledger.leases.leases import grant
 from central_server.ledger.models.cards import Card
 from central_server.ledger.models.leases import Lease
 from config.central import LeaseSettings

@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.db import Database
-from central_server.ledger.accounts import AccountName, accounts_of, available, balances, escrow
-from central_server.ledger.lots import Add, GiveBack, Take, settle_lots
+from central_server.ledger.books.accounts import AccountName, accounts_of, available, balances, escrow
+from central_server.ledger.books.posting import NewTransfer, post, posting_id
+from central_server.ledger.cards.rules import Partner, Rules
 from central_server.ledger.models.cards import ProgrammeRow
 from central_server.ledger.models.leases import Lease
 from central_server.ledger.models.lots import Lot, Purse
-from central_server.ledger.posting import NewTransfer, post, posting_id
-from central_server.ledger.rules import Partner, Rules
+from central_server.ledger.purses.lots import Add, GiveBack, Take, settle_lots
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18 19:06:40 in Shanghai
 DAY_MS = 86_400_000

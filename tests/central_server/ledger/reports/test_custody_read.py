@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from central_server.errors import Invalid
-from central_server.ledger.custody import Custody, confirm, confirmations, custody
+from central_server.ledger.reports.custody import Custody, confirm, confirmations, custody
 from central_server.staff.models import Change
 from central_server.staff.service import Actor
 from tests.central_server.ledger.reports.books_world import DAY_MS, NOW_MS, Books

@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from central_server.errors import NotFound
-from central_server.ledger import statement as statements
-from central_server.ledger.evidence import statement_of, verify_statement
 from central_server.ledger.models.books import Batch, Transfer
-from central_server.ledger.statement import Flaw, Statement
+from central_server.ledger.reports import statement as statements
+from central_server.ledger.reports.evidence import statement_of, verify_statement
+from central_server.ledger.reports.statement import Flaw, Statement
 from tests.central_server.ledger.reports.books_world import DAY_MS, NOW_MS, Books
 
 MADE_MS = NOW_MS + 5_000

@@ -13,8 +13,9 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 
-from central_server.ledger import api, pages, partners
-from central_server.ledger.report_tables import REPORTS
+from central_server.ledger import api, pages
+from central_server.ledger.reports import partners
+from central_server.ledger.reports.report_tables import REPORTS
 from central_server.staff import service as staff
 from central_server.staff.models import Change
 from central_server.staff.rights import ROLES, rights_of

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from central_server.calendar import calendar_of
 from central_server.db import Database
 from central_server.errors import Conflict, Invalid, NotFound
-from central_server.ledger import finance, partners, settlement
-from central_server.ledger.accounts import available, balances, escrow
-from central_server.ledger.breakage import cohorts
-from central_server.ledger.breakage import given as given_out
-from central_server.ledger.history import Days, Position, Window, position
-from central_server.ledger.liability import Liability, liability
+from central_server.ledger.books.accounts import available, balances, escrow
+from central_server.ledger.reports import finance, partners, settlement
+from central_server.ledger.reports.breakage import cohorts
+from central_server.ledger.reports.breakage import given as given_out
+from central_server.ledger.reports.history import Days, Position, Window, position
+from central_server.ledger.reports.liability import Liability, liability
 from central_server.staff.service import Actor
 from tests.central_server.ledger.reports.books_world import DAY_MS, NOW_MS, PROGRAMMES, Books
 

@@ -11,13 +11,13 @@ import sqlalchemy as sa
 
 from central_server.db import Database
 from central_server.keys import Keys
-from central_server.ledger import finance, settlement
-from central_server.ledger.breakage import cohorts, given
-from central_server.ledger.evidence import statement_of, verify_statement
-from central_server.ledger.history import Days, Window
-from central_server.ledger.liability import liability
-from central_server.ledger.lots import sums
 from central_server.ledger.models.books import Transfer
+from central_server.ledger.purses.lots import sums
+from central_server.ledger.reports import finance, settlement
+from central_server.ledger.reports.breakage import cohorts, given
+from central_server.ledger.reports.evidence import statement_of, verify_statement
+from central_server.ledger.reports.history import Days, Window
+from central_server.ledger.reports.liability import liability
 from tests.central_server.ledger.test_lots_walk import BONUSES, DAY_MS, Walk, lease_of
 
 SHANGHAI = "Asia/Shanghai"

@@ -1,0 +1,1 @@
+"""The books: accounts, transfers, the chain that holds them, and the proof of it all."""

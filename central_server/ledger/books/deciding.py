@@ -1,0 +1,162 @@
+"""Which transfers of a set can be posted. Pure: what the books hold comes in, what they shall hold comes out.
+
+A set is decided in its order, and what one transfer brings the next may use: top up 50, then spend 40. Every
+transfer has an outcome:
+
+    posted     it is in the books now
+    known      it was there already, with the same body: whoever asks twice has the first answer again
+    short      its debit account is guarded and would fall below 0
+    conflict   its id was there already, with another body
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from central_server.errors import Conflict, Invalid
+from central_server.ledger.books.chain import Row
+from central_server.web.text import N_
+from sync.contract.money import MINOR_MAX
+
+ID_BYTES = 16
+KIND_MAX_CHARS = 32
+ABOUT_MAX_CHARS = 200
+BALANCE_MAX = 2**62  # of any account, either way: half of what 64 bits hold
+
+
+class Outcome(StrEnum):
+    """What became of a transfer."""
+
+    POSTED = "posted"
+    KNOWN = "known"
+    SHORT = "short"
+    CONFLICT = "conflict"
+
+
+class NewTransfer(NamedTuple):
+    """`amount` (1 to `MINOR_MAX`, minor units) from account `debit` to account `credit`.
+
+    `at_ms` is when it happened. It is no part of the body, for who asks again asks later: the time of the
+    first stays.
+    """
+
+    id: bytes  # 16 bytes: `posting_id`
+    debit: int  # an account's number: `accounts_of`
+    credit: int
+    unit: str
+    amount: int
+    kind: str
+    about: str
+    at_ms: int
+
+
+Body = tuple[int, int, str, int, str, str]  # debit, credit, unit, amount, kind, about
+
+
+Standing = tuple[int, str, int, int, int]  # of an account: id, unit, balance, guarded, last_seq
+
+
+class Short(Conflict):
+    """There is not enough: `transfer` wanted more than the `left` that its debit account has."""
+
+    def __init__(self, transfer: NewTransfer, left: int) -> None:
+        super().__init__(N_("there is not enough left"))
+        self.transfer = transfer
+        self.left = left
+
+
+class OtherBody(Conflict):
+    """The id of `transfer` is in the books for something else."""
+
+    def __init__(self, transfer: NewTransfer) -> None:
+        super().__init__(N_("this was asked before, and was something else then"))
+        self.transfer = transfer
+
+
+class Decided(NamedTuple):
+    """`outcomes` in the order of the set, the `rows` to add, and accounts: id, balance, last `seq`."""
+
+    outcomes: list[Outcome]
+    rows: list[Row]
+    accounts: list[tuple[int, int, int]]
+
+
+def decide(
+    transfers: Sequence[NewTransfer],
+    accounts: Sequence[Standing],
+    known: Mapping[bytes, Body],
+    seq: int,
+    *,
+    strict: bool,
+) -> Decided:
+    """What becomes of a set; its rows are numbered from `seq` + 1.
+
+    `accounts` are those of the set as they stand, `known` what the books hold of its ids. Raises Invalid for
+    what can never be posted; if `strict`, Short or OtherBody at the first that is short or a conflict.
+    """
+    units = {number: unit for number, unit, _, _, _ in accounts}
+    balances = {number: balance for number, _, balance, _, _ in accounts}
+    guarded = {number for number, _, _, guard, _ in accounts if guard}
+    last = {number: last_seq for number, _, _, _, last_seq in accounts}
+    outcomes: list[Outcome] = []
+    rows: list[Row] = []
+    bodies = dict(known)
+    for transfer in transfers:
+        id_, debit, credit, unit, amount, kind, about, _at_ms = transfer
+        body = transfer[1:7]
+        before = bodies.get(id_)
+        if before is not None:
+            if before == body:
+                outcomes.append(Outcome.KNOWN)
+                continue
+            if strict:
+                raise OtherBody(transfer)
+            outcomes.append(Outcome.CONFLICT)
+            continue
+        if (
+            not 0 < amount <= MINOR_MAX
+            or units.get(debit) != unit
+            or units.get(credit) != unit
+            or debit == credit
+            or len(id_) != ID_BYTES
+            or not 0 < len(kind) <= KIND_MAX_CHARS
+            or len(about) > ABOUT_MAX_CHARS
+            or "\0" in about
+        ):
+            raise _wrong(transfer, units)
+        left = balances[debit] - amount
+        if left < 0 and debit in guarded:
+            if strict:
+                raise Short(transfer, left + amount)
+            outcomes.append(Outcome.SHORT)
+            continue
+        came_to = balances[credit] + amount
+        if left < -BALANCE_MAX or came_to > BALANCE_MAX:
+            raise Invalid({"amount": N_("the account cannot hold so much")})
+        balances[debit], balances[credit] = left, came_to
+        bodies[id_] = body
+        seq += 1
+        rows.append((seq, *transfer, last[debit], last[credit]))
+        last[debit] = last[credit] = seq
+        outcomes.append(Outcome.POSTED)
+    return Decided(outcomes, rows, [(number, balance, last[number]) for number, balance in balances.items()])
+
+
+def _wrong(transfer: NewTransfer, units: Mapping[int, str]) -> Invalid:
+    """Why it can never be posted."""
+    if not 0 < transfer.amount <= MINOR_MAX:
+        return Invalid({"amount": N_("must be from 1 to 9007199254740992")})
+    for side in ("debit", "credit"):
+        if getattr(transfer, side) not in units:
+            return Invalid({side: N_("there is no such account")})
+    if transfer.debit == transfer.credit:
+        return Invalid({"credit": N_("must be another account")})
+    if not units[transfer.debit] == transfer.unit == units[transfer.credit]:
+        return Invalid({"unit": N_("must be that of both accounts")})
+    if len(transfer.id) != ID_BYTES:
+        return Invalid({"id": N_("must have 16 bytes")})
+    if not 0 < len(transfer.kind) <= KIND_MAX_CHARS:
+        return Invalid({"kind": N_("must have 1 to 32 characters")})
+    return Invalid({"about": N_("must have at most 200 characters, none of them NUL")})

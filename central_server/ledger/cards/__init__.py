@@ -1,0 +1,1 @@
+"""Programmes and cards: the rules, and the life of a card by them."""

@@ -1,0 +1,1 @@
+"""The desk: pages and JSON, and what needs a second person."""

@@ -1,0 +1,88 @@
+"""The queue of what waits for a second person."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from central_server.ledger.desk import approvals
+from central_server.ledger.desk.approvals import DONE, EXPIRED, REFUSED, STATES, WAITING
+from central_server.ledger.desk.approvals_api import ApprovalId
+from central_server.ledger.desk.deeds import decide
+from central_server.ledger.desk.doors import ApprovalReader, Approver
+from central_server.web.deps import ReadDb, now_ms
+from central_server.web.render import page
+from central_server.web.text import N_
+
+router = APIRouter(include_in_schema=False)
+
+KINDS: Final = {
+    "load": N_("Large top-up"),
+    "refund": N_("Large refund"),
+    "cash_out": N_("Pay-out"),
+    "correction": N_("Correction"),
+    "activate": N_("Large card sale"),
+    "activate_batch": N_("Sale of a batch"),
+    "refund_card": N_("Card paid back"),
+    "points": N_("Points by hand"),
+    "coupons": N_("Coupons for members"),
+    "resolve": N_("Lease tried again"),
+    "loss": N_("Lease declared lost"),
+}
+STATE_LABELS: Final = {
+    WAITING: N_("Waiting"),
+    DONE: N_("Allowed"),
+    REFUSED: N_("Refused"),
+    EXPIRED: N_("Expired"),
+}
+_PURSE, _CARD, _LEASE = (
+    ("value.read", "/cards/purses/"),
+    ("cards.read", "/cards/"),
+    ("leases.read", "/cards/leases/"),
+)
+_PLACES: Final = {  # where what a request is about can be looked at, and with which right
+    **dict.fromkeys(("load", "refund", "cash_out", "correction", "points"), _PURSE),
+    **dict.fromkeys(("activate", "refund_card"), _CARD),
+    **dict.fromkeys(("loss", "resolve"), _LEASE),
+}
+_MOODS: Final = {WAITING: "warn", DONE: "good", REFUSED: "bad", EXPIRED: "quiet"}
+
+
+@router.get("/approvals")
+async def approvals_page(
+    request: Request,
+    viewer: ApprovalReader,
+    db: ReadDb,
+    state: Annotated[str, Query(max_length=16)] = WAITING,
+) -> Response:
+    at_ms = now_ms(request)
+    chosen = state if state in STATES else WAITING
+    rows = await approvals.approvals(db, state=chosen, stores=viewer.stores, now_ms=at_ms, limit=200)
+    return page(
+        request,
+        viewer,
+        "ledger/approvals.html",
+        approvals=rows,
+        state=chosen,
+        states=STATES,
+        state_of=partial(approvals.state_of, now_ms=at_ms),
+        state_labels=STATE_LABELS,
+        kind_labels=KINDS,
+        moods=_MOODS,
+        places=_PLACES,
+    )
+
+
+@router.post("/approvals/{id}")
+async def decide_approval(
+    request: Request,
+    viewer: Approver,
+    id: ApprovalId,
+    decision: Annotated[Literal["yes", "no"], Form()],
+    note: Annotated[str, Form(max_length=400)] = "",
+) -> Response:
+    row = await decide(request, viewer, id, approve=decision == "yes", note=note)
+    return RedirectResponse(f"/approvals?state={row.state}#{row.id}", 303)

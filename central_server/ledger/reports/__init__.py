@@ -1,0 +1,1 @@
+"""What finance, the law and partners ask of the books."""
