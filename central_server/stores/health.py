@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central_server.calendar import HOUR_MS, believed
 from central_server.db import Database
 from central_server.facts import Fact
-from central_server.stores.models import Device, Happening, Health, HealthHour, OpenAlarm
+from central_server.stores.models import Device, Happening, Health, HealthHour, Login, OpenAlarm, Store
 from central_server.web.text import N_
 from sync.contract.events import Alarm, DeviceState, Heartbeat
 
@@ -133,6 +133,23 @@ async def open_alarms(session: AsyncSession, store: str) -> list[OpenAlarm]:
     """The store's alarms that are not over, the oldest first."""
     query = sa.select(OpenAlarm).where(OpenAlarm.store == store).order_by(OpenAlarm.since_ms)
     return list((await session.scalars(query.limit(ALARMS_MAX))).all())
+
+
+async def untold(session: AsyncSession, since_ms: int) -> list[str]:
+    """The stores with a box that may not have told yet all that it did before `since_ms`, by id.
+
+    A box sends its heartbeats last. So one made later, which says that nothing so old waited, is the sign.
+    """
+    spare_ms = Health.heartbeat_ms - since_ms
+    told = sa.and_(spare_ms >= 0, sa.func.coalesce(Health.oldest_s, 0) * 1000 <= spare_ms)
+    query = (
+        sa.select(Store.id)
+        .outerjoin(Login, Login.store == Store.id)
+        .outerjoin(Health, Health.store == Store.id)
+        .where(Login.revoked_ms.is_(None), sa.or_(Login.store.is_not(None), Health.store.is_not(None)))
+        .where(sa.not_(sa.func.coalesce(told, sa.false())))
+    )
+    return list(await session.scalars(query.order_by(Store.id)))
 
 
 async def hours(session: AsyncSession, store: str, from_ms: int) -> list[HealthHour]:

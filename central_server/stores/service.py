@@ -14,6 +14,7 @@ from central_server.stores.health import (
     hours,
     open_alarms,
     prune,
+    untold,
 )
 from central_server.stores.hierarchy import (
     NewStore,
@@ -57,4 +58,5 @@ __all__ = [
     "stores",
     "stores_below",
     "timezone_of",
+    "untold",
 ]
