@@ -17,7 +17,7 @@ from config.central import CentralSettings
 from sync.link.base import LinkDown, Message
 from tests.corridor.centre_box import KEYS
 from tests.corridor.money.clocks import WalkClock
-from tests.corridor.money.power import Power, PowerCut, connect_centre
+from tests.corridor.money.power import FeelingAnchorDisk, Power, PowerCut, connect_centre
 from tests.corridor.money.wires import Wires
 
 T = TypeVar("T")
@@ -105,6 +105,7 @@ class HeadOffice:
         self, store: Store, chance: random.Random, wires: Wires, settings: CentralSettings, *, wild: bool
     ):
         self.store, self._chance, self._wires, self._settings = store, chance, wires, settings
+        self._anchor = settings.state_dir / "ledger.anchor"
         self.power = Power(chance)
         self.busy: list[bool] = []
         self.clock = WalkClock(chance, wild=wild)
@@ -129,6 +130,7 @@ class HeadOffice:
             chance=self._chance,
             database=self.store.database,
             keys=KEYS,
+            anchor_disk=FeelingAnchorDisk(self._anchor, self.power, self._chance),
             dialler=object(),  # type: ignore[arg-type]  # nobody dials here
         )
         self.centre.line._connection = self.line
