@@ -25,7 +25,6 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from central_server.db import in_one_hop
 from central_server.errors import Busy, Conflict, Invalid
 from central_server.ledger.books.chain import CHAINS_POSTGRESQL, SEQ_BITS, START, Head, Row, empty, next_head
 from central_server.ledger.books.deciding import (
@@ -39,6 +38,7 @@ from central_server.ledger.books.deciding import (
     Standing,
     decide,
 )
+from central_server.sqlite import in_one_hop
 from central_server.web.text import N_
 
 __all__ = ["NewTransfer", "OtherBody", "Outcome", "PostedMeanwhile", "Short", "post", "posting_id"]
