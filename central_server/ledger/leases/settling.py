@@ -25,7 +25,7 @@ from central_server.ledger.cards.programmes import programmes
 from central_server.ledger.leases.following import Applied
 from central_server.ledger.leases.lease_alarms import Raised
 from central_server.ledger.models.leases import LeaseEntry
-from central_server.ledger.models.lots import Purse
+from central_server.ledger.models.lots import LotUse, Purse
 from central_server.ledger.purses.legs import Leg, Place
 from central_server.ledger.purses.lots import AT_ONCE, KIND_OF_PURSE, Add, GiveBack, Take, Use, settle_lots
 from central_server.ledger.purses.purses import tell_purses
@@ -98,13 +98,28 @@ async def _odd_refunds(session: AsyncSession, told: Sequence[LeaseRecord]) -> li
             .group_by(LeaseEntry.refers_to)
         )
         back |= {refers_to: int(amount) for refers_to, amount in rows}
+    matched = await _matched(session, [posting_id("lease", each.lease, str(each.number)) for each in refunds])
     odd = []
     for each in refunds:
         purse, amount = paid.get(each.refers_to, ("", 0))
-        if purse != each.purse or back[each.refers_to] > amount:
+        found = matched.get(posting_id("lease", each.lease, str(each.number)), 0)
+        if purse != each.purse or back[each.refers_to] > amount or found < each.amount:
             detail = f"{each.number}: {each.amount} {each.unit} of {each.refers_to or '?'}, paid {amount}"
             odd.append(Raised("odd_refund", each.lease, f"{detail}, {each.cashier}"))
     return odd
+
+
+async def _matched(session: AsyncSession, refunds: Sequence[bytes]) -> dict[bytes, int]:
+    """How much of these refunds found something that was paid: less, when head office gave it back before."""
+    found: dict[bytes, int] = {}
+    for at in range(0, len(refunds), AT_ONCE):
+        rows = await session.execute(
+            sa.select(LotUse.transfer, -sa.func.sum(LotUse.amount))
+            .where(LotUse.transfer.in_(refunds[at : at + AT_ONCE]), LotUse.kind == "refund")
+            .group_by(LotUse.transfer)
+        )
+        found |= {bytes(transfer): int(amount) for transfer, amount in rows}
+    return found
 
 
 async def _spends(session: AsyncSession, named: Sequence[str]) -> dict[str, tuple[str, int]]:

@@ -17,6 +17,7 @@ from central_server.ledger.books.posting import posting_id
 from central_server.ledger.leases import following, records
 from central_server.ledger.models.leases import LeaseEntry
 from central_server.ledger.models.lots import Lot, LotUse
+from central_server.ledger.purses import spending
 from sync.contract.events import LeaseRecord
 from tests.central_server.ledger.lease_world import NOW_MS, LeaseWorld, Shop, by_pieces
 
@@ -469,6 +470,28 @@ async def test_a_payment_refunded_twice_is_an_alarm(world: LeaseWorld, shop: Sho
     await world.hear(shop, again[:1])
     assert await world.alarms() == set()
     await world.hear(shop, again[1:])
+    assert await world.alarms() == {"odd_refund"}
+
+
+async def test_what_head_office_gave_back_already_and_the_store_gives_back_too_is_an_alarm(
+    world: LeaseWorld, shop: Shop, new_purse: Any
+) -> None:
+    await world.begin(new_purse, 10_000, shop)
+    lease, opened = await world.granted(shop, 10_000)
+    await world.hear(shop, [opened, shop.write(lease, "spend", 3_000)])
+    async with world.database.transaction() as session:
+        await spending.refund(
+            session,
+            request="at the desk",
+            purse=world.purse,
+            amount=1_000,
+            of=posting_id("lease", lease, "2"),
+            by="anna",
+            now_ms=world.now_ms,
+        )
+    await world.hear(shop, [shop.write(lease, "refund", 2_000, refers_to=f"{lease}/2")])
+    assert await world.alarms() == set()  # together what was paid
+    await world.hear(shop, [shop.write(lease, "refund", 1, refers_to=f"{lease}/2")])
     assert await world.alarms() == {"odd_refund"}
 
 
