@@ -1,7 +1,7 @@
 """PINs, told by head office for cards that were just presented, and kept in memory alone.
 
 Four digits can be guessed from their check, so no disk of a store ever has it. Three wrong ones, and the card
-pays nothing that asks for a PIN until head office has been asked anew, which it may refuse.
+pays nothing that asks for a PIN for half an hour, however often it is shown, unless it has a new PIN by then.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class _Known:
     check: bytes  # empty: no PIN was ever set
     told_ms: int
     wrong: int = 0
+    wrong_ms: int = 0  # when the last wrong one was tried
 
 
 class Pins:
@@ -46,12 +47,18 @@ class Pins:
         self._turn = asyncio.Lock()  # one at a time: 8 MiB each, and no four guesses at once
 
     def told(self, card: str, salt_hex: str, check_hex: str) -> None:
-        """Head office was asked of the card and said this; wrong tries are forgotten. Nonsense is no PIN."""
+        """Head office was asked of the card and said this. Nonsense is no PIN.
+
+        Wrong tries count on while the PIN is the same: whoever guesses can show the card again and again.
+        """
         try:
             salt, check = bytes.fromhex(salt_hex), bytes.fromhex(check_hex)
         except ValueError:
             salt, check = b"", b""
-        self._known[card] = _Known(salt, check, self._now_ms())
+        was, now_ms = self._known.get(card), self._now_ms()
+        known = self._known[card] = _Known(salt, check, now_ms)
+        if was is not None and (was.salt, was.check) == (salt, check) and now_ms - was.wrong_ms <= KEPT_MS:
+            known.wrong, known.wrong_ms = was.wrong, was.wrong_ms
         self._known.move_to_end(card)
         while len(self._known) > CARDS_MAX:
             self._known.popitem(last=False)
@@ -82,12 +89,11 @@ class Pins:
             ):
                 known.wrong = 0
                 return "right"
-            known.wrong += 1
+            known.wrong, known.wrong_ms = known.wrong + 1, self._now_ms()
             return "pin_locked" if known.wrong >= TRIES else "pin_wrong"
 
     def _get(self, card: str) -> _Known | None:
         known = self._known.get(card)
         if known is not None and self._now_ms() - known.told_ms > KEPT_MS:
-            del self._known[card]
-            return None
+            return None  # it stays for its wrong tries until `CARDS_MAX` others were told
         return known

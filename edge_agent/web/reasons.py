@@ -39,7 +39,7 @@ def declined(answer: Declined, lang: str, currency: str) -> str:
         "epoch": _("Head office does not know this box's disk yet. Try again in a minute."),
         "pin_needed": _("This amount asks for the PIN."),
         "pin_wrong": _("The PIN is wrong. Let the customer try again."),
-        "pin_locked": _("Three wrong PINs. Show the card again, or take another tender."),
+        "pin_locked": _("Three wrong PINs. Take another tender; the PIN can be tried again in half an hour."),
         "pin_unset": _("This amount asks for a PIN, and the card has none. Head office can set one."),
         "pin_offline": _("This amount asks for the PIN, which nobody can check while the line is down."),
         "no_reload": _("This card cannot be topped up at a till."),

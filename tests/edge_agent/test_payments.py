@@ -14,6 +14,7 @@ import pytest
 from edge_agent.errors import AnchorBroken
 from edge_agent.leasing import Habits
 from edge_agent.paying import Caps
+from edge_agent.pins import KEPT_MS
 from edge_agent.store.lines import connect_in_thread
 from sync.contract.events import CardRefused, LeaseRecord
 from sync.contract.questions import (
@@ -305,7 +306,7 @@ class TestThePin:
         assert await shop.payments.pay(pay(1_001, pin="4321")) == Declined("pin_wrong", 1_000)
         assert isinstance(await shop.payments.pay(pay(1_001, pin="1234")), Paid)
 
-    async def test_three_wrong_ones_lock_it_until_head_office_is_asked_anew(self, shop: Shop) -> None:
+    async def test_three_wrong_ones_lock_it_however_often_the_card_is_shown(self, shop: Shop) -> None:
         said = [await shop.payments.pay(pay(1_001, pin="0000")) for _ in range(4)]
         assert [each.reason for each in said if isinstance(each, Declined)] == [
             "pin_wrong",
@@ -317,10 +318,29 @@ class TestThePin:
         assert isinstance(await shop.payments.pay(pay(1_000, txn="t2")), Paid)
         refused = [each for each in await shop.said() if isinstance(each, CardRefused)]
         assert refused == [CardRefused(till="1", reason="pin")]
+        await self._shown_again(shop)
+        assert await shop.payments.pay(pay(1_001, txn="t3", pin="1234")) == Declined("pin_locked", 1_000)
+        shop.clock.wind(KEPT_MS)
+        await self._shown_again(shop)
+        assert isinstance(await shop.payments.pay(pay(1_001, txn="t4", pin="1234")), Paid)
+
+    async def test_a_new_pin_opens_a_card_that_is_locked(self, shop: Shop) -> None:
+        for _ in range(3):
+            await shop.payments.pay(pay(1_001, pin="0000"))
+        shop.office.pin = ("bb", (await quick_hash("9876", b"\xbb")).hex())
+        await self._shown_again(shop)
+        assert isinstance(await shop.payments.pay(pay(1_001, pin="9876")), Paid)
+
+    async def test_being_told_the_same_pin_again_forgets_no_guess(self, shop: Shop) -> None:
+        said = []
+        for _ in range(3):
+            said.append(await shop.pins.check(CARD, "0000"))
+            shop.pins.told(CARD, *shop.office.pin)
+        assert said == ["pin_wrong", "pin_wrong", "pin_locked"]
+
+    async def _shown_again(self, shop: Shop) -> None:
         shop.clock.wind(5_000)
-        shop.leasing.presented(CARD)
-        await shop.settle()
-        assert isinstance(await shop.payments.pay(pay(1_001, txn="t3", pin="1234")), Paid)
+        await shop.grant(CARD, "P1", "CNY", "value", 10_000)
 
     async def test_a_card_without_one_pays_no_more_than_the_limit(self, shop: Shop) -> None:
         shop.office.pin = ("", "")
