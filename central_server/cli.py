@@ -258,6 +258,53 @@ def ledger_verify(
     _with_database(config, work)
 
 
+@ledger_app.command(
+    "stop",
+    help=_(
+        "Grant no store anything of any card, until `ledger resume`. Right after a database was put back on"
+        " another machine, before the server starts."
+    ),
+)
+def ledger_stop(config: ConfigFile = DEFAULT_SETTINGS) -> None:
+    from central_server.ledger.leases import stopping
+    from central_server.staff.service import COMMAND
+
+    async def work(database: Database) -> None:
+        async with database.transaction() as session:
+            await stopping.order_stop(session, COMMAND, SystemClock().wall_ms())
+        typer.echo(_("Nothing is granted to any store from now on. Stores may still spend what they hold."))
+
+    _with_database(config, work)
+
+
+@ledger_app.command(
+    "resume",
+    help=_(
+        "Let stores be granted things again, once each has told all that it did before the stop. Else prints"
+        " the stores that have not."
+    ),
+)
+def ledger_resume(
+    config: ConfigFile = DEFAULT_SETTINGS,
+    anyway: Annotated[
+        bool, typer.Option(help=_("Though some have not: what they were granted may be spent twice."))
+    ] = False,
+) -> None:
+    from central_server.ledger.leases import stopping
+    from central_server.staff.service import COMMAND
+
+    async def work(database: Database) -> None:
+        async with database.reading() as session:
+            silent = await stopping.silent_stores(session)
+        for store in silent:
+            typer.echo(store)
+        async with database.transaction() as session:
+            await stopping.resume(session, COMMAND, anyway=anyway, now_ms=SystemClock().wall_ms())
+        typer.echo(_("Stores are granted things again."))
+
+    _with_database(config, work)
+
+
 @keys_app.command(
     "rotate",
     help=_(

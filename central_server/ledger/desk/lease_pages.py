@@ -24,7 +24,7 @@ from central_server.ledger.desk.leases_api import (
     resolve,
     stopped,
 )
-from central_server.ledger.leases import lease_alarms, lease_list
+from central_server.ledger.leases import lease_alarms, lease_list, stopping
 from central_server.ledger.leases import leases as leasing
 from central_server.ledger.models.leases import CLOSED, DOUBT, FROZEN, HOLDING, LOST, OPEN
 from central_server.web.deps import Db, ReadDb, Viewer, database_of, now_ms
@@ -73,6 +73,8 @@ async def leases_page(
         viewer,
         "ledger/leases.html",
         leases=found,
+        stop=await stopping.stop_of(db),
+        whys=stopping.WHYS,
         sums=await lease_list.sums(db, stores=viewer.stores),
         alarms=await lease_alarms.open_alarms(db, stores=viewer.stores, limit=100),
         form=Filled(values={"state": state, "store": store, "purse": purse}),

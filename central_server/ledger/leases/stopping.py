@@ -95,16 +95,21 @@ async def order_stop(session: AsyncSession, who: staff.Who, now_ms: int) -> None
     await staff.record_change(session, who, N_("stopped"), N_("grants"), "", None, None, now_ms)
 
 
+async def silent_stores(session: AsyncSession) -> list[str]:
+    """The stores that may not have told all that they did before the stop; none when there is no stop."""
+    stop = await stop_of(session)
+    return [] if stop is None else await stores.untold(session, stop.since_ms)
+
+
 async def resume(session: AsyncSession, who: staff.Who, *, anyway: bool = False, now_ms: int) -> None:
     """Let grants go on, and settle the alarms about it.
 
-    Raises Conflict when they are not stopped and, but for `anyway`, when a store may not have told all that
-    it did before (`stores.untold`).
+    Raises Conflict when they are not stopped and, but for `anyway`, while there are `silent_stores`.
     """
     stop = await stop_of(session)
     if stop is None:
         raise Conflict(N_("grants are not stopped"))
-    silent = await stores.untold(session, stop.since_ms)
+    silent = await silent_stores(session)
     if silent and not anyway:
         raise Conflict(N_("{count} stores have not told all from before the stop"), count=len(silent))
     await session.delete(stop)

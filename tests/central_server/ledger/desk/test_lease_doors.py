@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from central_server.ledger.leases.anchor import Mark
 from central_server.ledger.leases.doubt import fence
 from central_server.ledger.leases.epochs import new_epoch
 from central_server.ledger.leases.leases import grant
+from central_server.ledger.leases.stopping import stop_if_put_back
 from central_server.ledger.models.cards import Card
 from central_server.ledger.models.leases import Lease
 from config.central import LeaseSettings
@@ -52,6 +54,16 @@ async def test_a_lease_is_listed_recalled_and_has_its_page(ask, client, as_, lea
             answer = await client.get(path, headers=as_(lang=lang))
             assert answer.status_code == 200, answer.text[:300]
     assert (await client.get(f"/api/v1/leases/{lease}/records", headers=as_())).json() == []
+
+
+async def test_head_office_sees_that_nothing_is_granted_and_why(client, as_, database) -> None:
+    async with database.transaction() as session:
+        await stop_if_put_back(session, Mark("a" * 16, 5), NOW_MS)
+    page = (await client.get("/cards/leases", headers=as_())).text
+    assert "Nothing is granted to any store since" in page
+    assert "put back to a time before" in page
+    assert f"anchor {'a' * 16}: 5, database: 0" in page
+    assert "&lt;" not in page.partition("Nothing is granted")[2].partition("</p>")[0]
 
 
 async def test_people_of_another_store_know_nothing_of_it(ask, client, as_, lease) -> None:
