@@ -17,7 +17,7 @@ from central_server.ledger.books import holds
 from central_server.ledger.books.accounts import AccountName, available
 from central_server.ledger.books.posting import posting_id
 from central_server.ledger.cards.replacing import follow
-from central_server.ledger.models.books import Hold
+from central_server.ledger.models.books import OPEN, Hold
 from central_server.ledger.models.cards import Card
 from central_server.ledger.models.lots import LotUse, Purse
 from central_server.ledger.purses.legs import CENTRE, Leg, Place, lock_purses, locked, positive, posted
@@ -183,7 +183,8 @@ async def refundable(session: AsyncSession, purse: str, of: bytes) -> int:
 async def check_pace(session: AsyncSession, place: Place, amount: int, now_ms: int) -> None:
     """Raises Conflict when one more payment of `amount` is over what the programme lets a purse pay.
 
-    What was paid in the last 24 hours counts as far as we have heard of it, less what was given back.
+    What was paid in the last 24 hours counts as far as we have heard of it, less what was given back, and
+    what is held: it may be captured at any moment.
     """
     rules = place.programme.rules
     if rules.pay_max and amount > rules.pay_max:
@@ -197,7 +198,14 @@ async def check_pace(session: AsyncSession, place: Place, amount: int, now_ms: i
         ).where(LotUse.purse == place.id, LotUse.kind == "spend", LotUse.at_ms > now_ms - DAY_MS)
     )
     paid, times = lately.one()
-    if rules.day_max and int(paid) + amount > rules.day_max:
+    aside = await session.execute(
+        sa.select(sa.func.coalesce(sa.func.sum(Hold.amount), 0), sa.func.count()).where(
+            Hold.purse == place.id, Hold.state == OPEN
+        )
+    )
+    held, holds_open = aside.one()
+    paid, times = int(paid) + int(held), times + holds_open
+    if rules.day_max and paid + amount > rules.day_max:
         raise Conflict(
             N_("this purse may pay {most} in 24 hours"), most=format_minor(rules.day_max, place.unit)
         )

@@ -243,6 +243,26 @@ async def test_a_purse_pays_no_more_and_no_oftener_than_its_programme_lets_it(
         await check_lots(session)
 
 
+async def test_what_is_held_counts_as_paid_for_the_limits_of_a_day(
+    database: Database, keys: Keys, new_purse: OpenPurse, now_ms: int
+) -> None:
+    async with database.transaction() as session:
+        mine = await new_purse(session, day_max=900, day_count=2)
+        await loaded(session, keys, now_ms, mine, 10_000)
+        who: dict[str, Any] = {"purse": mine, "by": "anna", "now_ms": now_ms}
+        held = await spending.hold(session, request="h", amount=600, for_s=60, **who)
+        with pytest.raises(Conflict, match=r"9\.00"):
+            async with session.begin_nested():
+                await spending.hold(session, request="i", amount=301, for_s=60, **who)
+        await spending.capture(
+            session, hold=bytes.fromhex(held["hold"]), amount=100, by="anna", now_ms=now_ms
+        )
+        await spending.hold(session, request="j", amount=301, for_s=60, **who)
+        with pytest.raises(Conflict, match="2 times"):
+            async with session.begin_nested():
+                await spending.spend(session, request="k", amount=1, **who)
+
+
 async def test_what_is_held_expires_when_it_has_come_back(
     database: Database, keys: Keys, new_purse: OpenPurse, check_lots: CheckLots, now_ms: int
 ) -> None:
