@@ -23,6 +23,7 @@ KINDS: Final = {
     "load": N_("Large top-up"),
     "refund": N_("Large refund"),
     "cash_out": N_("Pay-out"),
+    "move": N_("Moved"),
     "correction": N_("Correction"),
     "activate": N_("Large card sale"),
     "activate_batch": N_("Sale of a batch"),
@@ -44,7 +45,7 @@ _PURSE, _CARD, _LEASE = (
     ("leases.read", "/cards/leases/"),
 )
 _PLACES: Final = {  # where what a request is about can be looked at, and with which right
-    **dict.fromkeys(("load", "refund", "cash_out", "correction", "points"), _PURSE),
+    **dict.fromkeys(("load", "refund", "cash_out", "move", "correction", "points"), _PURSE),
     **dict.fromkeys(("activate", "refund_card"), _CARD),
     **dict.fromkeys(("loss", "resolve"), _LEASE),
 }

@@ -61,6 +61,9 @@ def deeds_of(keys: Keys, leasing: LeaseSettings) -> Mapping[str, Deed]:
             approval=row.id,
         )
 
+    async def move(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
+        return await value.move_value(session, **_common(row, by, now_ms), to=row.body["to"])
+
     async def activate(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
         return await activation.activate_card(
             session,
@@ -140,6 +143,7 @@ def deeds_of(keys: Keys, leasing: LeaseSettings) -> Mapping[str, Deed]:
         "load": load,
         "refund": refund,
         "cash_out": cash_out,
+        "move": move,
         "activate": activate,
         "activate_batch": activate_batch,
         "refund_card": refund_card,

@@ -115,7 +115,7 @@ async def correct(
     return as_json(await done_once(request, viewer, body, key, desk.correct(body)))
 
 
-@router.post("/moves", status_code=201, response_model=MovedOut)
+@router.post("/moves", status_code=201, response_model=MovedOut, responses=SECOND)
 async def move(
     request: Request, viewer: CardWriter, body: MoveIn, key: IdempotencyKey = None
 ) -> JSONResponse:

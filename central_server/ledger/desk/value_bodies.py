@@ -99,6 +99,7 @@ class MoveIn(Body):
     purse: str = Field(max_length=32)
     to: str = Field(max_length=32)
     amount: Amount
+    why: Why = ""
 
 
 class LoadedOut(BaseModel):

@@ -229,11 +229,16 @@ def correct(body: CorrectIn) -> Deed:
 
 
 def move(body: MoveIn) -> Deed:
-    """Move value to another purse of the same programme: MovedOut."""
+    """Move value to another purse of the same programme: MovedOut, or 202."""
 
     async def deed(session: AsyncSession, desk: Desk) -> tuple[int, BaseModel]:
-        for purse in (body.purse, body.to):
+        meant, _ = [
             await purse_meant(session, purse=purse, card="", unit="", keys=desk.keys, now_ms=desk.now_ms)
+            for purse in (body.purse, body.to)
+        ]
+        limit = desk.second.points_above if meant.unit == POINTS else desk.second.refund_above
+        if body.amount > limit:
+            return await _ask(session, desk, "move", meant, body.amount, "", body.why, {"to": body.to})
         done = await value.move_value(
             session,
             request=desk.key,

@@ -95,6 +95,22 @@ async def test_a_second_person_allows_a_large_load_and_nobody_else_can(ask, purs
     assert (await ask("/loads", body, key="large-0001", user=5)).json() == waiting
 
 
+async def test_much_moved_to_another_card_needs_a_second_person_of_head_office(
+    ask, purses, client, as_
+) -> None:
+    mine, theirs = await purses(90_000, 0)
+    body = {"purse": mine, "to": theirs, "amount": 50_001, "why": "the card is worn"}
+    small = await ask("/moves", body | {"amount": 100}, role="store_manager", store="s1", user=5)
+    assert (small.status_code, small.json()["other_balance"]) == (201, 100), small.text
+    waiting = await ask("/moves", body, role="store_manager", store="s1", user=5)
+    assert waiting.status_code == 202, waiting.text
+    assert await balance(client, as_, theirs) == 100
+    decide = f"/approvals/{waiting.json()['id']}/decide"
+    assert (await ask(decide, {"approve": True}, role="store_manager", store="s1", user=6)).status_code == 404
+    assert (await ask(decide, {"approve": True}, role="finance", user=7)).status_code == 200
+    assert await balance(client, as_, theirs) == 50_101
+
+
 async def test_a_correction_always_needs_a_second_person(ask, purses, client, as_) -> None:
     (purse,) = await purses(1_000)
     waiting = await ask(
