@@ -20,7 +20,7 @@ from tests.corridor.money.mutants import MUTANTS
 from tests.corridor.money.running import Found, walk_many
 
 PROCESSES = 2
-AT_ONCE = 25  # walks handed to a process
+AT_ONCE_MAX = 100  # walks handed to a process: each piece learns its SQL statements anew
 TOLD_LINES = 400  # the end of one walk's story
 
 
@@ -76,7 +76,8 @@ def _all(walks: int, steps: int, seed: int, mutant: str, db: str) -> Iterator[Fo
     if db != "sqlite":  # one server is enough
         yield from walk_many(range(1, walks + 1), steps, seed, mutant, db)
         return
-    pieces = [range(at, min(at + AT_ONCE, walks + 1)) for at in range(1, walks + 1, AT_ONCE)]
+    at_once = max(1, min(AT_ONCE_MAX, walks // (4 * PROCESSES)))
+    pieces = [range(at, min(at + at_once, walks + 1)) for at in range(1, walks + 1, at_once)]
     work = partial(walk_many, steps=steps, seed=seed, mutant=mutant, db=db)
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
         for some in pool.map(work, pieces):

@@ -15,7 +15,7 @@ from tests.corridor.money.mutants import MUTANTS
 from tests.corridor.money.running import STEPS, walk_many
 
 WALKS = 2_000
-AT_ONCE = 50
+AT_ONCE = 100
 CAUGHT_WITHIN = 500
 ROOT = Path(__file__).parents[3]
 
