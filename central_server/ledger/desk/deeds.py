@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central_server.errors import NotFound
+from central_server.errors import Conflict, NotFound
 from central_server.keys import Keys
 from central_server.ledger.cards import activation, replacing
 from central_server.ledger.desk import approvals, points_desk
@@ -84,7 +84,7 @@ def deeds_of(keys: Keys, leasing: LeaseSettings) -> Mapping[str, Deed]:
     async def refund_card(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
         payee = opened(row.body["payee"], keys)
         assert payee is not None
-        return await replacing.refund_card(
+        done = await replacing.refund_card(
             session,
             request=row.body["request"],
             card=row.body["card"],
@@ -97,6 +97,9 @@ def deeds_of(keys: Keys, leasing: LeaseSettings) -> Mapping[str, Deed]:
             store=row.store or legs.CENTRE,
             approval=row.id,
         )
+        if done["paid_out"] + done["fee"] > row.amount:  # more came onto the card since it was asked for
+            raise Conflict(N_("This has changed meanwhile"))
+        return done
 
     async def correction(session: AsyncSession, row: Approval, by: Who, now_ms: int) -> Mapping[str, Any]:
         return await value.correct(

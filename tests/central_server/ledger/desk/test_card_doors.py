@@ -73,6 +73,18 @@ async def test_a_card_from_the_factory_to_its_end(ask, batch, client, as_) -> No
     assert moves[0]["by"] == "admin 5 + finance 6"
 
 
+async def test_no_more_is_paid_back_than_the_second_person_was_shown(ask, active) -> None:
+    (card,) = await active(5_000)
+    path = f"/cards/{card['id']}"
+    waiting = await ask(f"{path}/refund", {"tender": "cash", "payee": PAYEE, "why": "moved"}, user=5)
+    assert waiting.json()["amount"] == 5_000, waiting.text
+    await ask("/loads", {"purse": card["purse"], "amount": 1_000, "tender": "cash"})
+    decide = f"/approvals/{waiting.json()['id']}/decide"
+    assert (await ask(decide, {"approve": True}, role="finance", user=6)).status_code == 409
+    await ask("/spends", {"purse": card["purse"], "amount": 1_500})
+    assert (await ask(decide, {"approve": True}, role="finance", user=6)).status_code == 200
+
+
 async def test_an_illegal_move_is_a_conflict(ask, batch) -> None:
     (card,) = await batch(1)
     for move, body in (
