@@ -2,7 +2,8 @@
 
 count     each commit that grants counts the row of its anchor up (`anchor.py`); one that comes out at
           what the file says already, or below, was done by a database that has forgotten grants
-stop      from then on nothing is granted; stores go on spending what they hold, and it settles
+stop      from then on nothing is granted, and head office pays nothing from purses (`purses/legs.py`);
+          stores go on spending what they hold, and it settles
 resume    when every store has told all that it did before: forgotten grants are known again (`unheard.py`)
 """
 
@@ -18,7 +19,7 @@ from central_server.db import bulk_insert
 from central_server.errors import CentreError, Conflict
 from central_server.ledger.leases.anchor import ANCHOR_FILE, Mark
 from central_server.ledger.leases.lease_alarms import Raised, raise_alarms
-from central_server.ledger.models.leases import LeaseAlarm, LeaseAnchor, LeaseStop
+from central_server.ledger.models.leases import THE_STOP, LeaseAlarm, LeaseAnchor, LeaseStop
 from central_server.staff import service as staff
 from central_server.stores import service as stores
 from central_server.web.text import N_
@@ -29,7 +30,6 @@ WHYS: Final = {
     DAMAGED: N_("The file ledger.anchor cannot be read: whether the database was put back is not known."),
     ORDERED: N_("Somebody ordered it."),
 }
-_ONE = 1  # LeaseStop.line
 
 
 class PutBack(CentreError):
@@ -38,7 +38,7 @@ class PutBack(CentreError):
 
 async def stop_of(session: AsyncSession) -> LeaseStop | None:
     """Since when and why nothing is granted; None: grants go on."""
-    return await session.get(LeaseStop, _ONE, populate_existing=True)
+    return await session.get(LeaseStop, THE_STOP, populate_existing=True)
 
 
 async def count_grant(session: AsyncSession, held: Mark) -> Mark:
@@ -128,5 +128,5 @@ async def _settle(session: AsyncSession, names: Sequence[str], by: str, now_ms: 
 
 
 async def _stop(session: AsyncSession, why: str, now_ms: int) -> None:
-    await session.merge(LeaseStop(line=_ONE, since_ms=now_ms, why=why))
+    await session.merge(LeaseStop(line=THE_STOP, since_ms=now_ms, why=why))
     await session.flush()

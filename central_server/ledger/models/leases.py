@@ -19,6 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from central_server.db import Base
 
 OPEN, DOUBT, FROZEN, CLOSED, LOST = "open", "doubt", "frozen", "closed", "lost"
+THE_STOP = 1  # the key of the one row of `LeaseStop`
 _REFUNDS = sa.text("refers_to <> ''")
 HOLDING = (OPEN, DOUBT, FROZEN, LOST)  # the states in which a lease may hold something
 
@@ -172,7 +173,7 @@ class LeaseStop(Base):
 
     __tablename__ = "lease_stop"
 
-    line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 1: there is one stop or none
+    line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # `THE_STOP`
     since_ms: Mapped[int]  # what stores did before must have been heard before it ends
     why: Mapped[str]  # a name of `stopping.WHYS`
 

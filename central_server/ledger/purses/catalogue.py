@@ -18,7 +18,16 @@ from central_server.ledger.cards.programmes import programme
 from central_server.ledger.models.cards import CatalogueItem, Redemption
 from central_server.ledger.models.lots import BONUS
 from central_server.ledger.purses.expiry import term_of
-from central_server.ledger.purses.legs import CENTRE, Leg, check_room, lock_purses, locked, positive, posted
+from central_server.ledger.purses.legs import (
+    CENTRE,
+    Leg,
+    check_known,
+    check_room,
+    lock_purses,
+    locked,
+    positive,
+    posted,
+)
 from central_server.ledger.purses.lots import Add, GiveBack, Take, sums
 from central_server.ledger.purses.operations import Done, once
 from central_server.web.text import N_
@@ -85,6 +94,7 @@ async def redeem(
 
     async def work() -> Done:
         place = await locked(session, purse)
+        await check_known(session)
         taken = await session.execute(
             sa.update(CatalogueItem)
             .where(CatalogueItem.id == item, CatalogueItem.stock >= count, CatalogueItem.stopped == 0)
@@ -168,6 +178,7 @@ async def exchange(
     async def work() -> Done:
         await lock_purses(session, purse, to)
         source, target = await locked(session, purse), await locked(session, to)
+        await check_known(session)
         rules = source.programme.rules
         if rules.kind != "points" or not rules.pay_per_unit or not target.programme.is_value:
             raise Conflict(N_("these points cannot be turned into value"))

@@ -17,6 +17,7 @@ from central_server.ledger.books.posting import NewTransfer, post
 from central_server.ledger.cards.law import law_of
 from central_server.ledger.cards.programmes import Programme, must_run, programme
 from central_server.ledger.models.cards import Card
+from central_server.ledger.models.leases import THE_STOP, LeaseStop
 from central_server.ledger.models.lots import PAID, Purse
 from central_server.ledger.purses.lots import Move, Use, settle_lots, sums
 from central_server.ledger.purses.purses import tell_purses
@@ -98,6 +99,12 @@ async def posted(
     if tell:
         purses = {use.purse for use in uses} | {use.to for use in uses if isinstance(use, Move)}
         await tell_purses(session, purses, at_ms=now_ms)
+
+
+async def check_known(session: AsyncSession) -> None:
+    """Raises Conflict while grants are stopped: what seems available may be in a lease that was forgotten."""
+    if await session.get(LeaseStop, THE_STOP, populate_existing=True) is not None:
+        raise Conflict(N_("the database was put back in time: nothing is paid until stores have been heard"))
 
 
 def needs_second(amount: int, limit: int, approval: str) -> None:

@@ -20,7 +20,16 @@ from central_server.ledger.cards.replacing import follow
 from central_server.ledger.models.books import OPEN, Hold
 from central_server.ledger.models.cards import Card
 from central_server.ledger.models.lots import LotUse, Purse
-from central_server.ledger.purses.legs import CENTRE, Leg, Place, lock_purses, locked, positive, posted
+from central_server.ledger.purses.legs import (
+    CENTRE,
+    Leg,
+    Place,
+    check_known,
+    lock_purses,
+    locked,
+    positive,
+    posted,
+)
 from central_server.ledger.purses.lots import GiveBack, Move, Take, settle_lots, sums
 from central_server.ledger.purses.operations import Done, once
 from central_server.ledger.purses.purses import holder_of, open_purse, tell_purses
@@ -48,6 +57,7 @@ async def spend(
 
     async def work() -> Done:
         place = await locked(session, purse)
+        await check_known(session)
         await check_pace(session, place, amount, now_ms)
         leg = Leg(
             posting_id("spend", request),
@@ -79,6 +89,7 @@ async def hold(
 
     async def work() -> Done:
         place = await locked(session, purse)
+        await check_known(session)
         await check_pace(session, place, amount, now_ms)
         id_ = posting_id("hold", request)
         await holds.hold(

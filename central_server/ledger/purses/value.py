@@ -23,6 +23,7 @@ from central_server.ledger.purses.legs import (
     CENTRE,
     Leg,
     Place,
+    check_known,
     check_room,
     lock_purses,
     locked,
@@ -115,6 +116,7 @@ async def cash_out(
 
     async def work() -> Done:
         place = await locked(session, purse)
+        await check_known(session)
         refunds, law = place.programme.rules.refunds, law_of(place.unit)
         if place.programme.rules.kind != "value" or not refunds.allowed:
             raise Conflict(N_("nothing is paid out of this purse"))
@@ -217,6 +219,7 @@ async def move_between(
         raise Conflict(N_("that is the same purse"))
     await lock_purses(session, purse, to)
     source, target = await locked(session, purse), await locked(session, to)
+    await check_known(session)
     if source.programme.id != target.programme.id:
         raise Conflict(N_("value moves only within one programme"))
     parts = (await sums(session, [purse], (PAID,)))[purse]

@@ -18,6 +18,7 @@ from central_server.ledger.leases import stopping
 from central_server.ledger.leases.anchor import Anchor
 from central_server.ledger.leases.asking import Asking
 from central_server.ledger.models.leases import LeaseAnchor
+from central_server.ledger.purses import spending
 from central_server.staff.models import Change
 from central_server.staff.service import COMMAND
 from central_server.stores import service as stores
@@ -257,6 +258,28 @@ async def test_a_stop_that_was_ordered_holds_until_it_is_lifted(
     async with world.database.reading() as session:
         changes = [change.action for change in await session.scalars(sa.select(Change).order_by(Change.id))]
     assert changes == ["stopped", "resumed"]
+
+
+async def test_head_office_pays_nothing_either_while_grants_are_stopped(
+    world: LeaseWorld, office: Office, new_purse: Any
+) -> None:
+    """What seems available may be in a lease of a store; taking money in, and giving it back, goes on."""
+    await world.begin(new_purse, 10_000)
+    many = {"purse": world.purse, "amount": 100, "by": "anna", "now_ms": NOW_MS}
+    async with world.database.transaction() as session:
+        paid = await spending.spend(session, request="before", **many)
+        await stopping.order_stop(session, COMMAND, NOW_MS)
+    async with world.database.transaction() as session:
+        assert await spending.spend(session, request="before", **many) == paid
+    with pytest.raises(Conflict, match="put back in time"):
+        async with world.database.transaction() as session:
+            await spending.spend(session, request="s", **many)
+    with pytest.raises(Conflict, match="put back in time"):
+        async with world.database.transaction() as session:
+            await spending.hold(session, request="h", for_s=60, **many)
+    await office.resume()
+    async with world.database.transaction() as session:
+        assert (await spending.spend(session, request="s", **many))["balance"] == 9_800
 
 
 @pytest.mark.parametrize(
