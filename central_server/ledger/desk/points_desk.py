@@ -5,14 +5,14 @@ from __future__ import annotations
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central_server.errors import Conflict
+from central_server.errors import Conflict, Refused
 from central_server.ledger.books.accounts import AccountName, available
 from central_server.ledger.books.posting import posting_id
 from central_server.ledger.cards.programmes import programme
 from central_server.ledger.desk import approvals
 from central_server.ledger.desk.approvals import About
 from central_server.ledger.desk.doors import Deed, Desk
-from central_server.ledger.desk.paying import purse_meant
+from central_server.ledger.desk.paying import Means, needs_pin, purse_meant
 from central_server.ledger.desk.points_bodies import (
     BurnIn,
     CouponsIn,
@@ -98,10 +98,12 @@ def earn(body: EarnIn) -> Deed:
 
 
 def burn(body: BurnIn) -> Deed:
-    """Pay with points: PaidOut."""
+    """Pay with points: PaidOut. So many that they ask for the PIN are a payment like any other."""
 
     async def deed(session: AsyncSession, desk: Desk) -> tuple[int, BaseModel]:
         meant = await _points(session, desk, body.purse)
+        if needs_pin(meant, body.amount):
+            raise Refused(N_("a payment of this amount needs the PIN"))
         done = await spending.spend(
             session,
             request=desk.key,
@@ -112,7 +114,7 @@ def burn(body: BurnIn) -> Deed:
             store=body.store or legs.CENTRE,
             about=body.why,
         )
-        return 201, PaidOut(purse=body.purse, unit=meant, amount=body.amount, **done)
+        return 201, PaidOut(purse=body.purse, unit=meant.unit, amount=body.amount, **done)
 
     return deed
 
@@ -213,9 +215,9 @@ def give_coupons(body: CouponsIn) -> Deed:
     return deed
 
 
-async def _points(session: AsyncSession, desk: Desk, purse: str) -> str:
-    """The unit of a purse of points that may be used. Raises NotFound, Conflict."""
+async def _points(session: AsyncSession, desk: Desk, purse: str) -> Means:
+    """A purse of points that may be used. Raises NotFound, Conflict."""
     meant = await purse_meant(session, purse=purse, card="", unit="", keys=desk.keys, now_ms=desk.now_ms)
     if meant.unit != POINTS:
         raise Conflict(N_("this is no purse of points"))
-    return meant.unit
+    return meant

@@ -7,8 +7,9 @@ import re
 
 import pytest
 
+from central_server.ledger.cards.programmes import make_programme
 from central_server.membership import service as membership
-from tests.central_server.ledger.desk.conftest import NOW_MS
+from tests.central_server.ledger.desk.conftest import NOW_MS, POINTS
 
 WANG, LI = "MWANG23456AAA", "MLIMING2345BB"
 
@@ -50,6 +51,18 @@ async def test_points_are_given_and_burnt_and_large_gifts_need_two(ask, points) 
     assert done.status_code == 200, done.text
     adjusted = await ask("/points/adjust", {"purse": purse, "amount": -1, "why": "typed wrong"})
     assert adjusted.status_code == 202
+
+
+async def test_many_points_are_not_burnt_without_the_pin_that_a_payment_asks_for(
+    ask, people, database
+) -> None:
+    async with database.transaction() as session:
+        stars = await make_programme(session, "stars", POINTS | {"pin_above": 100}, by="li", at_ms=NOW_MS)
+    given = {"member": WANG, "programme": stars.id, "amount": 500, "why": "gift"}
+    purse = (await ask("/points/earn", given)).json()["purse"]
+    for path in ("/spends", "/points/burn"):
+        assert (await ask(path, {"purse": purse, "amount": 101})).status_code == 403
+        assert (await ask(path, {"purse": purse, "amount": 100})).status_code == 201
 
 
 async def test_points_are_exchanged_for_an_item_until_the_stock_is_gone(ask, points, client, as_) -> None:
