@@ -118,6 +118,7 @@ class Till:
         self._country, self._payment_card = country, payment_card
         self._payments, self._presented = payments, presented
         self._shown: dict[str, ShownCard] = {}
+        self._taken: dict[str, tuple[str, ShownCard]] = {}  # by till: the last `txn` that named no card
         self._recent: dict[str, deque[Swipe]] = {}
         self._watchers: defaultdict[str, set[asyncio.Queue[Shown]]] = defaultdict(set)
         self._joining = asyncio.Lock()  # one after the other: a double click is the same person twice
@@ -195,13 +196,14 @@ class Till:
     async def ask(self, question: MoneyQuestion | BalanceAsked) -> MoneyAnswer | Balance:
         """What a page or a driver is told about money; what it changes is on disk when this returns.
 
-        A payment, top-up or balance that names nobody is about the card last shown at its till.
+        A payment, top-up or balance that names nobody is about the card last shown at its till; asked again
+        under its number, about the same card as the first time.
         """
         payments = self._payments
         if payments is None:
             return Declined("not_enrolled")
         if isinstance(question, Pay | TopUp | BalanceAsked) and not question.card and not question.member:
-            shown = self.shown(question.till)
+            shown = self._meant(question)
             if shown is not None:
                 question = msgspec.structs.replace(question, card=shown.card, member=shown.member)
         answer: MoneyAnswer
@@ -219,7 +221,9 @@ class Till:
                 answer = await payments.top_up(question)
             case Undo():
                 answer = await payments.undo(question)
-        if not isinstance(answer, Declined):
+        if isinstance(answer, Declined) and isinstance(question, Pay | TopUp):
+            self._taken.pop(question.till, None)  # nothing was changed: another card may be tried
+        elif not isinstance(answer, Declined):
             self._tell(question.till, Deed(question.till, question, answer))
         return answer
 
@@ -233,6 +237,17 @@ class Till:
         if shown is None or self._clock.mono_ms() - shown.mono_ms > CARD_STAYS_MS:
             return None
         return shown
+
+    def _meant(self, question: Pay | TopUp | BalanceAsked) -> ShownCard | None:
+        """Whose card a question is about that names none."""
+        if isinstance(question, BalanceAsked):
+            return self.shown(question.till)
+        txn, taken = self._taken.get(question.till, ("", None))
+        if taken is None or txn != question.txn:
+            taken = self.shown(question.till)
+            if taken is not None:
+                self._taken[question.till] = question.txn, taken
+        return taken
 
     def news(self, card: str) -> None:
         """More is known of that card's money: the pages where it stands show it anew."""
@@ -330,6 +345,7 @@ class Till:
             forgotten = next(iter(self._recent))
             del self._recent[forgotten]
             self._shown.pop(forgotten, None)
+            self._taken.pop(forgotten, None)
         self._tell(swipe.till, swipe)
 
     def _tell(self, till: str, shown: Shown) -> None:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -296,9 +297,12 @@ class Rules:
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
+        self.declines = False
 
-    async def pay(self, question: Pay) -> Paid:
+    async def pay(self, question: Pay) -> Paid | Declined:
         self.asked.append(question)
+        if self.declines:
+            return Declined("empty")
         return Paid(approved_minor=question.amount_minor)
 
     async def balance(self, card: str = "", member: str = "") -> Balance:
@@ -317,6 +321,32 @@ async def test_a_device_pays_from_the_card_last_shown_and_needs_no_rules_of_its_
     assert told[1:] == [Paid(approved_minor=500), Balance(name="王**")]
     assert (rules.asked[0].till, rules.asked[0].card, rules.asked[0].member) == ("1", token, "m1")
     assert rules.asked[1] == (token, "m1")
+
+
+async def test_a_payment_asked_again_is_about_the_card_it_was_taken_from(shop: Any) -> None:
+    rules = shop.till._payments = Rules()
+    pay = Pay(till="1", txn="7", amount_minor=500, currency="CNY")
+    await shop.till.present("1", CARD)
+    await shop.till.ask(pay)
+    await shop.till.present("1", CardShown("8002", "magstripe"))
+    await shop.till.ask(pay)  # its answer was lost on the way
+    shop.till.claim("1")
+    await shop.till.ask(pay)
+    assert {each.card for each in rules.asked} == {card_token(TOKEN_KEY, "8001")}
+    await shop.till.present("1", CardShown("8002", "magstripe"))
+    await shop.till.ask(msgspec.structs.replace(pay, txn="8"))
+    assert rules.asked[-1].card == card_token(TOKEN_KEY, "8002")
+
+
+async def test_a_payment_that_was_declined_may_be_asked_again_with_another_card(shop: Any) -> None:
+    rules = shop.till._payments = Rules()
+    rules.declines = True
+    pay = Pay(till="1", txn="7", amount_minor=500, currency="CNY")
+    await shop.till.present("1", CARD)
+    assert await shop.till.ask(pay) == Declined("empty")
+    await shop.till.present("1", CardShown("8002", "magstripe"))
+    await shop.till.ask(pay)
+    assert rules.asked[-1].card == card_token(TOKEN_KEY, "8002")
 
 
 async def test_pages_hear_of_a_payment_without_its_pin(shop: Any) -> None:
