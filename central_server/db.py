@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from central_server.sqlite import BEGIN, in_one_hop, prepare_sqlite
+from central_server.sqlite import BEGIN, BESIDE, in_one_hop, prepare_sqlite
 from sync.link.base import full_jitter_s
 
 TRIES_MAX = 8  # of one transaction, with jitter between 0 and 2 s: gives up after about half a minute
@@ -98,7 +98,7 @@ class Database:
         self.writer = self.engine
         if self.is_sqlite:
             prepare_sqlite(self.engine, foreign_keys)
-            self.writer = self.engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
+            self.writer = self.engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE", BESIDE: {}})
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:

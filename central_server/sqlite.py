@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 BEGIN = "tillbeam_begin"  # execution option: how a transaction begins
+BESIDE = "tillbeam_beside"  # execution option: a dict of what this process remembers of the database
 BUSY_TIMEOUT_MS = 5_000
 CACHE_KIB = 64 * 1024
 WAL_MAX_BYTES = 64 * 1024 * 1024  # what a checkpoint leaves of the log file

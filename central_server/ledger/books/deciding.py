@@ -76,16 +76,16 @@ class OtherBody(Conflict):
 
 
 class Decided(NamedTuple):
-    """`outcomes` in the order of the set, the `rows` to add, and accounts: id, balance, last `seq`."""
+    """`outcomes` in the order of the set, the `rows` to add, and how their `accounts` stand then."""
 
     outcomes: list[Outcome]
     rows: list[Row]
-    accounts: list[tuple[int, int, int]]
+    accounts: list[Standing]
 
 
 def decide(
     transfers: Sequence[NewTransfer],
-    accounts: Sequence[Standing],
+    accounts: Mapping[int, Standing],
     known: Mapping[bytes, Body],
     seq: int,
     *,
@@ -93,13 +93,10 @@ def decide(
 ) -> Decided:
     """What becomes of a set; its rows are numbered from `seq` + 1.
 
-    `accounts` are those of the set as they stand, `known` what the books hold of its ids. Raises Invalid for
+    `accounts` has those of the set as they stand, `known` what the books hold of its ids. Raises Invalid for
     what can never be posted; if `strict`, Short or OtherBody at the first that is short or a conflict.
     """
-    units = {number: unit for number, unit, _, _, _ in accounts}
-    balances = {number: balance for number, _, balance, _, _ in accounts}
-    guarded = {number for number, _, _, guard, _ in accounts if guard}
-    last = {number: last_seq for number, _, _, _, last_seq in accounts}
+    changed: dict[int, Standing] = {}
     outcomes: list[Outcome] = []
     rows: list[Row] = []
     bodies = dict(known)
@@ -115,45 +112,50 @@ def decide(
                 raise OtherBody(transfer)
             outcomes.append(Outcome.CONFLICT)
             continue
+        payer = changed.get(debit) or accounts.get(debit)
+        payee = changed.get(credit) or accounts.get(credit)
         if (
-            not 0 < amount <= MINOR_MAX
-            or units.get(debit) != unit
-            or units.get(credit) != unit
+            payer is None
+            or payee is None
             or debit == credit
+            or not 0 < amount <= MINOR_MAX
             or len(id_) != ID_BYTES
             or not 0 < len(kind) <= KIND_MAX_CHARS
             or len(about) > ABOUT_MAX_CHARS
             or "\0" in about
         ):
-            raise _wrong(transfer, units)
-        left = balances[debit] - amount
-        if left < 0 and debit in guarded:
+            raise _wrong(transfer, accounts)
+        _, payer_unit, payer_has, payer_guarded, payer_seq = payer
+        _, payee_unit, payee_has, payee_guarded, payee_seq = payee
+        if not payer_unit == unit == payee_unit:
+            raise _wrong(transfer, accounts)
+        left, came_to = payer_has - amount, payee_has + amount
+        if left < 0 and payer_guarded:
             if strict:
-                raise Short(transfer, left + amount)
+                raise Short(transfer, payer_has)
             outcomes.append(Outcome.SHORT)
             continue
-        came_to = balances[credit] + amount
         if left < -BALANCE_MAX or came_to > BALANCE_MAX:
             raise Invalid({"amount": N_("the account cannot hold so much")})
-        balances[debit], balances[credit] = left, came_to
-        bodies[id_] = body
         seq += 1
-        rows.append((seq, *transfer, last[debit], last[credit]))
-        last[debit] = last[credit] = seq
+        bodies[id_] = body
+        rows.append((seq, *transfer, payer_seq, payee_seq))
+        changed[debit] = (debit, unit, left, payer_guarded, seq)
+        changed[credit] = (credit, unit, came_to, payee_guarded, seq)
         outcomes.append(Outcome.POSTED)
-    return Decided(outcomes, rows, [(number, balance, last[number]) for number, balance in balances.items()])
+    return Decided(outcomes, rows, list(changed.values()))
 
 
-def _wrong(transfer: NewTransfer, units: Mapping[int, str]) -> Invalid:
+def _wrong(transfer: NewTransfer, accounts: Mapping[int, Standing]) -> Invalid:
     """Why it can never be posted."""
     if not 0 < transfer.amount <= MINOR_MAX:
         return Invalid({"amount": N_("must be from 1 to 9007199254740992")})
     for side in ("debit", "credit"):
-        if getattr(transfer, side) not in units:
+        if getattr(transfer, side) not in accounts:
             return Invalid({side: N_("there is no such account")})
     if transfer.debit == transfer.credit:
         return Invalid({"credit": N_("must be another account")})
-    if not units[transfer.debit] == transfer.unit == units[transfer.credit]:
+    if not accounts[transfer.debit][1] == transfer.unit == accounts[transfer.credit][1]:
         return Invalid({"unit": N_("must be that of both accounts")})
     if len(transfer.id) != ID_BYTES:
         return Invalid({"id": N_("must have 16 bytes")})

@@ -1,6 +1,6 @@
 """Posting: a set of transfers goes into the books, whole or (not strict) each by itself.
 
-    post ─► read and lock the accounts, in the order of their numbers
+    post ─► read and lock the accounts, in the order of their numbers (SQLite: those not `remembered`)
             which of these ids are known
             the end of a chain                                 one hop to SQLite's thread, or
             decide (pure)                                      three statements to PostgreSQL
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain as chained
 from typing import Any
@@ -38,7 +38,8 @@ from central_server.ledger.books.deciding import (
     Standing,
     decide,
 )
-from central_server.sqlite import in_one_hop
+from central_server.ledger.books.remembered import Remembered
+from central_server.sqlite import BESIDE, in_one_hop
 from central_server.web.text import N_
 
 __all__ = ["NewTransfer", "OtherBody", "Outcome", "PostedMeanwhile", "Short", "post", "posting_id"]
@@ -78,7 +79,8 @@ async def post(
     for at in range(0, len(transfers), BATCH_MAX):
         batch = transfers[at : at + BATCH_MAX]
         if connection.dialect.name == "sqlite":
-            outcomes += await in_one_hop(connection, _sqlite_work(batch, strict), "posting")
+            work = _sqlite_work(batch, strict, _remembered(connection))
+            outcomes += await in_one_hop(connection, work, "posting")
         else:
             outcomes += await _post_on_postgresql(connection, batch, strict)
     return outcomes
@@ -86,6 +88,10 @@ async def post(
 
 def _accounts_in(transfers: Sequence[NewTransfer]) -> set[int]:
     return {each.debit for each in transfers} | {each.credit for each in transfers}
+
+
+def _by_number(accounts: Iterable[Any]) -> dict[int, Standing]:
+    return {each[0]: each for each in accounts}
 
 
 # ── SQLite ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -111,8 +117,16 @@ _SET = (
 _PIECE_MAX = 2_048  # rows of a statement: 11 × 2048 parameters; SQLite takes 32,766
 
 
+def _remembered(connection: AsyncConnection) -> Remembered:
+    """What is remembered of this database's accounts, by everybody in this process who posts to it."""
+    plain = connection.sync_connection
+    beside: dict[Any, Any] = {} if plain is None else plain.get_execution_options().get(BESIDE, {})
+    remembered: Remembered = beside.setdefault(Remembered, Remembered())
+    return remembered
+
+
 def _sqlite_work(
-    transfers: Sequence[NewTransfer], strict: bool
+    transfers: Sequence[NewTransfer], strict: bool, remembered: Remembered
 ) -> Callable[[sqlite3.Connection], list[Outcome]]:
     """What is done in SQLite's thread.
 
@@ -122,9 +136,13 @@ def _sqlite_work(
     """
 
     def work(driver: sqlite3.Connection) -> list[Outcome]:
-        accounts: list[Standing] = _asked(driver, _READ, list(_accounts_in(transfers)))
         found = driver.execute(_HEAD).fetchone()
         head = Head(*found) if found else empty(0)
+        there, wanted = remembered.at(head.hash), _accounts_in(transfers)
+        accounts, unread = there, wanted.difference(there)
+        if unread:
+            accounts = {number: there[number] for number in wanted - unread}
+            accounts |= _by_number(_asked(driver, _READ, list(unread)))
         changes, decided = driver.total_changes, None
         if not strict:
             decided = _decide_all_new(transfers, accounts, head)
@@ -138,14 +156,15 @@ def _sqlite_work(
         if decided.rows:
             if not found:
                 driver.execute(_FIRST_HEAD, head)
-            _write_on_sqlite(driver, decided, head)
+            end = _write_on_sqlite(driver, decided, head)
+            remembered.moved(there, decided.accounts, end.hash)
         return decided.outcomes
 
     return work
 
 
 def _decide_all_new(
-    transfers: Sequence[NewTransfer], accounts: Sequence[Standing], head: Head
+    transfers: Sequence[NewTransfer], accounts: Mapping[int, Standing], head: Head
 ) -> Decided | None:
     """What is decided if no id is known; None if then not all can be posted."""
     try:
@@ -165,13 +184,17 @@ def _add(driver: sqlite3.Connection, rows: Sequence[Row]) -> bool:
     return True
 
 
-def _write_on_sqlite(driver: sqlite3.Connection, decided: Decided, head: Head) -> None:
-    new = next_head(head, decided.rows)
+def _write_on_sqlite(driver: sqlite3.Connection, decided: Decided, head: Head) -> Head:
+    rows, new = decided.rows, next_head(head, decided.rows)
     for at, size in _pieces(len(decided.accounts)):
-        driver.execute(_setting(size), list(chained.from_iterable(decided.accounts[at : at + size])))
-    rows = decided.rows
+        values: list[int] = []
+        for number, _, balance, _, last_seq in decided.accounts[at : at + size]:
+            values += number, balance, last_seq
+        if driver.execute(_setting(size), values).rowcount != size:
+            raise sqlite3.IntegrityError("an account is gone")
     driver.execute(_ADD_BATCH, (new.chain, new.number, rows[0][0], len(rows), head.hash, new.hash))
     driver.execute(_MOVE_HEAD, (new.number, new.seq, new.hash, new.chain))
+    return new
 
 
 def _asked(driver: sqlite3.Connection, question: str, keys: list[Any]) -> list[Any]:
@@ -246,7 +269,7 @@ _WRITE = (
 async def _post_on_postgresql(
     connection: AsyncConnection, transfers: Sequence[NewTransfer], strict: bool
 ) -> list[Outcome]:
-    accounts = await _asked_of(connection, _LOCK, sorted(_accounts_in(transfers)))
+    accounts = _by_number(await _asked_of(connection, _LOCK, sorted(_accounts_in(transfers))))
     # Only now, when nobody else can be posting to these accounts.
     head, known = await _look(connection, [each.id for each in transfers])
     decided = decide(transfers, accounts, known, head.seq, strict=strict)
@@ -277,7 +300,8 @@ async def _asked_of(connection: AsyncConnection, question: str, *parameters: Any
 async def _write_on_postgresql(connection: AsyncConnection, decided: Decided, head: Head) -> None:
     rows, new = decided.rows, next_head(head, decided.rows)
     batch = (new.chain, new.number, rows[0][0], len(rows), head.hash, new.hash, new.seq)
-    accounts = zip(*decided.accounts, strict=True)
+    numbers, _, balances, _, last_seqs = zip(*decided.accounts, strict=True)
+    accounts = numbers, balances, last_seqs
     try:
         await connection.exec_driver_sql(_WRITE, (*zip(*rows, strict=True), *batch, *accounts))
     except IntegrityError as error:

@@ -199,7 +199,7 @@ def overdrawn() -> Planting:
     """An account that must not fall below 0 may."""
 
     def decide(transfers: Any, accounts: Any, *more: Any, **most: Any) -> Any:
-        loose = [(number, unit, balance, 0, seq) for number, unit, balance, _, seq in accounts]
+        loose = {n: (n, unit, balance, 0, seq) for n, (_, unit, balance, _, seq) in accounts.items()}
         return whole(transfers, loose, *more, **most)
 
     whole = deciding.decide
