@@ -11,7 +11,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central_server.errors import Conflict, Invalid, NotFound, Refused
+from central_server.errors import Busy, Conflict, Invalid, NotFound, Refused
 from central_server.ledger.books.accounts import AccountName, accounts_of, available, balances
 from central_server.ledger.books.posting import NewTransfer, post
 from central_server.ledger.cards.law import law_of
@@ -102,9 +102,12 @@ async def posted(
 
 
 async def check_known(session: AsyncSession) -> None:
-    """Raises Conflict while grants are stopped: what seems available may be in a lease that was forgotten."""
+    """Raises Busy while grants are stopped: what seems available may be in a lease that was forgotten.
+
+    No Conflict: that would be the answer to its key for ever (`answered`), and this passes.
+    """
     if await session.get(LeaseStop, THE_STOP, populate_existing=True) is not None:
-        raise Conflict(N_("the database was put back in time: nothing is paid until stores have been heard"))
+        raise Busy(N_("the database was put back in time: nothing is paid until stores have been heard"))
 
 
 def needs_second(amount: int, limit: int, approval: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from central_server.db import Database
-from central_server.errors import Conflict
+from central_server.errors import Busy, Conflict
 from central_server.keys import Keys
 from central_server.ledger.leases import stopping
 from central_server.ledger.leases.anchor import Anchor
@@ -271,10 +271,10 @@ async def test_head_office_pays_nothing_either_while_grants_are_stopped(
         await stopping.order_stop(session, COMMAND, NOW_MS)
     async with world.database.transaction() as session:
         assert await spending.spend(session, request="before", **many) == paid
-    with pytest.raises(Conflict, match="put back in time"):
+    with pytest.raises(Busy, match="put back in time"):
         async with world.database.transaction() as session:
             await spending.spend(session, request="s", **many)
-    with pytest.raises(Conflict, match="put back in time"):
+    with pytest.raises(Busy, match="put back in time"):
         async with world.database.transaction() as session:
             await spending.hold(session, request="h", for_s=60, **many)
     await office.resume()

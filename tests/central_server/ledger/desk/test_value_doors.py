@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from central_server.ledger.leases import stopping
+from central_server.staff.service import COMMAND
+from tests.central_server.ledger.desk.conftest import NOW_MS
+
 
 async def balance(client, as_, purse: str) -> int:
     answer = await client.get(f"/api/v1/purses/{purse}", headers=as_())
@@ -59,6 +63,19 @@ async def test_a_hold_is_captured_in_part_and_only_once(ask, purses) -> None:
     assert (await ask(f"/holds/{held['hold']}/capture", {"amount": 3_000})).status_code == 409
     assert (await ask(f"/holds/{held['hold']}/void", {})).status_code == 409
     assert (await ask("/spends", {"purse": purse, "amount": 5_000})).status_code == 201
+
+
+async def test_a_payment_refused_while_grants_are_stopped_is_paid_when_asked_again_later(
+    ask, purses, database
+) -> None:
+    (purse,) = await purses(10_000)
+    body = {"purse": purse, "amount": 4_000}
+    async with database.transaction() as session:
+        await stopping.order_stop(session, COMMAND, NOW_MS)
+    assert (await ask("/spends", body, key="stopped-0001")).status_code == 503
+    async with database.transaction() as session:
+        await stopping.resume(session, COMMAND, now_ms=NOW_MS)
+    assert (await ask("/spends", body, key="stopped-0001")).status_code == 201
 
 
 async def test_a_void_gives_all_of_it_back(ask, purses) -> None:
