@@ -45,6 +45,7 @@ from central_server.ledger.purses.answered import claim
 from central_server.ledger.purses.purses import Held, held
 from central_server.web.text import N_
 from sync.contract.leases import POINTS
+from sync.contract.money import format_minor
 
 
 def load(body: LoadIn) -> Deed:
@@ -170,7 +171,8 @@ def refund(body: RefundIn) -> Deed:
         meant = await held(session, body.purse)
         left = await spending.refundable(session, body.purse, bytes.fromhex(body.of))
         if body.amount > left:
-            raise Conflict(N_("only {left} of that payment can still be given back"), left=left)
+            shown = format_minor(left, meant.unit)
+            raise Conflict(N_("only {left} of that payment can still be given back"), left=shown)
         limit = desk.second.points_above if meant.unit == POINTS else desk.second.refund_above
         if body.amount > limit:
             what = {"of": body.of, "about": about_of(body)}
