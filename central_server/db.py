@@ -15,11 +15,13 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from functools import lru_cache
 from itertools import chain
 from typing import Any, ClassVar, TypeVar
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
@@ -32,6 +34,7 @@ from central_server.sqlite import BEGIN, BESIDE, in_one_hop, prepare_sqlite
 from sync.link.base import full_jitter_s
 
 TRIES_MAX = 8  # of one transaction, with jitter between 0 and 2 s: gives up after about half a minute
+PING_EVERY_S = 1.0  # a connection to PostgreSQL that is in use
 _PASSING_SQLSTATES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}  # and class 08, connections
 _SQLITE_BUSY, _SQLITE_LOCKED = 5, 6
 _SQLITE_PARAMETERS_MAX = 32_766
@@ -99,6 +102,8 @@ class Database:
         if self.is_sqlite:
             prepare_sqlite(self.engine, foreign_keys)
             self.writer = self.engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE", BESIDE: {}})
+        else:
+            _ping_seldom(self.engine.dialect)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -158,6 +163,25 @@ class _Pool(AsyncAdaptedQueuePool):
             return super()._do_get()
         except sa.exc.TimeoutError as error:
             raise TimeoutError("every connection to the database is in use") from error
+
+
+def _ping_seldom(dialect: Any) -> None:
+    """Ask a connection from the pool once a second whether it is alive, not for every transaction.
+
+    SQLAlchemy's ping is three round trips, BEGIN and ROLLBACK among them: half as long as to post a set. A
+    server that went away is noticed without, for the driver sees that its connection was closed.
+    """
+    answered_s: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+    ping = dialect.do_ping
+
+    def do_ping(line: Any) -> bool:
+        driver, now_s = line.driver_connection, time.monotonic()
+        if driver.is_closed() or now_s - answered_s.get(driver, -PING_EVERY_S) >= PING_EVERY_S:
+            ping(line)  # raises what SQLAlchemy takes for a lost connection, and then gives another
+            answered_s[driver] = now_s
+        return True
+
+    dialect.do_ping = do_ping
 
 
 def with_driver(url: str | URL) -> URL:

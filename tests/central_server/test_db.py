@@ -7,6 +7,7 @@ from typing import Any
 import aiosqlite
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -293,3 +294,28 @@ async def test_a_transaction_that_was_cancelled_in_its_first_statement_leaves_no
     finally:
         await other.close()
     assert await count(database) == 3
+
+
+async def test_on_postgresql_a_connection_in_use_is_seldom_asked_whether_it_lives_and_a_dead_one_is_noticed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.is_sqlite:
+        pytest.skip("about PostgreSQL")
+    pings: list[object] = []
+    ping = AsyncAdapt_asyncpg_connection.ping
+    monkeypatch.setattr(AsyncAdapt_asyncpg_connection, "ping", lambda self: (pings.append(self), ping(self)))
+    for _ in range(20):
+        await count(database)
+    assert len(pings) <= 10  # one a second
+    other = Database(database.url)
+    try:
+        async with other.transaction() as session:
+            await session.execute(
+                sa.text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+    finally:
+        await other.close()
+    assert await database.run(lambda session: session.scalar(sa.select(sa.func.count(Thing.id)))) == 0
