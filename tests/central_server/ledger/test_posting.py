@@ -383,3 +383,17 @@ async def test_when_every_chain_is_taken_a_writer_waits_for_one(database: Databa
     assert await waiting == [KNOWN, POSTED]
     async with database.reading() as session:
         assert await check_chains(session, Found()) is None
+
+
+@pytest.mark.parametrize(
+    "about", ["", "NULL", '"', "\\", '\\"', "{a,b}", "a, b", " a ", "\n\t\x1f", "退款 ¥5 🙂", "'; --", '"}{"']
+)
+async def test_what_a_transfer_is_about_is_kept_letter_by_letter(
+    database: Database, till: Till, about: str
+) -> None:
+    asked = [till("a", CASH, ANN, 3)._replace(about=about), till("b", CASH, BEN, 3)]
+    await posted(database, asked)
+    async with database.reading() as session:
+        kept = await session.execute(sa.select(Transfer.about, Transfer.id).order_by(Transfer.seq))
+        assert [tuple(row) for row in kept] == [(each.about, each.id) for each in asked]
+        assert await check_chains(session, Found()) is None
