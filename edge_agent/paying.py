@@ -151,7 +151,10 @@ def shared(
     *,
     points: bool,
 ) -> list[Share]:
-    """Which leases pay how much: coupons, then points if they may, then value; soon to end goes first."""
+    """Which leases pay how much: coupons, then points if they may, then value; soon to end goes first.
+
+    No programme pays more of it than its `pay_max`; the rest is paid in another way.
+    """
     kinds: dict[str, list[Lease]] = {"coupon": [], "points": [], "value": []}
     for lease in found:
         told = programmes.get(lease.programme)
@@ -161,11 +164,15 @@ def shared(
         elif lease.unit == currency:
             kinds["coupon" if told is not None and told.kind == "coupon" else "value"].append(lease)
     shares: list[Share] = []
+    may = {told.programme: told.pay_max for told in programmes.values() if told.pay_max}
     for kind, leases in kinds.items():
         for lease in leases:
             rate = programmes[lease.programme].pay_per_unit if kind == "points" else 1
-            amount = min(lease.left, limit // rate)  # a point is whole: it never pays more than is asked
+            # A point is whole: it never pays more than is asked.
+            amount = min(lease.left, limit // rate, may.get(lease.programme, lease.left))
             if amount > 0 and len(shares) < LEASES_MAX:
+                if lease.programme in may:
+                    may[lease.programme] -= amount
                 shares.append(Share(lease, amount, amount * rate))
                 limit -= amount * rate
     return shares

@@ -61,6 +61,7 @@ class ProgrammeTold(Word, frozen=True, tag="programme/1", kw_only=True):
     top_max: int = 0  # by one top-up at a till; beyond, head office with a second person
     balance_max: int = 0  # the most a purse may hold; 0: no limit
     pin_above: int | None = None  # a payment above this asks for the PIN; None: never
+    pay_max: int = 0  # what one payment may take from it; 0: no limit
     pay_per_unit: int = 0  # points: minor units of the shop's currency that 1 point pays; 0: they do not pay
 
     @property

@@ -174,6 +174,13 @@ class TestPaying:
         ]
         assert answer.points_used == 300
 
+    async def test_a_programme_pays_no_more_at_once_than_it_may(self, shop: Shop) -> None:
+        await shop.tell(msgspec.structs.replace(VALUE, pay_max=1_000))
+        shop.office.grants[CARD] = [("P1", "CNY", "value", 600), ("P1", "CNY", "value", 9_000)]
+        answer = await shop.payments.pay(pay(1_500))
+        assert isinstance(answer, Paid)
+        assert (answer.approved_minor, answer.rest_minor) == (1_000, 500)
+
     async def test_a_card_that_the_store_does_not_know_pays_from_what_it_asked_for(self, shop: Shop) -> None:
         shop.office.grants[GIFT] = [("P9", "CNY", "value", 5_000)]
         assert isinstance(await shop.payments.pay(pay(5_000, card=GIFT)), Paid)

@@ -128,6 +128,7 @@ def word_of(id_: str, rules: Rules, *, stopped: bool = False) -> ProgrammeTold:
         top_max=0 if stopped else rules.top_max,
         balance_max=rules.most(registered=rules.is_registered),
         pin_above=rules.pin_above,
+        pay_max=rules.pay_max,
         pay_per_unit=rules.pay_per_unit,
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central_server.errors import Conflict, NotFound
+from central_server.errors import Conflict, NotFound, Refused
 from central_server.keys import Keys
 from central_server.ledger.cards import activation, replacing
 from central_server.ledger.desk import approvals, points_desk
@@ -194,6 +194,8 @@ def _two(row: Approval, by: Who) -> tuple[str, str]:
 async def decide(request: Request, viewer: Viewer, id_: str, *, approve: bool, note: str) -> Approval:
     """The viewer's yes or no, and what follows from it, in one transaction (`approvals.decide`)."""
     at_ms, keys = now_ms(request), keys_of(request)
+    if viewer.token_id is not None:
+        raise Refused(N_("only a person who is signed in can decide this: a token can be lent"))
 
     async def work(session: AsyncSession) -> Approval:
         theirs(await approvals.approval(session, id_), viewer)

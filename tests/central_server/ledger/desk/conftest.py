@@ -62,12 +62,14 @@ def zhao() -> Actor:
 
 
 async def viewer_of(_database: object, token: str, *, bearer: bool, now_ms: int) -> Viewer | None:
-    """``Bearer cashier/zh_CN/s1/7`` is user 7, a cashier of s1 who reads Chinese."""
-    role, lang, store, user, *_ = (*token.split("/"), "", "", "")
+    """``Bearer cashier/zh_CN/s1/7`` is user 7, a cashier of s1 who reads Chinese; with ``/t`` by an API token."""
+    role, lang, store, user, by_token, *_ = (*token.split("/"), "", "", "", "")
     if role not in ROLES:
         return None
     only = frozenset({store}) if store else None
-    return Viewer(int(user or 1), f"{role} {user or 1}", rights_of([role]), lang or "en", "x", only)
+    token_id = 1 if by_token else None
+    name = f"{role} {user or 1}"
+    return Viewer(int(user or 1), name, rights_of([role]), lang or "en", "x", only, token_id=token_id)
 
 
 @pytest.fixture

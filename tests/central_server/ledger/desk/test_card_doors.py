@@ -62,7 +62,10 @@ async def test_a_card_from_the_factory_to_its_end(ask, batch, client, as_) -> No
         assert (await ask(f"{path}/{move}", {"why": "asked for"})).json()["state"] == state
     waiting = await ask(f"{path}/refund", {"tender": "cash", "payee": PAYEE, "why": "moved"}, user=5)
     assert (waiting.status_code, waiting.json()["amount"]) == (202, 9_000), waiting.text
-    done = await ask(f"/approvals/{waiting.json()['id']}/decide", {"approve": True}, role="finance", user=6)
+    decide = f"/approvals/{waiting.json()['id']}/decide"
+    lent = await ask(decide, {"approve": True}, role="finance", user="6/t")
+    assert lent.status_code == 403, "a token can be lent to whoever asked"
+    done = await ask(decide, {"approve": True}, role="finance", user=6)
     assert done.status_code == 200, done.text
     shown = (await client.get(f"/api/v1{path}", headers=as_())).json()
     assert (shown["state"], shown["last4"]) == ("refunded", card["number"][-4:])
