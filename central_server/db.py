@@ -110,7 +110,7 @@ class Database:
         """A session whose changes are committed at the end, or none of them if anything was raised."""
         async with (
             self._writing if self.is_sqlite else nullcontext(),
-            AsyncSession(self.writer, expire_on_commit=False) as session,
+            _Session(self.writer, expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session
@@ -121,7 +121,7 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session that sees one moment of the database (SQLite) and changes nothing."""
-        async with AsyncSession(self.engine, expire_on_commit=False, autoflush=False) as session:
+        async with _Session(self.engine, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     async def run(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
@@ -150,6 +150,16 @@ class Database:
     async def close(self) -> None:
         """Let every connection go."""
         await self.engine.dispose()
+
+
+class _Session(AsyncSession):
+    """One whose transaction has ended holds no connection: closing it waits for nothing, and needs no task."""
+
+    async def __aexit__(self, type_: Any, value: Any, traceback: Any) -> None:
+        if self.in_transaction():
+            await super().__aexit__(type_, value, traceback)
+        else:
+            self.sync_session.close()
 
 
 class _Pool(AsyncAdaptedQueuePool):
