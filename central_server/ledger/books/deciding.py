@@ -100,6 +100,7 @@ def decide(
     outcomes: list[Outcome] = []
     rows: list[Row] = []
     bodies = dict(known)
+    posted = Outcome.POSTED  # looked up once for all
     for transfer in transfers:
         id_, debit, credit, unit, amount, kind, about, _at_ms = transfer
         body = transfer[1:7]
@@ -142,7 +143,7 @@ def decide(
         rows.append((seq, *transfer, payer_seq, payee_seq))
         changed[debit] = (debit, unit, left, payer_guarded, seq)
         changed[credit] = (credit, unit, came_to, payee_guarded, seq)
-        outcomes.append(Outcome.POSTED)
+        outcomes.append(posted)
     return Decided(outcomes, rows, list(changed.values()))
 
 
