@@ -153,7 +153,7 @@ class Database:
 
 
 class _Session(AsyncSession):
-    """One whose transaction has ended holds no connection: closing it waits for nothing, and needs no task."""
+    """Whose transaction has ended holds no connection: to close it waits for nothing, and needs no task."""
 
     async def __aexit__(self, type_: Any, value: Any, traceback: Any) -> None:
         if self.in_transaction():
