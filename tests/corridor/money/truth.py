@@ -95,8 +95,11 @@ class Truth:
         self.approvals += 1
         _adds_up(deal.question, answer)
         if isinstance(answer, Undone):
+            # A copy put back before anything else was written is the same disk: it found what it took back.
+            found = bool(answer.amount_minor or answer.points_back)
             for each in self.deals:
-                if (each.place, each.life) == (deal.place, deal.life) and isinstance(each.question, Pay):
+                same_disk = found or each.life == deal.life
+                if each.place == deal.place and same_disk and isinstance(each.question, Pay):
                     each.undone, each.state = True, TOLD
 
     def _may_be_undone(self, deal: Deal, answer: MoneyAnswer) -> bool:
