@@ -50,7 +50,7 @@ class Actor:
     user_id: int | None = None
 
 
-COMMAND: Final = Actor("command line")
+COMMAND: Final = Actor(N_("command line"))
 
 
 @dataclass(frozen=True)
