@@ -48,7 +48,7 @@ from central_server.web.text import N_
 router = APIRouter(include_in_schema=False)
 
 STATES: Final = {
-    life.MADE: N_("Made"),
+    life.MADE: N_("Made, not in stock"),
     life.STOCK: N_("In stock"),
     life.ISSUED: N_("Issued"),
     life.ACTIVE: N_("Active"),
@@ -61,7 +61,7 @@ STATES: Final = {
 }
 MOODS: Final = {life.ACTIVE: "good", life.FROZEN: "warn", life.LOST: "bad", life.EXPIRED: "warn"}
 MOVES: Final = {
-    "make": N_("Made"),
+    "make": N_("Was made"),
     "stock": N_("Put in stock"),
     "issue": N_("Issued"),
     "activate": N_("Activated"),
@@ -88,7 +88,7 @@ DO: Final = {
     "hand_over": N_("Hand over"),
     "revive": N_("Revive"),
     "refund": N_("Pay back and end"),
-    "cancel": N_("Cancel"),
+    "cancel": N_("Cancel the card"),
 }
 
 

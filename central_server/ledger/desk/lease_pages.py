@@ -38,7 +38,7 @@ STATES: Final = {
     DOUBT: N_("In doubt"),
     FROZEN: N_("Frozen"),
     LOST: N_("Declared lost"),
-    CLOSED: N_("Closed"),
+    CLOSED: N_("Settled and closed"),
 }
 MOODS: Final = {OPEN: "good", DOUBT: "warn", FROZEN: "bad", LOST: "bad", CLOSED: "quiet"}
 ENTRIES: Final = {
