@@ -16,7 +16,7 @@ LINES_MAX = 400
 # Longer ones, and why they may be.
 LONGER = {
     "central_server/migrations/versions/20261122_first.py": "every table once, as alembic writes it",
-    "central_server/migrations/versions/20261122_ledger.py": "every table of the ledger, as alembic writes it",
+    "central_server/migrations/versions/20261122_ledger.py": "every table of the ledger, as alembic has it",
 }
 # Where whatever nobody foresaw is caught, and why there.
 CATCHES_ALL = {

@@ -62,7 +62,7 @@ def zhao() -> Actor:
 
 
 async def viewer_of(_database: object, token: str, *, bearer: bool, now_ms: int) -> Viewer | None:
-    """``Bearer cashier/zh_CN/s1/7`` is user 7, a cashier of s1 who reads Chinese; with ``/t`` by an API token."""
+    """``Bearer cashier/zh_CN/s1/7`` is user 7, a cashier of s1 who reads Chinese; ``…/t`` by an API token."""
     role, lang, store, user, by_token, *_ = (*token.split("/"), "", "", "", "")
     if role not in ROLES:
         return None
