@@ -120,11 +120,15 @@ def burn(body: BurnIn) -> Deed:
 
 
 def exchange(body: ExchangeIn) -> Deed:
-    """Turn points into value: ExchangedOut."""
+    """Turn points into value, for whoever has them: ExchangedOut."""
 
     async def deed(session: AsyncSession, desk: Desk) -> tuple[int, BaseModel]:
-        await _points(session, desk, body.purse)
-        await purse_meant(session, purse=body.to, card="", unit="", keys=desk.keys, now_ms=desk.now_ms)
+        mine = await _points(session, desk, body.purse)
+        meant = await purse_meant(
+            session, purse=body.to, card="", unit="", keys=desk.keys, now_ms=desk.now_ms
+        )
+        if meant.holder != mine.holder:
+            raise Refused(N_("points become value for whoever has them: choose a purse of the same person"))
         done = await catalogue.exchange(
             session,
             request=desk.key,

@@ -6,8 +6,11 @@ import asyncio
 import re
 
 import pytest
+import sqlalchemy as sa
 
-from central_server.ledger.cards.programmes import make_programme
+from central_server.ledger.cards.programmes import make_programme, programme
+from central_server.ledger.models.cards import Card
+from central_server.ledger.purses.purses import open_purse
 from central_server.membership import service as membership
 from tests.central_server.ledger.desk.conftest import NOW_MS, POINTS
 
@@ -106,6 +109,30 @@ async def test_coupons_go_to_members_and_large_sums_through_a_second_person(ask,
     assert (waiting.status_code, waiting.json()["amount"]) == (202, 100_002)
     done = await ask(f"/approvals/{waiting.json()['id']}/decide", {"approve": True}, user=6)
     assert done.status_code == 200, done.text
+
+
+async def test_points_become_value_for_whoever_has_them_and_nobody_else(ask, points, database) -> None:
+    mine = await points(100)
+    async with database.transaction() as session:
+        session.add(
+            Card(
+                id="C1",
+                token="c" * 32,
+                last4="0001",
+                programme="value",
+                batch="B1",
+                state="active",
+                made_ms=NOW_MS,
+                changed_ms=NOW_MS,
+            )
+        )
+        card = await open_purse(session, "card:C1", await programme(session, "value"), at_ms=NOW_MS)
+    wanted = {"purse": mine, "to": card, "points": 10}
+    assert (await ask("/points/exchange", wanted)).status_code == 403
+    async with database.transaction() as session:
+        await session.execute(sa.update(Card).values(member=WANG))
+    done = await ask("/points/exchange", wanted)
+    assert (done.status_code, done.json().get("balance")) == (201, 90), done.text
 
 
 async def test_points_are_no_money(ask, points) -> None:
