@@ -260,6 +260,15 @@ class SecondPersonSettings(Section):
     days: int = Field(
         default=7, ge=1, le=90, description=_("Days for which a request waits for the second person.")
     )
+    login_days: int = Field(
+        default=7,
+        ge=0,
+        le=90,
+        description=_(
+            "Days for which whoever made a login, or set its password or roles, counts as the same person; "
+            "0: not at all."
+        ),
+    )
 
 
 class LimitSettings(Section):

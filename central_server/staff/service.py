@@ -12,6 +12,7 @@ from central_server.db import Database
 from central_server.errors import NotSignedIn
 from central_server.staff.audit import COMMAND, Actor, Who, differing, record_change
 from central_server.staff.forgetting import prune
+from central_server.staff.hands import hands
 from central_server.staff.models import User
 from central_server.staff.passwords import Passwords
 from central_server.staff.sessions import close_session, open_session, viewer_of
@@ -48,6 +49,7 @@ __all__ = [
     "create_first_admin",
     "differing",
     "forgive",
+    "hands",
     "prune",
     "record_change",
     "revoke_token",

@@ -114,7 +114,8 @@ async def decide_as_another(house: Stage, browser: Any) -> None:
     passwords = Passwords()
     new = NewUser(SECOND[0], "Second", ["finance"], None, "en", True)
     root = Viewer(1, "Root", frozenset(RIGHTS))
-    user = await staff.add_user(house.database, passwords, root, new, SECOND[1], now_ms=1_800_000_000_000)
+    long_ago_ms = 1_700_000_000_000  # whoever has just made a login is no second person with it
+    user = await staff.add_user(house.database, passwords, root, new, SECOND[1], now_ms=long_ago_ms)
     async with house.database.transaction() as session:
         (await session.get_one(User, user)).must_change = False
     context = await browser.new_context(base_url=house.places.central_url, locale="en")

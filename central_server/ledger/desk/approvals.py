@@ -4,7 +4,8 @@
     await decide(session, asked.id, by=another, approve=True, deeds=…)   the deed is done, or it is not
 
 The deed is done in the transaction of the decision: there is no approval without its effect, and none twice.
-Whoever asked can never be who decides, whatever their rights.
+Whoever asked can never be who decides, whatever their rights; nor can they say yes by a login that they, or
+anybody who could have asked by theirs, had in hand of late (`staff.hands`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ WAITING, DONE, REFUSED, EXPIRED = "waiting", "done", "refused", "expired"
 STATES: Final = (WAITING, DONE, REFUSED, EXPIRED)
 DAY_MS: Final = 24 * 3_600_000
 DAYS: Final = 7  # for which a request waits, unless the settings say otherwise
+LOGIN_DAYS: Final = 7  # a login made, or given a password or roles, within these is whoever did that
 WHY_MAX: Final = 400
 LIST_MAX: Final = 500
 
@@ -84,10 +86,12 @@ async def decide(
     now_ms: int,
     deeds: Mapping[str, Deed],
     note: str = "",
+    login_days: int = LOGIN_DAYS,
 ) -> Approval:
     """Say yes or no, for good; a yes does the deed in this transaction. The same again changes nothing.
 
-    Raises NotFound, Refused (whoever asked, or nobody), Conflict (decided otherwise already, or expired), and
+    `login_days` count back from when it was asked. Raises NotFound, Refused (whoever asked, nobody, or a yes
+    by a login that one person had in hand together with the asker's), Conflict (decided otherwise already, or expired), and
     whatever the deed raises: then nothing is decided.
     """
     row = await session.get(Approval, id_, with_for_update=True, populate_existing=True)
@@ -103,6 +107,7 @@ async def decide(
     if now_ms >= row.expires_ms:
         raise Conflict(N_("this has waited too long; it must be asked for anew"))
     if approve:
+        await _two_people(session, row, by.user_id, login_days)
         row.result = dict(await deeds[row.kind](session, row, by, now_ms))
     row.state, row.decided_by, row.decided_name = wanted, by.user_id, by.name
     row.decided_ms, row.note = now_ms, note.strip()[:WHY_MAX]
@@ -167,6 +172,22 @@ def seen_by_audit(row: Approval) -> dict[str, Any]:
     """What the audit trail says of a request: who asked for what, never the body."""
     told = {"kind": row.kind, "about": row.about, "amount": row.amount, "unit": row.unit, "why": row.why}
     return {**told, "store": row.store, "asked by": row.asked_name}
+
+
+async def _two_people(session: AsyncSession, row: Approval, approver: int, login_days: int) -> None:
+    """Raises Refused when one person could have signed in as both."""
+    if not login_days:
+        return
+    since_ms = row.asked_ms - login_days * DAY_MS
+    theirs = await staff.hands(session, row.asked_by, since_ms=since_ms)
+    if theirs & await staff.hands(session, approver, since_ms=since_ms):
+        raise Refused(
+            N_(
+                "somebody else must decide: within {days} days one person has made, given a password or given "
+                "roles to the login of whoever asked, or to yours, and could be both"
+            ),
+            days=login_days,
+        )
 
 
 async def _added(

@@ -13,7 +13,7 @@ from central_server.keys import Keys
 from central_server.ledger.cards import activation, replacing
 from central_server.ledger.desk import approvals, points_desk
 from central_server.ledger.desk.approvals import Deed
-from central_server.ledger.desk.doors import lease_settings_of
+from central_server.ledger.desk.doors import lease_settings_of, second_person_of
 from central_server.ledger.desk.value_desk import opened, receipt_once
 from central_server.ledger.leases import doubt
 from central_server.ledger.models.approvals import Approval
@@ -207,6 +207,7 @@ async def decide(request: Request, viewer: Viewer, id_: str, *, approve: bool, n
             now_ms=at_ms,
             deeds=deeds_of(keys, lease_settings_of(request)),
             note=note,
+            login_days=second_person_of(request).login_days,
         )
 
     return await database_of(request).run(work)

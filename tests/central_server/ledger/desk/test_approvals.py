@@ -12,7 +12,7 @@ from central_server.ledger.desk import approvals
 from central_server.ledger.desk.approvals import About, ask, decide
 from central_server.ledger.models.approvals import Approval
 from central_server.staff import models as staff_models
-from central_server.staff.audit import COMMAND
+from central_server.staff.audit import COMMAND, Actor, record_change
 
 NOW_MS = 1_795_000_000_000
 
@@ -87,6 +87,65 @@ async def test_whoever_asked_cannot_decide_neither_yes_nor_no(asked, decided, de
         with pytest.raises(Refused, match="somebody else"):
             await decided(row.id, li, approve)
     assert deeds.done == []
+
+
+SOON_MS, DAY_MS = NOW_MS - 3_600_000, 24 * 3_600_000
+ROLES = {"roles": ["admin"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "days_ago", "is_one_person"),
+    [
+        ([("Li", "created", "Wang", {"login": "wang"})], 0, True),
+        ([("Li", "set password", "Wang", None)], 0, True),
+        ([("Li", "changed", "Wang", ROLES)], 0, True),
+        ([("Li", "changed", "Wang", {"active": True})], 0, True),
+        ([("Li", "changed", "Wang", {"name": "Wang Wei", "stores": None})], 0, False),
+        ([("Wang", "created", "Li", {})], 0, True),  # whoever decides made whoever asks
+        ([("Zhao", "created", "Li", {}), ("Zhao", "set password", "Wang", None)], 0, True),
+        ([("Li", "created", "Zhao", {}), ("Zhao", "created", "Wang", {})], 0, True),
+        ([("Zhao", "created", "Li", {}), ("Chen", "created", "Wang", {})], 0, False),
+        ([("command line", "created", "Wang", {}), ("command line", "created", "Li", {})], 0, False),
+        ([("Li", "created", "Wang", {})], 8, False),
+        ([("Wang", "changed password", "Wang", None)], 0, False),
+    ],
+)
+async def test_a_login_that_one_person_had_in_hand_is_no_second_person(
+    asked, decided, deeds, database, li, wang, zhao, changes, days_ago, is_one_person
+) -> None:
+    people = {who.name: who for who in (li, wang, zhao, Actor("Chen", 4), COMMAND)}
+    async with database.transaction() as session:
+        for who, action, whom, new in changes:
+            at_ms = SOON_MS - days_ago * DAY_MS
+            await record_change(session, people[who], action, "user", people[whom].user_id, None, new, at_ms)
+    row = await asked()
+    if not is_one_person:
+        assert (await decided(row.id, wang)).state == approvals.DONE
+        return
+    with pytest.raises(Refused, match="could be both"):
+        await decided(row.id, wang)
+    assert deeds.done == []
+    assert (
+        await decided(row.id, wang, approve=False)
+    ).state == approvals.REFUSED  # a no needs no second person
+
+
+async def test_a_login_made_while_the_request_waits_is_no_second_person_either(
+    asked, decided, database, li, wang
+) -> None:
+    row = await asked()
+    async with database.transaction() as session:
+        await record_change(session, li, "set password", "user", wang.user_id, None, None, NOW_MS + DAY_MS)
+    with pytest.raises(Refused, match="could be both"):
+        await decided(row.id, wang, now_ms=NOW_MS + 6 * DAY_MS)
+
+
+async def test_a_chain_may_do_without_the_days(asked, database, deeds, li, wang) -> None:
+    row = await asked()
+    async with database.transaction() as session:
+        await record_change(session, li, "created", "user", wang.user_id, None, {}, SOON_MS)
+        how = {"approve": True, "now_ms": NOW_MS, "deeds": deeds, "login_days": 0}
+        assert (await decide(session, row.id, by=wang, **how)).state == approvals.DONE
 
 
 async def test_a_program_without_a_person_can_neither_ask_nor_decide(asked, decided) -> None:
