@@ -34,7 +34,7 @@ from central_server.web.forms import Filled, filled
 from central_server.web.nav import home_of
 from central_server.web.render import page
 from central_server.web.security import session_cookie, set_cookie
-from central_server.web.text import LANGUAGE_COOKIE, language_of, words
+from central_server.web.text import LANGUAGE_COOKIE, WISH_COOKIE, language_of, words
 from config.text import LANGUAGES
 
 router = APIRouter(include_in_schema=False)
@@ -42,6 +42,7 @@ router.include_router(user_pages.router)
 router.include_router(audit_pages.router)
 Anyone = Annotated[Viewer, Depends(anyone)]
 _YEAR_S = 365 * 24 * 3600
+_WISH_S = 600  # from choosing a language on the login page to signing in
 
 
 @router.get("/login")
@@ -69,6 +70,11 @@ async def login(request: Request) -> Response:
     back = "/me" if user.must_change else _back_to(form.model.next, rights_of(user.roles))
     response = RedirectResponse(back, 303)
     set_cookie(response, request.scope, session_cookie(request.scope), token)
+    wish = request.cookies.get(WISH_COOKIE, "")
+    if wish in LANGUAGES:
+        async with database_of(request).transaction() as session:
+            await service.change_language(session, user.id, wish)
+        set_cookie(response, request.scope, WISH_COOKIE, "", 0)
     return response
 
 
@@ -103,8 +109,10 @@ async def language(request: Request, viewer: MaybeViewer, db: Db) -> Response:
     response = RedirectResponse(back, 303)
     if lang in LANGUAGES:
         set_cookie(response, request.scope, LANGUAGE_COOKIE, lang, _YEAR_S)
-        if viewer is not None:
-            await service.change_language(db, viewer, lang)
+        if viewer is None:
+            set_cookie(response, request.scope, WISH_COOKIE, lang, _WISH_S)
+        else:
+            await service.change_language(db, viewer.user_id, lang)
     return response
 
 

@@ -174,11 +174,11 @@ async def change_own_password(
     await database.run(done)
 
 
-async def change_language(session: AsyncSession, viewer: Viewer, lang: str) -> None:
-    """The language in which the viewer's pages are. Raises Invalid."""
+async def change_language(session: AsyncSession, user_id: int, lang: str) -> None:
+    """The language in which that user's pages are. Raises Invalid."""
     if lang not in LANGUAGES:
         raise Invalid({"lang": N_("is none of the choices")})
-    await session.execute(sa.update(User).where(User.id == viewer.user_id).values(lang=lang))
+    await session.execute(sa.update(User).where(User.id == user_id).values(lang=lang))
 
 
 async def users(session: AsyncSession) -> list[User]:

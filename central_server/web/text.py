@@ -11,6 +11,9 @@ from starlette.requests import Request
 from config.text import LANGUAGES, catalogue, nearest_language
 
 LANGUAGE_COOKIE: Final = "tb_lang"
+# Set beside it by a choice made before signing in: whoever signs in next made it, and their account keeps it.
+# A choice of long ago, perhaps a colleague's at the same machine, is no such wish.
+WISH_COOKIE: Final = "tb_lang_wish"
 LANGUAGE_NAMES: Final = {"zh_CN": "中文", "en": "English"}  # each in its own tongue
 _PACKAGE: Final = Path(__file__).parent.parent
 

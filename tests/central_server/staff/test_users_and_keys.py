@@ -237,6 +237,23 @@ async def test_the_language_is_kept_with_the_user(client, sign_in, csrf) -> None
     assert odd.headers["location"] == "/"
 
 
+async def test_a_language_chosen_on_the_login_page_is_kept_by_whoever_signs_in_next(
+    client, csrf, add_user
+) -> None:
+    async def signed_in(login: str) -> str:
+        form = {"login": login, "password": PASSWORD, "csrf": csrf(), "next": "/me"}
+        await client.post("/login", data=form)
+        return (await client.get("/me")).text
+
+    await add_user("alice", "analyst")
+    await client.get("/login")
+    await client.post("/language", data={"lang": "zh_CN", "next": "/login", "csrf": csrf()})
+    assert '<html lang="zh-CN">' in await signed_in("root")
+    await client.post("/logout", data={"csrf": csrf()})
+    await client.get("/login")
+    assert '<html lang="en">' in await signed_in("alice")  # at the same machine; it was not her wish
+
+
 def test_roles_hold_known_rights_only_and_the_auditor_changes_nothing() -> None:
     for _, rights in ROLES.values():
         assert rights <= set(RIGHTS)
