@@ -13,17 +13,16 @@ from demo.cashier import captured_minor
 from demo.money import PIN
 from demo.people import KNOWN_STRIPES
 from demo.stage import Stage
-from drivers.cardreader.magstripe.protocol import encode_text, track1, track2
+from tests.browser.cards import LATE_MS, online, swipe
 
-LATE_MS = 20_000
 # Each test has a card of its own, so that none finds what another has left; these are at the list's end.
 CARDS = iter(KNOWN_STRIPES[12:])
 
 
 async def a_card_is_ready(page: Page, house: Stage, number: str) -> None:
     """The card is read by the till's reader, and head office has set something aside for it here."""
-    await expect(page.locator("#badge .badge")).to_have_attribute("data-link", "online", timeout=LATE_MS)
-    house.shop.say("reader", encode_text(track1(number), track2(number)))
+    await online(page)
+    await swipe(page, house, number)
     ready = page.locator("#swipe [data-purse=value] small")
     await expect(ready).to_have_text(re.compile(r"[1-9]"), timeout=LATE_MS)
 
@@ -124,12 +123,11 @@ async def test_a_card_that_was_never_shown_here_pays_nothing_while_the_line_is_c
 ) -> None:
     page = (await till()).page
     badge = page.locator("#badge .badge")
-    await expect(badge).to_have_attribute("data-link", "online", timeout=LATE_MS)
+    await online(page)
     house.line.cut()
     try:
         await expect(badge).to_have_attribute("data-link", "offline", timeout=LATE_MS)
-        number = next(CARDS)
-        house.shop.say("reader", encode_text(track1(number), track2(number)))
+        await swipe(page, house, next(CARDS))
         await expect(page.locator("#swipe [data-purse=value]")).to_be_visible()
         await type_amount(page, "F6", "5")
         await expect(answer(page)).to_have_attribute("data-outcome", "offline")

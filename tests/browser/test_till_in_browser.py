@@ -10,30 +10,23 @@ from playwright.async_api import Page, expect
 
 from demo.people import KNOWN_STRIPES
 from demo.stage import Stage
-from drivers.cardreader.magstripe.protocol import encode_text, track1, track2
+from drivers.cardreader.magstripe.protocol import track2
 from drivers.cardreader.magstripe.simulator import TEST_BANK_CARD
+from tests.browser.cards import another_card, online, stripe, swipe
 
 UNKNOWN_CARD = "6287019999999991"
 MASKED = re.compile(r"^\S\*+$")
 TARGET_PX = 48
 
 
-def stripe(number: str) -> bytes:
-    return encode_text(track1(number), track2(number))
-
-
 def card(page: Page, sound: str) -> Any:
     return page.locator(f"#swipe .card[data-sound={sound}]")
-
-
-async def online(page: Page) -> None:
-    await expect(page.locator("#badge .badge")).to_have_attribute("data-link", "online", timeout=20_000)
 
 
 async def test_a_swipe_shows_the_masked_member_and_sounds_good(till: Any, house: Stage) -> None:
     page = (await till()).page
     await online(page)
-    house.shop.say("reader", stripe(KNOWN_STRIPES[0]))
+    await swipe(page, house, KNOWN_STRIPES[0])
     await expect(card(page, "ok")).to_be_visible()
     await expect(card(page, "ok").locator("h1")).to_have_text(MASKED)
     await expect(page.locator("#recent li").first).to_contain_text("*")
@@ -42,14 +35,14 @@ async def test_a_swipe_shows_the_masked_member_and_sounds_good(till: Any, house:
 async def test_a_card_that_nobody_knows_calls_for_attention(till: Any, house: Stage) -> None:
     page = (await till()).page
     await online(page)
-    house.shop.say("reader", stripe(UNKNOWN_CARD))
+    await swipe(page, house, UNKNOWN_CARD)
     await expect(card(page, "attention")).to_contain_text("F4")
 
 
 async def test_a_bank_card_is_refused_and_its_number_shown_nowhere(till: Any, house: Stage) -> None:
     page = (await till()).page
     await online(page)
-    house.shop.say("reader", stripe(TEST_BANK_CARD))
+    await swipe(page, house, TEST_BANK_CARD)
     await expect(card(page, "refused")).to_be_visible()
     assert TEST_BANK_CARD[-6:] not in await page.content()
 
@@ -57,20 +50,23 @@ async def test_a_bank_card_is_refused_and_its_number_shown_nowhere(till: Any, ho
 async def test_a_keyboard_reader_works_wherever_the_focus_is(till: Any) -> None:
     page = (await till()).page
     await page.locator("#sound").focus()
-    await page.keyboard.type(track2(KNOWN_STRIPES[1]))
-    await page.keyboard.press("Enter")
+    async with another_card(page):
+        await page.keyboard.type(track2(KNOWN_STRIPES[1]))
+        await page.keyboard.press("Enter")
     await expect(card(page, "ok").locator("h1")).to_have_text(MASKED)
     await page.locator("#swipe").click()  # on nothing that takes keys
-    await page.keyboard.type(track2(UNKNOWN_CARD))
-    await page.keyboard.press("Enter")
+    async with another_card(page):
+        await page.keyboard.type(track2(UNKNOWN_CARD))
+        await page.keyboard.press("Enter")
     await expect(card(page, "attention")).to_be_visible()
     await expect(page.locator("#text")).to_have_value("")
 
 
 async def test_a_member_is_found_by_telephone(till: Any) -> None:
     page = (await till()).page
-    await page.locator("#text").fill("138 0000 0003")
-    await page.locator("#lookup button").click()
+    async with another_card(page):
+        await page.locator("#text").fill("138 0000 0003")
+        await page.locator("#lookup button").click()
     await expect(card(page, "ok").locator("h1")).to_have_text(MASKED)
 
 
@@ -121,7 +117,7 @@ async def test_with_the_line_cut_the_till_works_on_and_counts_what_waits(till: A
     house.line.cut()
     try:
         await expect(badge).to_have_attribute("data-link", "offline", timeout=20_000)
-        house.shop.say("reader", stripe(KNOWN_STRIPES[4]))
+        await swipe(page, house, KNOWN_STRIPES[4])
         await expect(card(page, "ok").locator("h1")).to_have_text(MASKED)
         await expect(badge.locator("b")).to_have_text(re.compile(r"\d"))
     finally:
@@ -171,7 +167,7 @@ async def test_function_keys_do_what_they_say(till: Any) -> None:
 async def test_the_till_fits_its_screen_with_everything_open(till: Any, house: Stage) -> None:
     page = (await till()).page
     await online(page)
-    house.shop.say("reader", stripe(KNOWN_STRIPES[0]))
+    await swipe(page, house, KNOWN_STRIPES[0])
     await expect(card(page, "ok")).to_be_visible()
     await page.keyboard.press("F4")
     overflowing = await page.evaluate(
