@@ -18,7 +18,7 @@ from central_server.ledger.reports.breakage import cohorts, given
 from central_server.ledger.reports.evidence import statement_of, verify_statement
 from central_server.ledger.reports.history import Days, Window
 from central_server.ledger.reports.liability import liability
-from tests.central_server.ledger.test_lots_walk import BONUSES, DAY_MS, Walk, lease_of
+from tests.central_server.ledger.purses.test_lots_walk import BONUSES, DAY_MS, Walk, lease_of
 
 SHANGHAI = "Asia/Shanghai"
 DAYS = Days({}, SHANGHAI, 20250101, 20991231)

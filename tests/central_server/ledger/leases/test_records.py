@@ -12,24 +12,12 @@ import sqlalchemy as sa
 
 from central_server.db import Database
 from central_server.errors import Conflict
-from central_server.keys import Keys
 from central_server.ledger.books.posting import posting_id
 from central_server.ledger.leases import following, records
 from central_server.ledger.models.leases import LeaseEntry
-from central_server.ledger.models.lots import Lot, LotUse
-from central_server.ledger.purses import spending
+from central_server.ledger.models.lots import LotUse
 from sync.contract.events import LeaseRecord
-from tests.central_server.ledger.lease_world import NOW_MS, LeaseWorld, Shop, by_pieces
-
-
-@pytest.fixture
-def world(database: Database, keys: Keys) -> LeaseWorld:
-    return LeaseWorld(database, keys)
-
-
-@pytest.fixture
-def shop(keys: Keys) -> Shop:
-    return Shop(keys)
+from tests.central_server.ledger.leases.lease_world import NOW_MS, LeaseWorld, Shop, by_pieces
 
 
 def a_life(shop: Shop, opened: LeaseRecord) -> list[LeaseRecord]:
@@ -273,40 +261,6 @@ async def test_an_open_that_says_another_amount_than_was_granted_is_not_believed
     assert (await world.lease(lease)).last_number == 1
 
 
-async def test_a_store_opens_a_lease_itself_to_take_a_top_up_while_the_line_is_down(
-    world: LeaseWorld, shop: Shop, new_purse: Any, check_lots: Any
-) -> None:
-    await world.begin(new_purse, 1_000, shop)
-    opened = shop.open("LOWN", world.purse)
-    written = [opened, shop.write("LOWN", "top", 5_000), shop.write("LOWN", "spend", 1_500)]
-    await world.hear(shop, written)
-    row = await world.lease("LOWN")
-    assert (row.state, row.granted, row.escrow, row.programme) == ("open", 0, 3_500, "value")
-    await world.hear(shop, [shop.write("LOWN", "close", 3_500)])
-    assert await world.books() == {"cash": -6_000, "available": 4_500, "captured": 1_500}
-    assert await world.alarms() == set()
-    async with world.database.transaction() as session:
-        await check_lots(session)
-        paid = await session.scalars(sa.select(Lot.amount).where(Lot.about == "s1/r2"))
-        assert paid.all() == [5_000]
-
-
-async def test_records_before_the_beginning_of_their_lease_wait_for_it(
-    world: LeaseWorld, shop: Shop, new_purse: Any
-) -> None:
-    """I4."""
-    await world.begin(new_purse, 1_000, shop)
-    written = [shop.open("LOWN", world.purse), *(shop.write("LOWN", "top", 100) for _ in range(3))]
-    for some in by_pieces(written[:0:-1]):
-        await world.hear(shop, some)
-    assert await world.waiting() == 3
-    assert await world.alarms() == {"unheard"}
-    await world.hear(shop, written[:1])
-    assert (await world.lease("LOWN")).escrow == 300
-    assert await world.waiting() == 0
-    assert await world.alarms() == set()
-
-
 async def test_a_forged_copy_that_waits_does_not_keep_the_true_one_out(
     world: LeaseWorld, shop: Shop, new_purse: Any
 ) -> None:
@@ -337,69 +291,6 @@ async def test_records_of_an_old_epoch_still_settle(world: LeaseWorld, shop: Sho
     assert (await world.lease(lease)).state == "closed"
 
 
-async def test_a_grant_from_before_the_centre_was_put_back_is_made_again(
-    world: LeaseWorld, shop: Shop, new_purse: Any
-) -> None:
-    await world.begin(new_purse, 10_000, shop)
-    written = [shop.open("LGONE", world.purse, 6_000), shop.write("LGONE", "spend", 2_000)]
-    await world.hear(shop, written)
-    row = await world.lease("LGONE")
-    assert (row.state, row.granted, row.escrow) == ("open", 6_000, 4_000)
-    assert await world.alarms() == {"regranted"}
-    await world.hear(shop, [shop.write("LGONE", "close", 4_000)])
-    assert await world.books() == {"cash": -10_000, "available": 8_000, "captured": 2_000}
-
-
-async def test_such_a_grant_that_the_purse_cannot_bear_waits_until_it_can(
-    world: LeaseWorld, shop: Shop, new_purse: Any
-) -> None:
-    await world.begin(new_purse, 1_000, shop)
-    written = [shop.open("LGONE", world.purse, 6_000), shop.write("LGONE", "spend", 2_000)]
-    await world.hear(shop, written)
-    row = await world.lease("LGONE")
-    assert (row.state, row.why, row.escrow, row.last_number) == ("frozen", "unfunded", 0, 0)
-    assert await world.alarms() == {"regranted", "unfunded"}
-    async with world.database.transaction() as session:
-        await world.load(session, 5_000)
-    await world.hear(shop, [shop.write("LGONE", "close", 4_000)])
-    assert (await world.lease("LGONE")).state == "closed"
-    assert await world.alarms() == {"regranted"}
-    assert await world.books() == {"cash": -6_000, "available": 4_000, "captured": 2_000}
-
-
-async def test_an_open_without_a_valid_seal_makes_no_lease(
-    world: LeaseWorld, shop: Shop, keys: Keys, new_purse: Any
-) -> None:
-    await world.begin(new_purse, 10_000, shop)
-    thief = Shop(Keys.fresh())
-    await world.hear(shop, [thief.open("LFALSE", world.purse, 5_000), thief.write("LFALSE", "spend", 5_000)])
-    assert await world.books() == {"cash": -10_000, "available": 10_000}
-    assert await world.alarms() == {"mac", "unheard"}
-
-
-async def test_a_store_cannot_speak_of_another_stores_lease(
-    world: LeaseWorld, shop: Shop, keys: Keys, new_purse: Any
-) -> None:
-    other = Shop(keys, "s2", "a2" * 8)
-    await world.begin(new_purse, 10_000, shop, other)
-    lease, opened = await world.granted(shop, 5_000)
-    await world.hear(other, [opened, other.open(lease, world.purse, 5_000)])
-    row = await world.lease(lease)
-    assert (row.state, row.last_number) == ("open", 0)
-    assert await world.alarms() == {"foreign"}
-
-
-async def test_a_purse_that_nobody_knows_waits_for_people(
-    world: LeaseWorld, shop: Shop, new_purse: Any
-) -> None:
-    await world.begin(new_purse, 10_000, shop)
-    await world.hear(shop, [shop.open("LNEW", "PNOBODYS"), shop.write("LNEW", "top", 5_000)])
-    row = await world.lease("LNEW")
-    assert (row.state, row.why, row.last_number) == ("frozen", "no_purse", 0)
-    assert await world.waiting() == 2
-    assert await world.alarms() == {"no_purse"}
-
-
 async def test_too_many_that_wait_are_set_aside(
     world: LeaseWorld, shop: Shop, new_purse: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -417,82 +308,6 @@ async def test_too_many_that_wait_are_set_aside(
         await world.hear(shop, [strays.write("LSTRAY", "top", 1) for _ in range(2)])
     await world.hear(shop, [opened, *spends[:1]])
     assert (await world.lease(lease)).last_number == 4
-
-
-async def test_a_top_up_at_a_till_brings_the_bonus_of_its_programme(
-    world: LeaseWorld, shop: Shop, new_purse: Any, check_lots: Any
-) -> None:
-    """充值送: bonus(programme) → available; the store knows nothing of it."""
-
-    async def with_bonus(session: Any) -> str:
-        return await new_purse(session, bonus=[{"from_amount": 5_000, "amount": 500}])
-
-    await world.begin(with_bonus, 1_000, shop)
-    written = [
-        shop.open("LOWN", world.purse),
-        shop.write("LOWN", "top", 4_999),
-        shop.write("LOWN", "top", 5_000),
-    ]
-    await world.hear(shop, [*written, *written])
-    assert await world.books() == {"cash": -10_999, "bonus": -500, "available": 1_500, "escrow": 9_999}
-    async with world.database.transaction() as session:
-        await check_lots(session)
-
-
-REFUNDS = {
-    "what was paid": (3_000, "/2", False),
-    "part of it": (1_000, "/2", False),
-    "more than was paid": (3_001, "/2", True),
-    "a top-up": (1_000, "/3", True),
-    "something nobody knows": (1_000, "/77", True),
-    "nonsense": (1_000, "/²", True),
-}
-
-
-@pytest.mark.parametrize("case", list(REFUNDS))
-async def test_a_refund_of_what_nobody_paid_settles_and_is_an_alarm(
-    world: LeaseWorld, shop: Shop, new_purse: Any, case: str
-) -> None:
-    amount, of, odd = REFUNDS[case]
-    await world.begin(new_purse, 10_000, shop)
-    lease, opened = await world.granted(shop, 10_000)
-    written = [opened, shop.write(lease, "spend", 3_000), shop.write(lease, "top", 1_000)]
-    await world.hear(shop, [*written, shop.write(lease, "refund", amount, refers_to=lease + of)])
-    assert (await world.lease(lease)).escrow == 8_000 + amount
-    assert await world.alarms() == ({"odd_refund"} if odd else set())
-
-
-async def test_a_payment_refunded_twice_is_an_alarm(world: LeaseWorld, shop: Shop, new_purse: Any) -> None:
-    await world.begin(new_purse, 10_000, shop)
-    lease, opened = await world.granted(shop, 10_000)
-    await world.hear(shop, [opened, shop.write(lease, "spend", 3_000)])
-    again = [shop.write(lease, "refund", 2_000, refers_to=f"{lease}/2") for _ in range(2)]
-    await world.hear(shop, again[:1])
-    assert await world.alarms() == set()
-    await world.hear(shop, again[1:])
-    assert await world.alarms() == {"odd_refund"}
-
-
-async def test_what_head_office_gave_back_already_and_the_store_gives_back_too_is_an_alarm(
-    world: LeaseWorld, shop: Shop, new_purse: Any
-) -> None:
-    await world.begin(new_purse, 10_000, shop)
-    lease, opened = await world.granted(shop, 10_000)
-    await world.hear(shop, [opened, shop.write(lease, "spend", 3_000)])
-    async with world.database.transaction() as session:
-        await spending.refund(
-            session,
-            request="at the desk",
-            purse=world.purse,
-            amount=1_000,
-            of=posting_id("lease", lease, "2"),
-            by="anna",
-            now_ms=world.now_ms,
-        )
-    await world.hear(shop, [shop.write(lease, "refund", 2_000, refers_to=f"{lease}/2")])
-    assert await world.alarms() == set()  # together what was paid
-    await world.hear(shop, [shop.write(lease, "refund", 1, refers_to=f"{lease}/2")])
-    assert await world.alarms() == {"odd_refund"}
 
 
 class Counted:

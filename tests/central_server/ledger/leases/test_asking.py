@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from central_server.db import Database
 from central_server.keys import Keys
 from central_server.ledger.leases import asking as module
 from central_server.ledger.leases.anchor import Anchor
@@ -16,7 +15,7 @@ from central_server.ledger.leases.asking import Asking
 from central_server.ledger.models.leases import Lease
 from sync.contract.message import Answered, Ask, Down, Here, decode_down
 from sync.link.base import LinkDown
-from tests.central_server.ledger.lease_world import NOW_MS, TOKEN, LeaseWorld, MemorySlots, Shop
+from tests.central_server.ledger.leases.lease_world import NOW_MS, TOKEN, LeaseWorld, MemorySlots, Shop
 
 
 class Clock:
@@ -61,18 +60,8 @@ class Desk:
 
 
 @pytest.fixture
-def world(database: Database, keys: Keys) -> LeaseWorld:
-    return LeaseWorld(database, keys)
-
-
-@pytest.fixture
 def desk(world: LeaseWorld) -> Desk:
     return Desk(world)
-
-
-@pytest.fixture
-def shop(keys: Keys) -> Shop:
-    return Shop(keys)
 
 
 async def test_asks_that_wait_are_granted_together_and_each_is_answered(

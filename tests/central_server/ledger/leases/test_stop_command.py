@@ -57,7 +57,7 @@ def ledger(settings: Path, *words: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         env=os.environ | {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"},
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
     )
 
 

@@ -5,19 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central_server.db import Database
 from central_server.keys import Keys
 from central_server.ledger.leases import leases, records
 from sync.contract.message import Answered, Ask
-from tests.central_server.ledger.lease_world import TOKEN, LeaseWorld, Shop
-
-
-@pytest.fixture
-def world(database: Database, keys: Keys) -> LeaseWorld:
-    return LeaseWorld(database, keys)
+from tests.central_server.ledger.leases.lease_world import TOKEN, LeaseWorld, Shop
 
 
 async def test_grants_at_once_keep_within_the_caps_and_the_balance(

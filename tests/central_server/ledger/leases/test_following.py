@@ -13,7 +13,7 @@ from central_server.ledger.leases.following import Follower, Heard
 from central_server.ledger.leases.leases import seals_of
 from central_server.ledger.models.leases import CLOSED, FROZEN, OPEN, Lease
 from sync.contract.events import LeaseRecord
-from tests.central_server.ledger.lease_world import NOW_MS, Shop
+from tests.central_server.ledger.leases.lease_world import NOW_MS, Shop
 
 KEYS = Keys.fresh()
 GRANTED = 1_000

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from central_server.ledger.leases.anchor import Anchor, Mark, read_slot, slot_of
 from sync.slots import SLOT_BYTES
-from tests.central_server.ledger.lease_world import MemorySlots
+from tests.central_server.ledger.leases.lease_world import MemorySlots
 
 NAME = "0123456789abcdef"
 

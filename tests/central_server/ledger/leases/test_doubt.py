@@ -7,26 +7,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from central_server.db import Database
 from central_server.errors import Conflict, Invalid, NotFound, Refused
 from central_server.keys import Keys
 from central_server.ledger.leases import doubt, lease_alarms
 from central_server.ledger.leases.lease_alarms import Raised, raise_alarms, settle_alarm
 from central_server.ledger.models.leases import LeaseLoss
-from tests.central_server.ledger.lease_world import HOUR_MS, NOW_MS, LeaseWorld, Shop
+from tests.central_server.ledger.leases.lease_world import HOUR_MS, NOW_MS, LeaseWorld, Shop
 
 GRACE_MS = 72 * HOUR_MS
 TWO = ("anna", "bela")
-
-
-@pytest.fixture
-def world(database: Database, keys: Keys) -> LeaseWorld:
-    return LeaseWorld(database, keys)
-
-
-@pytest.fixture
-def shop(keys: Keys) -> Shop:
-    return Shop(keys)
 
 
 async def heard(world: LeaseWorld, store: str, epoch: str) -> int:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from central_server.db import Database
 from central_server.keys import Keys
 from central_server.ledger.cards.life import FROZEN, LOST
 from central_server.ledger.leases import doubt, leases
@@ -16,17 +15,7 @@ from central_server.ledger.models.cards import Card
 from config.money import LeaseSettings
 from sync.contract.leases import POINTS, grant_seal, lease_key, same
 from sync.contract.message import Ask
-from tests.central_server.ledger.lease_world import HOUR_MS, NOW_MS, TOKEN, LeaseWorld, Shop
-
-
-@pytest.fixture
-def world(database: Database, keys: Keys) -> LeaseWorld:
-    return LeaseWorld(database, keys)
-
-
-@pytest.fixture
-def shop(keys: Keys) -> Shop:
-    return Shop(keys)
+from tests.central_server.ledger.leases.lease_world import HOUR_MS, NOW_MS, TOKEN, LeaseWorld, Shop
 
 
 async def test_a_grant_moves_value_into_escrow_and_tells_the_store_alone(

@@ -25,7 +25,7 @@ from central_server.stores import service as stores
 from central_server.stores.models import Health
 from sync.contract.message import Answered, Ask, decode_down
 from sync.slots import SLOT_BYTES
-from tests.central_server.ledger.lease_world import NOW_MS, TOKEN, LeaseWorld, MemorySlots, Shop
+from tests.central_server.ledger.leases.lease_world import NOW_MS, TOKEN, LeaseWorld, MemorySlots, Shop
 
 Copied = Callable[[], Awaitable[Callable[[], Awaitable[None]]]]
 
@@ -79,18 +79,8 @@ class Office:
 
 
 @pytest.fixture
-def world(database: Database, keys: Keys) -> LeaseWorld:
-    return LeaseWorld(database, keys)
-
-
-@pytest.fixture
 def office(world: LeaseWorld) -> Office:
     return Office(world)
-
-
-@pytest.fixture
-def shop(keys: Keys) -> Shop:
-    return Shop(keys)
 
 
 @pytest.fixture

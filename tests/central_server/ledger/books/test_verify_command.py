@@ -47,7 +47,7 @@ def verify(settings: Path, *more: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         env=os.environ | {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"},
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
     )
 
 
