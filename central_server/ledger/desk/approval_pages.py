@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Form, Query, Request
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
 
+from central_server.errors import Conflict
 from central_server.ledger.desk import approvals
 from central_server.ledger.desk.approvals import DONE, EXPIRED, REFUSED, STATES, WAITING
 from central_server.ledger.desk.approvals_api import ApprovalId
 from central_server.ledger.desk.deeds import decide
+from central_server.ledger.desk.desk_names import store_names
+from central_server.ledger.desk.desk_pages import desk_page, told
 from central_server.ledger.desk.doors import ApprovalReader, Approver
-from central_server.web.deps import ReadDb, now_ms
-from central_server.web.render import page
+from central_server.ledger.desk.in_stores import in_stores
+from central_server.web.deps import ReadDb, Viewer, database_of, now_ms
+from central_server.web.forms import Filled
 from central_server.web.text import N_
 
 router = APIRouter(include_in_schema=False)
@@ -59,22 +64,7 @@ async def approvals_page(
     db: ReadDb,
     state: Annotated[str, Query(max_length=16)] = WAITING,
 ) -> Response:
-    at_ms = now_ms(request)
-    chosen = state if state in STATES else WAITING
-    rows = await approvals.approvals(db, state=chosen, stores=viewer.stores, now_ms=at_ms, limit=200)
-    return page(
-        request,
-        viewer,
-        "ledger/approvals.html",
-        approvals=rows,
-        state=chosen,
-        states=STATES,
-        state_of=partial(approvals.state_of, now_ms=at_ms),
-        state_labels=STATE_LABELS,
-        kind_labels=KINDS,
-        moods=_MOODS,
-        places=_PLACES,
-    )
+    return await _queue(request, viewer, db, state if state in STATES else WAITING, Filled())
 
 
 @router.post("/approvals/{id}")
@@ -85,5 +75,35 @@ async def decide_approval(
     decision: Annotated[Literal["yes", "no"], Form()],
     note: Annotated[str, Form(max_length=400)] = "",
 ) -> Response:
-    row = await decide(request, viewer, id, approve=decision == "yes", note=note)
-    return RedirectResponse(f"/approvals?state={row.state}#{row.id}", 303)
+    form: Filled[Any] = Filled()
+    try:
+        row = await decide(request, viewer, id, approve=decision == "yes", note=note)
+        return RedirectResponse(f"/approvals?state={row.state}#{row.id}", 303)
+    except Conflict as error:  # nothing was decided; the queue says what stands in the way
+        status = told(form, error, viewer.lang)
+    async with database_of(request).reading() as session:
+        return await _queue(request, viewer, session, WAITING, form, status)
+
+
+async def _queue(
+    request: Request, viewer: Viewer, db: AsyncSession, state: str, form: Filled[Any], status: int = 200
+) -> Response:
+    at_ms = now_ms(request)
+    rows = await approvals.approvals(db, state=state, stores=viewer.stores, now_ms=at_ms, limit=200)
+    return desk_page(
+        request,
+        viewer,
+        "ledger/approvals.html",
+        status,
+        approvals=rows,
+        in_stores=await in_stores(db, rows, stores=viewer.stores) if state == WAITING else {},
+        store_names=await store_names(db),
+        form=form,
+        state=state,
+        states=STATES,
+        state_of=partial(approvals.state_of, now_ms=at_ms),
+        state_labels=STATE_LABELS,
+        kind_labels=KINDS,
+        moods=_MOODS,
+        places=_PLACES,
+    )

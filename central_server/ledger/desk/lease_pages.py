@@ -128,7 +128,11 @@ async def lease_page(request: Request, viewer: LeaseReader, db: ReadDb, lease: L
 
 @router.post("/cards/leases/{lease}/recall")
 async def recall_lease(
-    request: Request, viewer: LeaseWriter, lease: LeaseId, id: Annotated[str, Form(max_length=80)]
+    request: Request,
+    viewer: LeaseWriter,
+    lease: LeaseId,
+    id: Annotated[str, Form(max_length=80)],
+    back: Annotated[Literal["lease", "approvals"], Form()] = "lease",
 ) -> Response:
     async def deed(session: AsyncSession, desk: Desk) -> tuple[int, BaseModel]:
         await lease_list.lease_with(session, lease, stores=viewer.stores)
@@ -137,7 +141,7 @@ async def recall_lease(
         return 200, Body()
 
     await done_once(request, viewer, Body(id=id), None, deed)
-    return RedirectResponse(f"/cards/leases/{lease}", 303)
+    return RedirectResponse("/approvals" if back == "approvals" else f"/cards/leases/{lease}", 303)
 
 
 @router.post("/cards/leases/{lease}/loss")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from central_server.ledger.books.accounts import accounts_of, available, escrow
+from central_server.ledger.books.posting import NewTransfer, post, posting_id
 from central_server.ledger.leases.anchor import Mark
 from central_server.ledger.leases.doubt import fence
 from central_server.ledger.leases.epochs import new_epoch
 from central_server.ledger.leases.leases import grant
 from central_server.ledger.leases.stopping import stop_if_put_back
 from central_server.ledger.models.cards import Card
-from central_server.ledger.models.leases import Lease
+from central_server.ledger.models.leases import CLOSED, Lease
 from config.central import LeaseSettings
 from sync.contract.message import Ask
 from tests.central_server.ledger.desk.conftest import NOW_MS
@@ -144,3 +147,39 @@ async def test_a_store_whose_box_is_gone_is_fenced_and_one_that_is_not_trusted_g
     assert (await client.post("/cards/leases/stores/s1/stop", data=form, headers=as_())).status_code == 303
     assert "is granted nothing" in (await client.get("/cards/leases?store=s1", headers=as_())).text
     assert (await ask("/leases/stores/s1/stop", {"stopped": False})).json() == {"stopped": False}
+
+
+async def test_a_request_for_what_a_store_holds_says_so_and_can_be_allowed_after_its_recall(
+    ask, client, as_, lease, database
+) -> None:
+    async with database.reading() as session:
+        purse = (await session.get_one(Lease, lease)).purse
+    asked = await ask("/corrections", {"purse": purse, "amount": -40_000, "why": "typed twice"}, user=5)
+    decide = f"/approvals/{asked.json()['id']}"
+    refused = await client.post(decide, data={"decision": "yes"}, headers=as_(user=6))
+    assert refused.status_code == 409
+    row = refused.text.partition("<tbody>")[2]
+    assert "there is not enough left" in refused.text
+    assert "A store holds ¥200.00 of it" in row
+    assert f'href="/cards/leases/{lease}"' in row
+    recall = f"/cards/leases/{lease}/recall"
+    assert f'action="{recall}"' in row
+    assert f'action="{recall}"' not in (await client.get("/approvals", headers=as_("auditor"))).text
+    back = await client.post(recall, data={"id": "form-recall", "back": "approvals"}, headers=as_(user=6))
+    assert back.headers["location"] == "/approvals"
+    assert "as soon as the store hears of it" in (await client.get("/approvals", headers=as_(user=6))).text
+    async with database.transaction() as session:
+        await given_back(session, lease)
+    assert lease not in (await client.get("/approvals", headers=as_(user=6))).text
+    assert (await client.post(decide, data={"decision": "yes"}, headers=as_(user=6))).status_code == 303
+
+
+async def given_back(session: AsyncSession, id_: str) -> None:
+    """As when the store's close arrives: all of it is available again."""
+    row = await session.get_one(Lease, id_)
+    names = [escrow(row.id, row.unit), available(row.purse, row.unit)]
+    ids = await accounts_of(session, names)
+    transfer = posting_id("test", id_)
+    sides = ids[names[0]], ids[names[1]]
+    await post(session, [NewTransfer(transfer, *sides, row.unit, row.escrow, "close", "", NOW_MS)])
+    row.state, row.escrow = CLOSED, 0
