@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import re
@@ -91,6 +92,14 @@ def csv_response(
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": disposition},
     )
+
+
+def csv_link(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A few rows as an address that is the file itself: for what must not be kept to be fetched later."""
+    buffer = io.StringIO()
+    buffer.write(_BOM)
+    csv.writer(buffer).writerows(_cells(row) for row in (header, *rows))
+    return "data:text/csv;charset=utf-8;base64," + base64.b64encode(buffer.getvalue().encode()).decode()
 
 
 def cell(value: object) -> object:

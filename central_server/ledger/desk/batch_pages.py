@@ -21,6 +21,8 @@ from central_server.ledger.desk.doors import Body, CardMaker, Deed, at_store, do
 from central_server.ledger.desk.value_bodies import BuyerIn
 from central_server.web.deps import ReadDb, Viewer, database_of
 from central_server.web.forms import Filled, filled
+from central_server.web.tables import csv_link
+from central_server.web.text import N_, words
 
 router = APIRouter(include_in_schema=False)
 
@@ -112,9 +114,18 @@ async def _batches(
         batches=await finding.batches(db),
         programmes=await programmes(db),
         made=made,
+        numbers_file=_numbers_file(made, viewer.lang) if made else "",
         form=form,
         field_labels=FIELDS,
         tenders=TENDERS,
         state_labels=STATES,
         moods=MOODS,
     )
+
+
+def _numbers_file(made: dict[str, Any], lang: str) -> str:
+    """The numbers of a new batch as a file that only this page holds; the centre keeps their tokens."""
+    say = words(lang).gettext
+    header = [say(N_("Card")), say(N_("Card number")), say(N_("Batch")), say(N_("Programme"))]
+    cards = ((card["id"], card["number"], made["batch"], made["programme"]) for card in made["cards"])
+    return csv_link(header, cards)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import csv
+import io
 import re
 
 import pytest
+import sqlalchemy as sa
+
+from central_server.ledger.models.approvals import Answered
 
 PAGES = (
     "/cards",
@@ -69,7 +75,7 @@ async def test_a_top_up_by_form_is_done_once_however_often_it_is_sent(send, purs
     assert "¥150.50" in await ask_page(f"/cards/purses/{purse}")
 
 
-async def test_a_form_that_is_refused_comes_back_with_the_reason(send, purses) -> None:
+async def test_a_form_that_is_refused_comes_back_with_the_reason(send, purses, clock) -> None:
     (purse,) = await purses(0)
     wrong = await send(f"/cards/purses/{purse}/load", {"deed": "load", "amount": "1.005", "tender": "cash"})
     assert wrong.status_code == 422
@@ -77,6 +83,7 @@ async def test_a_form_that_is_refused_comes_back_with_the_reason(send, purses) -
     assert "1.005" in wrong.text
     law = {"deed": "load", "amount": "400", "tender": "cash", "receipt": "R1", "id": "form-0000002"}
     for number, status in ((1, 303), (2, 303), (3, 409)):
+        clock.now_ms += 26 * 3_600_000  # what is topped up within a day counts as one
         answer = await send(
             f"/cards/purses/{purse}/load", law | {"receipt": f"R{number}", "id": f"form-law-{number}"}
         )
@@ -128,6 +135,27 @@ async def test_cards_are_made_stocked_and_sold_by_form(send, gift, ask_page) -> 
     assert card in found
     wrong = await send(f"/cards/{card}/move", {"move": "activate", "id": "form-wrong-1"})
     assert wrong.status_code == 404
+
+
+async def test_the_numbers_of_a_new_batch_are_a_file_that_only_that_page_holds(
+    send, gift, ask_page, database
+) -> None:
+    form = {"batch": "=B1", "programme": gift, "count": "2"}
+    made = await send("/cards/batches", form)
+    (link,) = re.findall(r'href="data:text/csv;charset=utf-8;base64,([^"]+)" download="([^"]+)"', made.text)
+    assert link[1] == "cards-=B1.csv"
+    rows = list(csv.reader(io.StringIO(base64.b64decode(link[0]).decode("utf-8-sig"))))
+    shown = re.findall(r"(C[A-Z2-7]{16}),(8800\d{12})", made.text)
+    assert rows == [
+        ["Card", "Card number", "Batch", "Programme"],
+        *([card, number, "'=B1", gift] for card, number in shown),
+    ]
+    assert "only time" in made.text
+    assert "base64" not in await ask_page("/cards/batches")
+    async with database.reading() as session:
+        kept = (await session.scalars(sa.select(Answered))).all()
+        assert kept
+        assert not any(number in str(row.__dict__) for row in kept for _, number in shown)
 
 
 async def test_no_form_works_for_whoever_lacks_the_right(send, purses) -> None:
