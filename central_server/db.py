@@ -30,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from central_server.sqlite import BEGIN, BESIDE, in_one_hop, prepare_sqlite
+from central_server.sqlite import BEGIN, BESIDE, Driver, in_one_hop, prepare_sqlite
 from sync.link.base import full_jitter_s
 
 TRIES_MAX = 8  # of one transaction, with jitter between 0 and 2 s: gives up after about half a minute
@@ -95,7 +95,9 @@ class Database:
         dialect: Any = self.url.get_dialect()
         if dialect.get_pool_class(self.url) is AsyncAdaptedQueuePool:
             more["poolclass"] = _Pool
-        if not self.is_sqlite:
+        if self.is_sqlite:
+            more["module"] = Driver()
+        else:
             more |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
         self.engine: AsyncEngine = create_async_engine(self.url, **more)
         self.writer = self.engine

@@ -245,6 +245,36 @@ async def test_a_piece_of_work_on_sqlite_is_one_hop_and_the_commit_another(
     assert await count(database) == 2
 
 
+async def test_a_statement_on_sqlite_is_one_hop_with_its_begin_and_its_rows(
+    database: Database, hops: list[str]
+) -> None:
+    if not database.is_sqlite:
+        pytest.skip("about SQLite")
+    await count(database)  # somebody has connected
+    hops.clear()
+    async with database.transaction() as session:
+        thing = Thing(name="a")
+        session.add(thing)
+        await session.flush()
+        assert (thing.id, len(hops)) == (1, 1)
+        changed = await session.execute(sa.update(Thing).values(good=False))
+        assert (changed.rowcount, len(hops)) == (1, 2)  # type: ignore[attr-defined]
+        assert (await session.scalars(sa.select(Thing.name))).all() == ["a"]
+        assert len(hops) == 3
+    assert len(hops) == 4  # the commit
+
+
+async def test_on_sqlite_rows_may_also_be_read_as_they_are_found(database: Database) -> None:
+    if not database.is_sqlite:
+        pytest.skip("about SQLite")
+    async with database.transaction() as session:
+        await bulk_insert(session, Thing, [(n, f"n{n}", True, {}, None) for n in range(300)])
+    async with database.reading() as session:
+        rows = await session.stream_scalars(sa.select(Thing.id).order_by(Thing.id))
+        assert [id_ async for id_ in rows] == list(range(300))
+        assert (await session.connection()).sync_connection.connection.driver_connection.in_transaction  # type: ignore[union-attr]
+
+
 async def test_on_sqlite_whoever_writes_first_reads_what_the_one_before_wrote(database: Database) -> None:
     """BEGIN waits for the first statement, and is IMMEDIATE then: between processes, one after another."""
     if not database.is_sqlite:
