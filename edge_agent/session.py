@@ -74,7 +74,7 @@ class Session:
         """The event with this device's name, and a receipt with the card that was shown before it."""
         if isinstance(event, SaleCompleted):
             till = event.till or self._till_name
-            shown = None if event.card else self._till.claim(self._till_name)
+            shown = None if event.card else self._till.claim(self._till_name, event.receipt)
             card, member = (shown.card, shown.member) if shown else (event.card, event.member)
             return msgspec.structs.replace(
                 event,

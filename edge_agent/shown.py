@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Literal
+
 import msgspec
 
 from sync.contract.questions import (
@@ -14,6 +17,8 @@ from sync.contract.questions import (
     Undone,
 )
 
+BIRTHDAY_NEAR_DAYS = 3
+
 
 class Swipe(msgspec.Struct, frozen=True):
     """What a till page shows: a card or telephone number, and the answer."""
@@ -25,6 +30,8 @@ class Swipe(msgspec.Struct, frozen=True):
     answer: Answer | None = None
     refused: str = ""  # payment_card, misread, track_mismatch; then there is no answer
     birthday_near: bool = False
+    aside: Literal["", "receipt", "long_ago"] = ""  # why it must be shown again before it pays
+    receipt: str = ""  # that took it, when the till printed a number
 
     @property
     def known(self) -> bool:
@@ -49,4 +56,26 @@ class News(msgspec.Struct, frozen=True):
     till: str
 
 
-Shown = Swipe | Deed | News
+class Claimed(msgspec.Struct, frozen=True):
+    """A receipt printed at a till; the card shown before it is on it, and pays no more unless shown again."""
+
+    till: str
+    receipt: str
+    card: str = ""  # token; empty: nobody had shown one
+
+
+Shown = Swipe | Deed | News | Claimed
+
+
+def birthday_near(birthday: str, now_ms: int) -> bool:
+    """Whether the MM-DD is within three days of that moment, in the box's own time zone."""
+    try:
+        today = dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC).astimezone().date()
+        month, day = (int(part) for part in birthday.split("-"))
+        days = [
+            dt.date(year, month, min(day, 28) if month == 2 else day)
+            for year in range(today.year - 1, today.year + 2)
+        ]
+    except (ValueError, OverflowError, OSError):
+        return False
+    return any(abs((each - today).days) <= BIRTHDAY_NEAR_DAYS for each in days)

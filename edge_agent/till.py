@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import sqlite3
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Callable
@@ -19,7 +18,7 @@ import msgspec
 
 from edge_agent.errors import EdgeError, OutboxFull
 from edge_agent.identity import Identity
-from edge_agent.shown import Deed, News, Shown, Swipe
+from edge_agent.shown import Claimed, Deed, News, Shown, Swipe, birthday_near
 from edge_agent.store.database import is_full
 from edge_agent.store.outbox import Outbox
 from edge_agent.store.replica import Replica
@@ -55,7 +54,6 @@ TILLS_MAX = 200  # named by settings and by whoever opens a page; beyond, the lo
 WATCH_MAX = 16  # swipes that a slow page may be behind; then it misses the oldest
 CARD_STAYS_MS = 10 * 60 * 1000  # a card shown this long before a receipt still belongs to it
 NAME_MAX = 60
-BIRTHDAY_NEAR_DAYS = 3
 NEW = "new"  # flag of a member whom the centre has not confirmed yet
 
 Why = Literal["name", "phone", "card", "payment_card", "consent", "known", "disk_full", "not_enrolled"]
@@ -176,10 +174,17 @@ class Till:
         """Puts a refused card on the till's pages, without recording it."""
         self._keep(Swipe(till=till, wall_ms=self._now_ms(), refused=reason))
 
-    def claim(self, till: str) -> ShownCard | None:
-        """The card that the receipt now printed at `till` belongs to; it belongs to no other after that."""
+    def claim(self, till: str, receipt: str = "") -> ShownCard | None:
+        """The card that the receipt now printed at `till` belongs to; it belongs to no other after that.
+
+        Its pages hear of it: to pay once more, the card must be shown again.
+        """
         shown = self.shown(till)
         self._shown.pop(till, None)
+        recent = self._recent.get(till)
+        if recent and shown is not None and recent[0].card == shown.card:
+            recent[0] = msgspec.structs.replace(recent[0], aside="receipt", receipt=receipt)
+        self._tell(till, Claimed(till, receipt, shown.card if shown else ""))
         return shown
 
     # ── money ───────────────────────────────────────────────────────────────────────────────────────────
@@ -320,6 +325,13 @@ class Till:
         """The last swipes of a till, newest first."""
         return list(self._recent.get(till, ()))
 
+    def on_page(self, till: str) -> Swipe | None:
+        """What stands on the till's pages now; a card that no payment would be taken from is set aside."""
+        swipe = next(iter(self._recent.get(till, ())), None)
+        if swipe is None or not swipe.card or swipe.aside or self.shown(till) is not None:
+            return swipe
+        return msgspec.structs.replace(swipe, aside="long_ago")
+
     async def watch(self, till: str) -> AsyncGenerator[Shown, None]:
         """What a till's pages show, as it happens; one who is slow misses the oldest."""
         queue: asyncio.Queue[Shown] = asyncio.Queue(WATCH_MAX)
@@ -379,17 +391,3 @@ class Till:
 def masked(name: str) -> str:
     """``masked("王小明") == "王**"``: enough to greet somebody, too little to know them by."""
     return f"{name[0]}**" if name else ""
-
-
-def birthday_near(birthday: str, now_ms: int) -> bool:
-    """Whether the MM-DD is within three days of that moment, in the box's own time zone."""
-    try:
-        today = dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC).astimezone().date()
-        month, day = (int(part) for part in birthday.split("-"))
-        days = [
-            dt.date(year, month, min(day, 28) if month == 2 else day)
-            for year in range(today.year - 1, today.year + 2)
-        ]
-    except (ValueError, OverflowError, OSError):
-        return False
-    return any(abs((each - today).days) <= BIRTHDAY_NEAR_DAYS for each in days)

@@ -94,8 +94,7 @@ class Pages:
 
     async def till_page(self, request: Request) -> Response:
         till = asked.till_of(request)
-        recent = self._till.recent(till)[:RECENT_SHOWN]
-        swipe = recent[0] if recent else None
+        swipe = self._till.on_page(till)
         return self.html(
             request,
             "till.html",
@@ -103,7 +102,7 @@ class Pages:
             status=self._status(),
             swipe=swipe,
             balance=await held(self._till, swipe),
-            recent=recent,
+            recent=self._till.recent(till)[:RECENT_SHOWN],
         )
 
     async def display_page(self, request: Request) -> Response:

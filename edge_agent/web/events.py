@@ -1,6 +1,6 @@
 """What a till page hears as it happens: the card just shown, what it holds, the last cards, the badge.
 
-    swipe    a card was shown: the page sounds        card   the same card, with what is known of it by now
+    swipe    a card was shown: the page sounds        card   the card, as it stands by now
     recent   the last cards                           face   the customer's screen
     badge    the line
 
@@ -14,7 +14,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable
 
 from edge_agent.health import Status
-from edge_agent.shown import Deed, Shown, Swipe
+from edge_agent.shown import Claimed, Deed, News, Shown, Swipe
 from edge_agent.till import Till
 from edge_agent.web.render import templates
 from sync.contract.questions import Balance
@@ -43,34 +43,49 @@ async def till_events(
 
     listening = asyncio.ensure_future(listen())
     badge_shown = ""
+    swipe: Swipe | None = None
+    said = False  # what stands there; the page may show what it had before the agent began anew
     try:
         while True:
             badge = badge_page.render(status=status())
             if badge != badge_shown:
                 badge_shown = badge
                 yield sse("badge", badge)
+            shown: Shown | None = None
             try:
                 shown = await asyncio.wait_for(heard.get(), BADGE_EVERY_S)
             except TimeoutError:
                 if listening.done():
                     return
-                yield b": still here\n\n"
-                continue
-            deed = shown if isinstance(shown, Deed) else None
+                if said and till.on_page(name) == swipe:
+                    yield b": still here\n\n"
+                    continue
+                # The card has stood there too long; or it came before this page could hear of it.
+            swipe, said = till.on_page(name), True
             if isinstance(shown, Swipe):  # the screen first; what the card holds takes another look
-                yield sse("swipe", swipe_page.render(swipe=shown, balance=None))
-                yield sse("face", face_page.render(swipe=shown, balance=None, deed=None))
+                yield sse("swipe", swipe_page.render(swipe=swipe, balance=None))
+                yield sse("face", face_page.render(swipe=swipe, balance=None, deed=None))
+            if shown is None or isinstance(shown, Swipe):
                 yield sse("recent", recent_page.render(recent=till.recent(name)[:recent_shown]))
-            swipe = shown if isinstance(shown, Swipe) else next(iter(till.recent(name)), None)
             balance = await held(till, swipe)
-            if balance is not None:
+            if balance is not None or not isinstance(shown, Swipe):
                 yield sse("card", swipe_page.render(swipe=swipe, balance=balance))
-            if deed is not None or balance is not None:
-                yield sse("face", face_page.render(swipe=swipe, balance=balance, deed=deed))
+            if has_gone(shown, swipe):
+                yield sse("face", face_page.render(swipe=None, balance=None, deed=None))
+            elif isinstance(shown, Deed):
+                yield sse("face", face_page.render(swipe=swipe, balance=balance, deed=shown))
+            elif isinstance(shown, Swipe | News) and balance is not None and swipe and not swipe.aside:
+                yield sse("face", face_page.render(swipe=swipe, balance=balance, deed=None))
     finally:
         listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await listening
+
+
+def has_gone(shown: Shown | None, swipe: Swipe | None) -> bool:
+    """Whether the customer of `swipe` is taken to have left: the next one's receipt printed, or long ago."""
+    next_sale = isinstance(shown, Claimed) and not shown.card
+    return next_sale or (shown is None and swipe is not None and swipe.aside == "long_ago")
 
 
 async def held(till: Till, swipe: Swipe | None) -> Balance | None:

@@ -13,10 +13,13 @@ from demo.cashier import captured_minor
 from demo.money import PIN
 from demo.people import KNOWN_STRIPES
 from demo.stage import Stage
+from drivers.pos.escpos_tap.encoder import encode_receipt
+from sync.contract.events import SaleCompleted
 from tests.browser.cards import LATE_MS, online, swipe
 
 # Each test has a card of its own, so that none finds what another has left; these are at the list's end.
 CARDS = iter(KNOWN_STRIPES[12:])
+RECEIPTS = {"zh_CN": "70000123", "en": "70000124"}
 
 
 async def a_card_is_ready(page: Page, house: Stage, number: str) -> None:
@@ -152,3 +155,36 @@ async def test_the_shift_has_what_cards_paid_and_its_number_goes_on(till: Any, h
     await page.goto("/till/shift?till=1")
     assert int(await page.locator("main").get_attribute("data-number") or 0) == number + 1
     await expect(page.locator("[data-alone]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("lang", ["zh_CN", "en"])
+async def test_a_receipt_that_prints_sets_the_card_aside_until_it_is_shown_again(
+    till: Any, house: Stage, lang: str
+) -> None:
+    watched = await till()
+    page = watched.page
+    await page.context.add_cookies([{"name": "tillbeam_lang", "value": lang, "url": page.url}])
+    await page.reload()
+    number, receipt = next(CARDS), RECEIPTS[lang]
+    await a_card_is_ready(page, house, number)
+    await page.keyboard.press("F6")
+    pay = page.locator("#deed button.primary")
+    await expect(pay).to_be_enabled()
+    await page.keyboard.type("12.50")
+    sale = SaleCompleted(till="1", receipt=receipt, currency="CNY", total_minor=1_250)
+    house.shop.say("receipts", encode_receipt(sale, language="zh"))
+    await expect(page.locator("#swipe [data-aside=receipt] .chip.aside")).to_contain_text(receipt)
+    await expect(pay).to_be_disabled()
+    await expect(page.locator("#deed .whose.waiting")).to_be_visible()
+    await expect(page.locator("#deed input.amount")).to_have_value("12.50")
+    await watched.speaks(lang, "edge_agent")
+    await page.reload()
+    await expect(page.locator("#swipe [data-aside=receipt] .chip.aside")).to_contain_text(receipt)
+    await type_amount(page, "F6", "12.50")
+    await swipe(page, house, number)
+    await expect(page.locator("#swipe [data-aside]")).to_have_count(0)
+    await expect(pay).to_be_enabled()
+    await expect(page.locator("#deed input.amount")).to_have_value("12.50")
+    await page.keyboard.press("Enter")
+    await expect(answer(page)).to_have_attribute("data-approved", "1250")
+    await done(page)

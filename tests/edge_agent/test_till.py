@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from drivers.base import Heard, Note
 from edge_agent.identity import Identity
 from edge_agent.session import Session
+from edge_agent.shown import Claimed, birthday_near
 from edge_agent.store.replica import Replica
 from edge_agent.tally import Tally
-from edge_agent.till import CARD_STAYS_MS, JoinRefused, Till, birthday_near
+from edge_agent.till import CARD_STAYS_MS, JoinRefused, Till
 from sync.contract.events import CardPresented, CardRefused, MemberJoined, Passed, SaleCompleted, SaleLine
 from sync.contract.ids import Lane
 from sync.contract.message import Envelope, Words, decode_batch
@@ -374,3 +375,42 @@ async def test_a_payment_without_any_card_is_asked_as_it_is(shop: Any) -> None:
     await shop.till.ask(Pay(till="1", txn="7", amount_minor=500, currency="CNY"))
     assert rules.asked[0].card == ""
     assert await shop.till.ask(BalanceAsked(till="1")) == Declined("no_card")
+
+
+async def test_pages_hear_which_receipt_took_the_card_and_which_took_none(shop: Shop) -> None:
+    heard: list[Any] = []
+
+    async def page() -> None:
+        async for each in shop.till.watch("1"):
+            heard.append(each)
+
+    watching = asyncio.ensure_future(page())
+    await asyncio.sleep(0)
+    paper, _ = shop.session("receipts")
+    await shop.till.present("1", CARD)
+    for receipt in ("000123", "000124"):
+        sale = SaleCompleted(till="1", receipt=receipt, currency="CNY", total_minor=100)
+        await paper.hear([Heard(0, sale)])
+    watching.cancel()
+    swipe, *claims = heard
+    assert claims == [Claimed("1", "000123", WANG.cards[0]), Claimed("1", "000124")]
+    standing = shop.till.on_page("1")
+    assert standing == msgspec.structs.replace(swipe, aside="receipt", receipt="000123")
+
+
+async def test_a_card_that_was_refused_after_it_is_not_the_one_a_receipt_takes(shop: Shop) -> None:
+    await shop.till.present("1", CARD)
+    shop.till.show_refused("1", "misread")
+    assert shop.till.claim("1", "7") is not None
+    assert [(each.refused, each.aside) for each in shop.till.recent("1")] == [("misread", ""), ("", "")]
+
+
+async def test_a_card_shown_long_ago_is_set_aside(shop: Shop) -> None:
+    assert shop.till.on_page("1") is None
+    await shop.till.present("1", CARD)
+    shop.clock.wind(CARD_STAYS_MS)
+    assert shop.till.on_page("1") == shop.till.recent("1")[0]
+    shop.clock.wind(1)
+    standing = shop.till.on_page("1")
+    assert standing is not None
+    assert standing.aside == "long_ago"

@@ -45,6 +45,26 @@ export function money({ till, sound, text }) {
     }
   }
 
+  // The same form for the card as it stands by now: what has been typed stays, and typing goes on.
+  async function anew() {
+    const form = kind;
+    try {
+      const html = await fetched(FORMS[form], { till });
+      if (kind !== form || busy || attempt) return; // overtaken
+      const fields = () => [...dialog.querySelectorAll("input.amount, input[name=receipt]")];
+      const typed = fields().map((field) => [field.value, field === document.activeElement]);
+      fill(html);
+      fields().forEach((field, index) => {
+        const [value, typing] = typed[index];
+        field.value = value;
+        if (typing) field.focus();
+        field.setSelectionRange(value.length, value.length);
+      });
+    } catch (error) {
+      said(error);
+    }
+  }
+
   function close() {
     if (busy) return; // its answer is under way
     kind = "";
@@ -87,9 +107,12 @@ export function money({ till, sound, text }) {
         toast(dialog.dataset.again); // perhaps it was done: the same number is asked again
         sound("refused");
       } else {
+        const { amount } = attempt.body;
         attempt = null;
         sessionStorage.removeItem(PENDING);
         said(error);
+        if (again) open(kind, amount); // a PIN belongs to what was asked, and that has ended
+        else if (error.status === 409) anew(); // another card stands there, or none that may pay
       }
     } finally {
       dialog.classList.remove("busy");
@@ -196,19 +219,19 @@ export function money({ till, sound, text }) {
     // Another card stands on the page: a form with an amount goes on with that one, an asked question does not.
     swiped() {
       if (!dialog.open || busy) return;
+      const amount = attempt?.body.amount ?? dialog.querySelector("input.amount")?.value ?? "";
       if (attempt) {
         attempt = null;
         sessionStorage.removeItem(PENDING);
         toast(dialog.dataset.otherCard);
       }
-      if (kind === "pay" || kind === "top") {
-        open(kind, dialog.querySelector("input.amount:not([name=pin])")?.value ?? "");
-      }
+      if (kind === "pay" || kind === "top") open(kind, amount);
     },
-    // What the card holds has become known: a form that was opened before shows it.
-    known() {
-      if (busy || attempt || !["pay", "top"].includes(kind) || dialog.querySelector("[data-purse]")) return;
-      open(kind, dialog.querySelector("input.amount")?.value ?? "");
+    // The card stands there otherwise by now: more is known of it, a receipt took it. An open form shows that.
+    known(card) {
+      if (busy || attempt || !["pay", "top"].includes(kind)) return;
+      const at = "aside" in card.dataset ? "0" : card.dataset.at;
+      if (dialog.querySelector("form.deed").dataset.at !== at || !dialog.querySelector("[data-purse]")) anew();
     },
   };
 }

@@ -23,7 +23,7 @@ events.addEventListener("swipe", (event) => {
 });
 events.addEventListener("card", (event) => {
   show($("swipe"), event.data); // the same card: no sound
-  deeds.known();
+  deeds.known($("swipe").firstElementChild);
 });
 events.addEventListener("recent", (event) => show($("recent"), event.data));
 events.addEventListener("badge", (event) => show($("badge"), event.data));
