@@ -212,6 +212,15 @@ class KeepSettings(Section):
         le=3660,
         description=_("Days for which a request that moved money is answered again word for word."),
     )
+    requests_days: int = Field(
+        default=400,
+        ge=100,
+        le=3660,
+        description=_(
+            "Days for which a request that moved money is known by its id, and a receipt by its top-up; "
+            "at least as long as its answer."
+        ),
+    )
     health_days: int = Field(
         default=30, ge=1, le=3660, description=_("Days for which the stores' health reports are kept.")
     )
@@ -237,13 +246,19 @@ class SecondPersonSettings(Section):
         default=100_000,
         ge=0,
         le=2**53,
-        description=_("Top-ups above this need a second person, in minor units (fen, cent)."),
+        description=_(
+            "Top-ups above this need a second person, in minor units (fen, cent); "
+            "those of one purse within a day count together."
+        ),
     )
     refund_above: int = Field(
         default=50_000,
         ge=0,
         le=2**53,
-        description=_("Refunds of purchases above this need a second person, in minor units."),
+        description=_(
+            "Refunds of purchases and moves above this need a second person, in minor units; "
+            "those of one purse within a day count together."
+        ),
     )
     cash_out_above: int = Field(
         default=0,
@@ -255,7 +270,41 @@ class SecondPersonSettings(Section):
         default=10_000,
         ge=0,
         le=2**53,
-        description=_("Points given or taken by hand above this need a second person."),
+        description=_(
+            "Points given or taken by hand above this need a second person; "
+            "those of one purse within a day count together."
+        ),
+    )
+    load_day_above: int = Field(
+        default=1_000_000,
+        ge=0,
+        le=2**53,
+        description=_(
+            "Top-ups that one person does alone in a day, in minor units; above this, a second person."
+        ),
+    )
+    refund_day_above: int = Field(
+        default=500_000,
+        ge=0,
+        le=2**53,
+        description=_(
+            "Refunds and moves that one person does alone in a day, in minor units; "
+            "above this, a second person."
+        ),
+    )
+    cash_out_day_above: int = Field(
+        default=50_000,
+        ge=0,
+        le=2**53,
+        description=_(
+            "What one person pays out alone in a day, in minor units; above this, a second person."
+        ),
+    )
+    points_day_above: int = Field(
+        default=100_000,
+        ge=0,
+        le=2**53,
+        description=_("Points that one person gives or takes alone in a day; above this, a second person."),
     )
     days: int = Field(
         default=7, ge=1, le=90, description=_("Days for which a request waits for the second person.")

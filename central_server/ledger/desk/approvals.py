@@ -91,8 +91,8 @@ async def decide(
     """Say yes or no, for good; a yes does the deed in this transaction. The same again changes nothing.
 
     `login_days` count back from when it was asked. Raises NotFound, Refused (whoever asked, nobody, or a yes
-    by a login that one person had in hand together with the asker's), Conflict (decided otherwise already, or expired), and
-    whatever the deed raises: then nothing is decided.
+    by a login that one person had in hand together with the asker's), Conflict (decided otherwise already, or
+    expired), and whatever the deed raises: then nothing is decided.
     """
     row = await session.get(Approval, id_, with_for_update=True, populate_existing=True)
     if row is None:
@@ -183,8 +183,8 @@ async def _two_people(session: AsyncSession, row: Approval, approver: int, login
     if theirs & await staff.hands(session, approver, since_ms=since_ms):
         raise Refused(
             N_(
-                "somebody else must decide: within {days} days one person has made, given a password or given "
-                "roles to the login of whoever asked, or to yours, and could be both"
+                "somebody else must decide: in the last {days} days one person has made, or given a password "
+                "or roles to, the login of whoever asked and yours, and could be both"
             ),
             days=login_days,
         )

@@ -16,6 +16,7 @@ from central_server.ledger.cards.finding import card_of, card_with
 from central_server.ledger.cards.making import make_cards
 from central_server.ledger.cards.programmes import programme
 from central_server.ledger.desk import approvals
+from central_server.ledger.desk.alone import CASH_OUT, LOAD, alone
 from central_server.ledger.desk.approvals import About
 from central_server.ledger.desk.card_bodies import (
     ActivatedOut,
@@ -46,7 +47,7 @@ from central_server.ledger.models.cards import Card, CardBatch
 from central_server.ledger.models.lots import PAID
 from central_server.ledger.purses import expiry, legs
 from central_server.ledger.purses.lots import sums
-from central_server.ledger.purses.purses import holder_of
+from central_server.ledger.purses.purses import holder_of, purse_id
 from central_server.web.text import N_
 
 PlainMove = Callable[..., Awaitable[Card]]
@@ -101,7 +102,8 @@ def sell_batch(batch: str, body: SoldIn) -> Deed:
         rules = (await programme(session, row.programme)).rules
         left = await cards.cards_of_batch(session, batch, life.MADE, life.STOCK, life.ISSUED)
         total = rules.face * len(left)
-        if total > desk.second.load_above or 0 < rules.load_max < rules.face:
+        over = 0 < rules.load_max < rules.face
+        if over or not await alone(session, desk, LOAD, rules.unit, total, ""):
             what = {"batch": batch, **_sold(body, desk.keys)}
             about = About(batch, total, rules.unit, body.store)
             return await _ask(session, desk, "activate_batch", about, body.why, what)
@@ -148,8 +150,8 @@ def activate(card: str, body: ActivateIn) -> Deed:
         row = await card_with(session, card)
         rules = (await programme(session, row.programme)).rules
         amount = rules.face if body.amount is None else body.amount
-        limits = [one for one in (rules.load_max, desk.second.load_above) if one]
-        if amount > min(limits, default=amount):
+        most, purse = rules.load_max, _own_purse(row, rules.holder)
+        if not await alone(session, desk, LOAD, rules.unit, amount, purse, programme_max=most):
             life.after(row.state, "activate")
             what = {"card": card, "amount": amount, **_sold(body, desk.keys)}
             return await _ask(
@@ -225,9 +227,10 @@ def refund(card: str, body: RefundCardIn) -> Deed:
     async def deed(session: AsyncSession, desk: Desk) -> tuple[int, BaseModel]:
         row = await card_with(session, card)
         paid = sum((await sums(session, await cards.purses_of_card(session, card), (PAID,))).values())
-        if paid > desk.second.cash_out_above:
+        rules = (await programme(session, row.programme)).rules
+        unit = rules.unit
+        if not await alone(session, desk, CASH_OUT, unit, paid, _own_purse(row, rules.holder)):
             life.after(row.state, "refund")
-            unit = (await programme(session, row.programme)).rules.unit
             what = {"card": card, "tender": body.tender, "payee": closed(body.payee.buyer(), desk.keys)}
             return await _ask(
                 session, desk, "refund_card", About(card, paid, unit, body.store), body.why, what
@@ -257,6 +260,12 @@ def pin(card: str, salt: bytes, check: bytes) -> Deed:
         return 200, PinSetOut(holder=holder)
 
     return deed
+
+
+def _own_purse(row: Card, holder: str) -> str:
+    """The purse of the card's own programme, whether it is opened yet or not."""
+    mine = holder_of(member=row.member) if holder == "member" else holder_of(card=row.id)
+    return purse_id(mine, row.programme)
 
 
 def _how(desk: Desk) -> dict[str, Any]:

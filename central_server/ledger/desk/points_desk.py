@@ -10,6 +10,7 @@ from central_server.ledger.books.accounts import AccountName, available
 from central_server.ledger.books.posting import posting_id
 from central_server.ledger.cards.programmes import programme
 from central_server.ledger.desk import approvals
+from central_server.ledger.desk.alone import LOAD, alone
 from central_server.ledger.desk.approvals import About
 from central_server.ledger.desk.doors import Deed, Desk
 from central_server.ledger.desk.paying import Means, needs_pin, purse_meant
@@ -70,7 +71,7 @@ def earn(body: EarnIn) -> Deed:
         if theirs.rules.kind != "points" or theirs.rules.holder != "member":
             raise Conflict(N_("this is no programme of members' points"))
         purse = await open_purse(session, holder_of(member=member), theirs, at_ms=desk.now_ms)
-        if body.amount > desk.second.points_above:
+        if not await alone(session, desk, LOAD, POINTS, body.amount, purse):
             asked = await approvals.ask(
                 session,
                 "points",
@@ -182,7 +183,6 @@ def give_coupons(body: CouponsIn) -> Deed:
         known = await membership.members_of(session, [], body.members)
         members = sorted({known[each] for each in body.members if each in known})
         total = body.amount * len(members)
-        limits = [one for one in (rules.load_max, desk.second.load_above) if one]
         what = {
             "request": desk.key,
             "programme": body.programme,
@@ -190,7 +190,7 @@ def give_coupons(body: CouponsIn) -> Deed:
             "amount": body.amount,
             "expires_ms": body.expires_ms,
         }
-        if total > min(limits, default=total):
+        if not await alone(session, desk, LOAD, rules.unit, total, "", programme_max=rules.load_max):
             asked = await approvals.ask(
                 session,
                 "coupons",

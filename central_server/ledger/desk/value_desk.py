@@ -17,6 +17,7 @@ from central_server.errors import Conflict, Invalid, NotFound, Refused
 from central_server.keys import Keys
 from central_server.ledger.cards.buyers import Buyer
 from central_server.ledger.desk import approvals
+from central_server.ledger.desk.alone import CASH_OUT, LOAD, REFUND, alone
 from central_server.ledger.desk.approvals import About
 from central_server.ledger.desk.doors import Deed, Desk
 from central_server.ledger.desk.paying import Means, needs_pin, purse_meant
@@ -44,7 +45,6 @@ from central_server.ledger.purses import legs, spending, value
 from central_server.ledger.purses.answered import claim
 from central_server.ledger.purses.purses import Held, held
 from central_server.web.text import N_
-from sync.contract.leases import POINTS
 from sync.contract.money import format_minor
 
 
@@ -55,8 +55,8 @@ def load(body: LoadIn) -> Deed:
         meant = await _meant(session, desk, body)
         if body.store and not body.receipt:
             raise Invalid({"receipt": N_("is needed: it says which payment at the till this is")})
-        limits = [one for one in (meant.programme.rules.load_max, desk.second.load_above) if one]
-        if body.amount > min(limits, default=body.amount):
+        most = meant.programme.rules.load_max
+        if not await alone(session, desk, LOAD, meant.unit, body.amount, meant.purse, programme_max=most):
             buyer = closed(body.buyer.buyer() if body.buyer else None, desk.keys)
             what = {"tender": body.tender, "buyer": buyer, "receipt": receipt_of(body)}
             return await _ask(session, desk, "load", meant, body.amount, body.store, body.why, what)
@@ -173,8 +173,7 @@ def refund(body: RefundIn) -> Deed:
         if body.amount > left:
             shown = format_minor(left, meant.unit)
             raise Conflict(N_("only {left} of that payment can still be given back"), left=shown)
-        limit = desk.second.points_above if meant.unit == POINTS else desk.second.refund_above
-        if body.amount > limit:
+        if not await alone(session, desk, REFUND, meant.unit, body.amount, meant.purse):
             what = {"of": body.of, "about": about_of(body)}
             return await _ask(session, desk, "refund", meant, body.amount, body.store, body.why, what)
         done = await spending.refund(
@@ -198,7 +197,7 @@ def cash_out(body: CashOutIn) -> Deed:
 
     async def deed(session: AsyncSession, desk: Desk) -> tuple[int, BaseModel]:
         meant = await _meant(session, desk, body)
-        if body.amount > desk.second.cash_out_above:
+        if not await alone(session, desk, CASH_OUT, meant.unit, body.amount, meant.purse):
             what = {"tender": body.tender, "payee": closed(body.payee.buyer(), desk.keys)}
             return await _ask(session, desk, "cash_out", meant, body.amount, body.store, body.why, what)
         done = await value.cash_out(
@@ -238,8 +237,7 @@ def move(body: MoveIn) -> Deed:
             await purse_meant(session, purse=purse, card="", unit="", keys=desk.keys, now_ms=desk.now_ms)
             for purse in (body.purse, body.to)
         ]
-        limit = desk.second.points_above if meant.unit == POINTS else desk.second.refund_above
-        if body.amount > limit:
+        if not await alone(session, desk, REFUND, meant.unit, body.amount, meant.purse):
             return await _ask(session, desk, "move", meant, body.amount, "", body.why, {"to": body.to})
         done = await value.move_value(
             session,

@@ -1,4 +1,4 @@
-"""The tables of the desk: what waits for a second person, and what was answered to which request."""
+"""The tables of the desk: what waits for a second person, what was done without one, what was answered."""
 
 from __future__ import annotations
 
@@ -35,6 +35,20 @@ class Approval(Base):
     result: Mapped[dict[str, Any] | None]  # what the deed gave
 
     __table_args__ = (sa.Index("ix_ledger_approval_state_asked", "state", "asked_ms"),)
+
+
+class Alone(Base):
+    """What was done within an hour without a second person, by one user or with one purse (`desk.alone`)."""
+
+    __tablename__ = "ledger_alone"
+
+    about: Mapped[str] = mapped_column(primary_key=True)  # user:<id>, purse:<id>
+    kind: Mapped[str] = mapped_column(primary_key=True)  # load, refund, cash_out: the limit it is under
+    unit: Mapped[str] = mapped_column(primary_key=True)
+    hour_ms: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # its beginning
+    amount: Mapped[int]
+
+    __table_args__ = (sa.Index("ix_ledger_alone_hour_ms", "hour_ms"),)
 
 
 class Answered(Base):

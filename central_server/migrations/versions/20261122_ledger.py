@@ -300,6 +300,19 @@ def upgrade() -> None:
         batch_op.create_index("ix_lease_waiting_store", ["store"], unique=False)
 
     op.create_table(
+        "ledger_alone",
+        sa.Column("about", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("unit", sa.Text(), nullable=False),
+        sa.Column("hour_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("about", "kind", "unit", "hour_ms", name=op.f("pk_ledger_alone")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("ledger_alone", schema=None) as batch_op:
+        batch_op.create_index("ix_ledger_alone_hour_ms", ["hour_ms"], unique=False)
+
+    op.create_table(
         "ledger_answered",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
