@@ -97,13 +97,20 @@ def jobs(settings: Callable[[], CentralSettings], keys: Keys) -> list[Job]:
         await staff.prune(database, now_ms, sessions_days=keep.sessions_days, audit_days=keep.audit_days)
 
     async def forget_answers(database: Database, now_ms: int) -> None:
-        from central_server.ledger.purses import answered
+        from central_server.ledger.desk import alone
+        from central_server.ledger.purses import answered, operations
 
-        before_ms = now_ms - settings().keep.answers_days * 24 * HOUR_S * 1000
-        more = True
-        while more:
-            async with database.transaction() as session:
-                more = await answered.forget_answers(session, before_ms=before_ms) > 0
+        keep, day_ms = settings().keep, 24 * HOUR_S * 1000
+        answers_ms = now_ms - keep.answers_days * day_ms
+        requests_ms = now_ms - max(keep.answers_days, keep.requests_days) * day_ms
+        for forget in (
+            partial(answered.forget_answers, before_ms=answers_ms),
+            partial(answered.forget_claims, before_ms=requests_ms),
+            partial(operations.forget_operations, before_ms=requests_ms),
+            partial(alone.forget_alone, now_ms=now_ms),
+        ):
+            while await database.run(forget):
+                pass
 
     return [
         Job("staff.prune", 6 * HOUR_S, prune_staff),

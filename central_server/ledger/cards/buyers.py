@@ -43,7 +43,9 @@ async def keep_buyer(
     by: str,
     at_ms: int,
 ) -> None:
-    """Write down who bought `amount` (below zero: was paid it) with that request."""
+    """Write down who bought `amount` (below zero: was paid it) with that request; once for each."""
+    if await session.get(CardPurchase, request) is not None:
+        return
     cut = {name: getattr(buyer, name)[:TEXT_MAX] for name in buyer.__struct_fields__}
     closed = keys.encrypt(msgspec.json.encode(cut).decode())
     row = CardPurchase(

@@ -79,6 +79,13 @@ async def forget_answers(session: AsyncSession, *, before_ms: int, limit: int = 
     return int(getattr(gone, "rowcount", 0))
 
 
+async def forget_claims(session: AsyncSession, *, before_ms: int, limit: int = 5_000) -> int:
+    """Let go of names taken before that; how many. From then on another request may have them."""
+    old = sa.select(Answered.key).where(Answered.at_ms < before_ms, Answered.status == _TAKEN).limit(limit)
+    gone = await session.execute(sa.delete(Answered).where(Answered.key.in_(old)))
+    return int(getattr(gone, "rowcount", 0))
+
+
 async def claim(session: AsyncSession, name: str, key: str, now_ms: int) -> bool:
     """Take a name that only one request may ever have (a till's receipt); False when another has it."""
     digest = hashlib.sha256(key.encode()).digest()

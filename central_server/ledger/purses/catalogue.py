@@ -95,6 +95,8 @@ async def redeem(
     async def work() -> Done:
         place = await locked(session, purse)
         await check_known(session)
+        if await session.get(Redemption, request) is not None:  # older than what `once` remembers
+            raise Conflict(N_("this id was used for another request"))
         taken = await session.execute(
             sa.update(CatalogueItem)
             .where(CatalogueItem.id == item, CatalogueItem.stock >= count, CatalogueItem.stopped == 0)

@@ -51,3 +51,14 @@ async def once(
     answer = await work()
     await session.execute(sa.update(Operation).where(Operation.request == request).values(answer=answer))
     return answer
+
+
+async def forget_operations(session: AsyncSession, *, before_ms: int, limit: int = 5_000) -> int:
+    """Let go of requests done before that; how many.
+
+    One of them that comes again finds its transfers: their ids are made of the request's, and stay for ever.
+    So no money moves twice. It is answered with how things stand now, or as a conflict.
+    """
+    old = sa.select(Operation.request).where(Operation.at_ms < before_ms).limit(limit)
+    gone = await session.execute(sa.delete(Operation).where(Operation.request.in_(old)))
+    return int(getattr(gone, "rowcount", 0))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from central_server.errors import Busy, Conflict, Invalid
-from central_server.ledger.purses.answered import Answer, forget_answers, once, said
+from central_server.ledger.purses.answered import Answer, claim, forget_answers, forget_claims, once, said
 
 NOW_MS = 1_795_000_000_000
 KEY = "till1-000123"
@@ -101,3 +101,14 @@ async def test_old_answers_are_let_go(database) -> None:
         assert await forget_answers(session, before_ms=NOW_MS + 10) == 1
     await once(database, KEY + "b", SAID, work, now_ms=NOW_MS)
     assert work.count == 2
+
+
+async def test_old_claims_are_let_go_apart_from_answers(database) -> None:
+    await once(database, KEY, SAID, Works(), now_ms=NOW_MS)
+    async with database.transaction() as session:
+        assert await claim(session, "load/s1/t1/R1", "key-1", NOW_MS)
+        assert not await claim(session, "load/s1/t1/R1", "key-2", NOW_MS)
+        assert await forget_claims(session, before_ms=NOW_MS) == 0
+        assert await forget_claims(session, before_ms=NOW_MS + 1) == 1
+        assert await claim(session, "load/s1/t1/R1", "key-2", NOW_MS)
+        assert await forget_answers(session, before_ms=NOW_MS + 1) == 1

@@ -13,6 +13,7 @@ from central_server.ledger.cards.buyers import Buyer, buyer_of
 from central_server.ledger.models.lots import BONUS, PAID
 from central_server.ledger.purses import expiry, spending, value
 from central_server.ledger.purses.lots import sums
+from central_server.ledger.purses.operations import forget_operations
 
 OpenPurse = Callable[..., Awaitable[str]]
 CheckLots = Callable[[AsyncSession], Awaitable[None]]
@@ -68,6 +69,24 @@ async def test_the_same_request_has_the_first_answer_and_another_body_is_a_confl
         assert await loaded(session, keys, now_ms + 5, mine, 10_000) == first
         with pytest.raises(Conflict):
             await loaded(session, keys, now_ms, mine, 10_001)
+        assert (await sums(session, [mine]))[mine] == 10_500
+        await check_lots(session)
+
+
+async def test_a_request_that_comes_again_after_it_was_forgotten_moves_nothing(
+    database: Database, keys: Keys, new_purse: OpenPurse, check_lots: CheckLots, now_ms: int
+) -> None:
+    async with database.transaction() as session:
+        mine = await new_purse(session, bonus=BONUSES)
+        await loaded(session, keys, now_ms, mine, 10_000, buyer=ANNA)
+        await spending.spend(session, request="pay-1", purse=mine, amount=500, by="anna", now_ms=now_ms)
+    async with database.transaction() as session:
+        assert await forget_operations(session, before_ms=now_ms) == 0
+        assert await forget_operations(session, before_ms=now_ms + 1, limit=1) == 1
+        assert await forget_operations(session, before_ms=now_ms + 1) == 1
+    async with database.transaction() as session:
+        await loaded(session, keys, now_ms + 5, mine, 10_000, buyer=ANNA)
+        await spending.spend(session, request="pay-1", purse=mine, amount=500, by="anna", now_ms=now_ms + 5)
         assert (await sums(session, [mine]))[mine] == 10_500
         await check_lots(session)
 
