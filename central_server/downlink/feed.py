@@ -10,7 +10,7 @@ feed's row, so they rise in the order of the commits: whoever has seen number 7 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import sqlalchemy as sa
@@ -54,6 +54,33 @@ class FeedWord(Base):
     body: Mapped[bytes]  # JSON, as it travels
 
 
+# Statements that every change needs, made once: to make one takes as long as to ask it.
+_FEED, _WORD = Feed.__table__.c, FeedWord.__table__.c
+_LASTS = sa.select(_FEED.name, _FEED.last).where(_FEED.name.in_(sa.bindparam("feeds", expanding=True)))
+_AFTER = (
+    sa.select(_WORD.number, _WORD.body)
+    .where(_WORD.feed == sa.bindparam("of"), _WORD.number > sa.bindparam("past"))
+    .where(sa.func.length(_WORD.body) <= WORD_MAX_BYTES)
+    .order_by(_WORD.number)
+    .limit(sa.bindparam("most"))
+)
+_FORGET = sa.delete(cast(sa.Table, FeedWord.__table__)).where(
+    _WORD.feed == sa.bindparam("of"), _WORD.key.in_(sa.bindparam("keys", expanding=True))
+)
+
+
+def _taking(insert: Any) -> Any:
+    return (
+        insert(Feed)
+        .values(name=sa.bindparam("of"), last=sa.bindparam("count"))
+        .on_conflict_do_update(index_elements=[Feed.name], set_={"last": Feed.last + sa.bindparam("count")})
+        .returning(Feed.last)
+    )
+
+
+_TAKE = {"sqlite": _taking(sqlite.insert), "postgresql": _taking(postgresql.insert)}
+
+
 class Numbered(NamedTuple):
     """A word and its number in its feed; `body` is the word as JSON."""
 
@@ -89,10 +116,7 @@ async def tell_many(session: AsyncSession, feed: str, words: Iterable[Told]) -> 
         if len(body) > WORD_MAX_BYTES:
             raise Invalid({key: N_("is more than stores can be told of one thing")})
     last = await _take_numbers(session, feed, len(newest))
-    keys = list(newest)
-    for at in range(0, len(keys), KEYS_AT_ONCE_MAX):
-        some = keys[at : at + KEYS_AT_ONCE_MAX]
-        await session.execute(sa.delete(FeedWord).where(FeedWord.feed == feed, FeedWord.key.in_(some)))
+    await forget(session, feed, *newest)
     first = last - len(newest) + 1
     rows = [(feed, first + n, key, body) for n, (key, body) in enumerate(zip(newest, bodies, strict=True))]
     await bulk_insert(session, FeedWord, rows)
@@ -106,8 +130,7 @@ async def forget(session: AsyncSession, feed: str, *keys: str) -> None:
     For what is over and of which no store need hear. The hole in the numbers is no loss.
     """
     for at in range(0, len(keys), KEYS_AT_ONCE_MAX):
-        some = keys[at : at + KEYS_AT_ONCE_MAX]
-        await session.execute(sa.delete(FeedWord).where(FeedWord.feed == feed, FeedWord.key.in_(some)))
+        await session.execute(_FORGET, {"of": feed, "keys": keys[at : at + KEYS_AT_ONCE_MAX]})
 
 
 async def after(session: AsyncSession, feed: str, number: int, limit: int) -> list[Numbered]:
@@ -115,20 +138,14 @@ async def after(session: AsyncSession, feed: str, number: int, limit: int) -> li
 
     One that fits no message, from before `tell` refused such, is a hole like any other: it stops nobody.
     """
-    found = await session.execute(
-        sa.select(FeedWord.number, FeedWord.body)
-        .where(FeedWord.feed == feed, FeedWord.number > number)
-        .where(sa.func.length(FeedWord.body) <= WORD_MAX_BYTES)
-        .order_by(FeedWord.number)
-        .limit(limit)
-    )
+    found = await session.execute(_AFTER, {"of": feed, "past": number, "most": limit})
     return [Numbered(row.number, row.body) for row in found]
 
 
 async def last_numbers(session: AsyncSession, feeds: Iterable[str]) -> dict[str, int]:
     """The last number each of `feeds` has given; a feed that was never told anything is at 0."""
     wanted = list(feeds)
-    found = await session.execute(sa.select(Feed.name, Feed.last).where(Feed.name.in_(wanted)))
+    found = await session.execute(_LASTS, {"feeds": wanted})
     return dict.fromkeys(wanted, 0) | {row.name: row.last for row in found}
 
 
@@ -153,13 +170,6 @@ async def raise_above(session: AsyncSession, feed: str, number: int, *, most: in
 
 async def _take_numbers(session: AsyncSession, feed: str, count: int) -> int:
     """Lock the feed's row and take `count` numbers; gives the last of them."""
-    dialect = session.get_bind().dialect.name
-    insert: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    statement = (
-        insert(Feed)
-        .values(name=feed, last=count)
-        .on_conflict_do_update(index_elements=[Feed.name], set_={"last": Feed.last + count})
-        .returning(Feed.last)
-    )
-    last: int = (await session.execute(statement)).scalar_one()
+    taking = _TAKE[session.get_bind().dialect.name]
+    last: int = (await session.execute(taking, {"of": feed, "count": count})).scalar_one()
     return last

@@ -116,16 +116,17 @@ class Publisher:
             feeds = [EVERYONE, *self._stores]
             async with self._database.reading() as session:
                 lasts = await last_numbers(session, feeds)
-            sent = 0
+            more = False  # to be sent at once; what is told meanwhile wakes us
             for store, told in list(self._stores.items()):
                 for feed, at in told.items():
                     if feed not in lasts:
                         continue  # it spoke while we asked: the next round has it
                     if at.has > lasts[feed]:
-                        sent += await self._raise(feed, at.has)
+                        more |= await self._raise(feed, at.has)
                     elif at.sent < lasts[feed] and len(at.ends) < WINDOW:
-                        sent += await self._send_words(store, feed, at, lasts[feed])
-            if not sent:
+                        sent = await self._send_words(store, feed, at, lasts[feed])
+                        more |= sent and at.sent < lasts[feed] and len(at.ends) < WINDOW
+            if not more:
                 return
 
     def _follow(self, store: str, here: Here) -> None:
@@ -154,16 +155,16 @@ class Publisher:
                     if at.tries >= TRIES_MAX:
                         self._stores.pop(store, None)
 
-    async def _send_words(self, store: str, feed: str, at: _Told, last: int) -> int:
+    async def _send_words(self, store: str, feed: str, at: _Told, last: int) -> bool:
         payload = await self._payload(feed, at.sent, last)
         if payload.last == at.sent:
-            return 0  # the words went on to higher numbers meanwhile: the next round sees them
+            return False  # the words went on to higher numbers meanwhile: the next round sees them
         await self._send(topics.down(store), payload.body)
         if not at.ends:
             at.sent_ms = self._clock.mono_ms()
         at.ends.append(payload.last)
         at.sent = payload.last
-        return 1
+        return True
 
     async def _payload(self, feed: str, number: int, last: int) -> _Payload:
         """The next message of `feed` after `number`, when the feed's last number is `last`."""

@@ -95,6 +95,25 @@ async def town(database: Database) -> Town:
     return Town(database)
 
 
+async def test_a_round_that_sent_everything_does_not_look_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town, looks = Town(database), 0
+    last_numbers = publisher.last_numbers
+
+    async def counted(session: AsyncSession, feeds: Iterable[str]) -> dict[str, int]:
+        nonlocal looks
+        looks += 1
+        return await last_numbers(session, feeds)
+
+    monkeypatch.setattr(publisher, "last_numbers", counted)
+    async with database.transaction() as session:
+        await tell(session, EVERYONE, MemberTold("M1", "*"))
+    await town.publisher.here("shop", town.store.here(), True)
+    await town.publisher.publish()
+    assert (town.store.has[EVERYONE], looks) == (1, 1)
+
+
 async def test_a_store_that_greets_gets_a_hello_with_its_marks(town: Town) -> None:
     await town.says_here(greet=True)
     assert town.store.hellos == [Hello(EPOCH, town.clock.now_ms, {"till": 7})]
