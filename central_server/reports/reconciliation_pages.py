@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from central_server.calendar import day_of_number
 from central_server.reports.reconciliation import Reconciliation, reconciliation
 from central_server.reports.reconciling import LABELS
 from central_server.sales.choice import chosen, note_export
@@ -56,6 +57,8 @@ async def reconciliation_page(request: Request, viewer: Reader, db: ReadDb) -> R
         choice=choice,
         seen=await reconciliation(db, choice),
         labels=LABELS,
+        names={store.id: store.name for store in choice.stores},
+        iso=_iso,
         rows_max=PAGE_ROWS_MAX,
     )
 
@@ -81,16 +84,21 @@ async def reconciliation_file(
 async def _days(seen: Reconciliation) -> AsyncIterator[list[object]]:
     for row in seen.days:
         figures = (row.spends, row.refunds, row.tops, row.recorded, row.tendered, row.difference)
-        yield [row.store, str(row.day), row.currency, *(_plain(each, row.currency) for each in figures)]
+        yield [row.store, _iso(row.day), row.currency, *(_plain(each, row.currency) for each in figures)]
 
 
 async def _receipts(seen: Reconciliation, lang: str) -> AsyncIterator[list[object]]:
     say = words(lang).gettext
     for row in seen.differences:
         amounts = (_plain(each, row.currency) for each in (row.recorded, row.tendered))
-        head = (row.store, str(row.day), row.currency, row.till, row.receipt)
+        head = (row.store, _iso(row.day), row.currency, row.till, row.receipt)
         yield [*head, *amounts, say(LABELS[row.why])]
 
 
 def _plain(minor: int, currency: str) -> Decimal:
     return Decimal(format_minor(minor, currency))
+
+
+def _iso(day: int) -> str:
+    """``_iso(20261122) == "2026-11-22"``."""
+    return day_of_number(day).isoformat()

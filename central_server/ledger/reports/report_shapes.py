@@ -38,7 +38,17 @@ class Share(NamedTuple):
         return percent(self.value)
 
 
-Cell = str | int | Amount | Share | None
+class Named(NamedTuple):
+    """Something with an id, by the name that people call it."""
+
+    name: str
+    id: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Cell = str | int | Amount | Share | Named | None
 
 
 @dataclass
@@ -57,7 +67,7 @@ class Table:
 
 @dataclass
 class Report:
-    """What a page shows and a file holds; the file has the first table."""
+    """What a page shows and a file holds: a workbook all tables, a CSV file one of them."""
 
     title: str
     note: str
@@ -84,9 +94,16 @@ def plain(cell: Cell) -> object:
     """As a spreadsheet reads it."""
     if isinstance(cell, Amount):
         return cell.plain
+    if isinstance(cell, Named):
+        return cell.id
     if isinstance(cell, Share):
         return None if cell.value is None else round(cell.value, 6)
     return cell
+
+
+def id_of(cell: Cell) -> str:
+    """What stands small beside a name; empty where there is nothing more to say."""
+    return cell.id if isinstance(cell, Named) and cell.id != cell.name else ""
 
 
 def is_figure(cell: Cell) -> bool:

@@ -8,8 +8,10 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from central_server.calendar import day_of_number
 from central_server.ledger.books.accounts import CENTRE
 from central_server.ledger.cards.programmes import programme, programmes
+from central_server.ledger.desk.desk_names import store_names
 from central_server.ledger.desk.desk_words import LOTS
 from central_server.ledger.reports import finance, partners, settlement
 from central_server.ledger.reports.ages import AGE_LABELS, quarter_name
@@ -18,7 +20,7 @@ from central_server.ledger.reports.custody import ISSUERS, custody
 from central_server.ledger.reports.history import position
 from central_server.ledger.reports.liability import liability
 from central_server.ledger.reports.report_asked import Asked, companies
-from central_server.ledger.reports.report_shapes import Amount, Cell, Report, Say, Share, Table, header
+from central_server.ledger.reports.report_shapes import Amount, Cell, Named, Report, Say, Share, Table, header
 from central_server.web.formats import number
 from central_server.web.text import N_, words
 
@@ -30,11 +32,11 @@ async def liability_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
     upto = asked.upto or await position(db)
     found = await liability(db, asked.last, zone=asked.zone, until_ms=asked.until_ms, upto=upto)
     names = await _names(db, asked)
-    heads = header(say, N_("Programme"), N_("Name"), N_("Kind"), N_("Unit"), N_("Total"), *AGE_LABELS)
+    heads = header(say, N_("Programme"), N_("Programme id"), N_("Kind"), N_("Unit"), N_("Total"), *AGE_LABELS)
     rows: list[Sequence[Cell]] = [
         [
+            names.get(row.programme, row.programme),
             row.programme,
-            names.get(row.programme, ""),
             say(LOTS.get(row.kind, row.kind)),
             row.unit,
             *(Amount(amount, row.unit) for amount in (row.total, *row.ages)),
@@ -51,7 +53,7 @@ async def liability_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
     )
     checks: list[Sequence[Cell]] = [
         [
-            each.programme,
+            Named(names.get(each.programme, each.programme), each.programme),
             *(
                 Amount(one, each.unit)
                 for one in (each.lots, each.books, each.lots - each.books, each.forfeited)
@@ -84,7 +86,7 @@ async def settlement_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
     uses = await settlement.uses(db, window)
     if asked.by == "company":
         uses = settlement.by_company(uses, await companies(db))
-    place = _places(say)
+    place = await _places(db, say, companies=asked.by == "company")
     pair_heads = header(say, N_("Pays"), N_("To"), N_("Unit"), N_("Amount"))
     pairs: list[Sequence[Cell]] = [
         [place(one.debtor), place(one.creditor), one.unit, Amount(one.amount, one.unit)]
@@ -138,7 +140,7 @@ async def breakage_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
     heads = header(
         say,
         N_("Programme"),
-        N_("Name"),
+        N_("Programme id"),
         N_("Kind"),
         N_("Given out in"),
         N_("Unit"),
@@ -151,8 +153,8 @@ async def breakage_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
     )
     by_month: list[Sequence[Cell]] = [
         [
+            names.get(one.programme, one.programme),
             one.programme,
-            names.get(one.programme, ""),
             say(LOTS.get(one.kind, one.kind)),
             one.month,
             one.unit,
@@ -176,7 +178,7 @@ async def breakage_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
     )
     after: list[Sequence[Cell]] = [
         [
-            one.programme,
+            Named(names.get(one.programme, one.programme), one.programme),
             say(LOTS.get(one.kind, one.kind)),
             one.months,
             one.unit,
@@ -249,16 +251,17 @@ async def journal_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
         N_("Store"),
         N_("Unit"),
         N_("Account"),
-        N_("Name"),
+        N_("Account name"),
         N_("Debit"),
         N_("Credit"),
     )
+    place = await _places(db, say)
     tail = f"-{asked.run}" if asked.run else ""
     lines: list[Sequence[Cell]] = [
         [
             f"{entry.number}{tail}",
-            str(entry.day),
-            entry.store,
+            _iso(entry.day),
+            place(entry.store),
             entry.unit,
             line.account.code,
             say(line.account.name),
@@ -307,10 +310,11 @@ async def partners_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
         N_("Paid with the cards"),
         N_("Partner's part"),
     )
+    names, partner_names = await _names(db, asked), await _partner_names(db, asked)
     rows: list[Sequence[Cell]] = [
         [
-            one.programme,
-            one.partner,
+            Named(names.get(one.programme, one.programme), one.programme),
+            Named(partner_names.get(one.partner, one.partner), one.partner),
             Share(one.share_bp / partners.SHARE_OF),
             one.unit,
             one.payments,
@@ -371,6 +375,18 @@ async def _names(db: AsyncSession, asked: Asked) -> dict[str, str]:
     return {each.id: each.rules.zh if asked.viewer.lang == "zh_CN" else each.rules.en for each in known}
 
 
-def _places(say: Say) -> Callable[[str], str]:
+async def _partner_names(db: AsyncSession, asked: Asked) -> dict[str, str]:
+    some = [each.rules.partner for each in (await programmes(db)).values() if each.rules.partner]
+    return {each.id: each.zh if asked.viewer.lang == "zh_CN" else each.en for each in some}
+
+
+async def _places(db: AsyncSession, say: Say, *, companies: bool = False) -> Callable[[str], Named]:
+    """Stores by name; companies are called by theirs already."""
     centre = say(N_("Head office"))
-    return lambda place: centre if place == CENTRE else place
+    known = {} if companies else await store_names(db)
+    return lambda place: Named(centre, centre) if place == CENTRE else Named(known.get(place, place), place)
+
+
+def _iso(day: int) -> str:
+    """``_iso(20261122) == "2026-11-22"``."""
+    return day_of_number(day).isoformat()

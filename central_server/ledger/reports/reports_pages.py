@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from central_server.errors import NotFound
@@ -12,8 +12,8 @@ from central_server.ledger.desk.desk_pages import minor_of
 from central_server.ledger.reports import custody, finance, partners
 from central_server.ledger.reports.ages import quarter_before, quarter_name
 from central_server.ledger.reports.report_asked import Asked, Auditor, Exporter, Keeper, OneMoment, Wanted
-from central_server.ledger.reports.report_files import FileForm, note_export, sent
-from central_server.ledger.reports.report_shapes import is_figure, plain, shown
+from central_server.ledger.reports.report_files import FileForm, note_export, sent, sent_book
+from central_server.ledger.reports.report_shapes import id_of, is_figure, plain, shown
 from central_server.ledger.reports.report_tables import REPORTS, build, settlements
 from central_server.web.deps import Db, now_ms
 from central_server.web.forms import Filled
@@ -49,15 +49,25 @@ async def partner_file(
 
 @router.get("/cards/reports/{name}.{form}")
 async def report_file(
-    request: Request, viewer: Exporter, db: OneMoment, asked: Wanted, name: Name, form: FileForm
+    request: Request,
+    viewer: Exporter,
+    db: OneMoment,
+    asked: Wanted,
+    name: Name,
+    form: FileForm,
+    table: Annotated[int, Query(ge=1, le=9)] = 1,
 ) -> Response:
-    """The first table of the report."""
+    """A workbook of all its tables, a sheet each; or one table, the first if not said, as CSV."""
     report = await build(_known(name), db, asked)
+    if table > len(report.tables):
+        raise NotFound(N_("there is no such table in this report"))
     await note_export(request, viewer, REPORTS[name][0], asked.query)
-    table = report.tables[0]
     days = f"{asked.first:%Y%m%d}-{asked.last:%Y%m%d}" if asked.run is None else f"run-{asked.run}"
-    rows = ([plain(cell) for cell in row] for row in table.rows)
-    return await sent(request, viewer, f"{name}-{days}", form, table.header, rows)
+    if form == "xlsx":
+        return await sent_book(request, viewer, f"{name}-{days}", report.tables)
+    one, tail = report.tables[table - 1], f"-{table}" if table > 1 else ""
+    rows = ([plain(cell) for cell in row] for row in one.rows)
+    return await sent(request, viewer, f"{name}-{days}{tail}", form, one.header, rows)
 
 
 @router.get("/cards/reports/{name}")
@@ -83,7 +93,8 @@ async def report_page(
         may_keep=viewer.may("value.correct"),
         issuers=custody.ISSUERS,
         quarter=quarter_name(quarter_before(asked.today)[1]),
-        joint=[row[0] for row in report.tables[0].rows] if name == "partners" else [],
+        id_of=id_of,
+        joint=name == "partners",
     )
 
 

@@ -103,7 +103,7 @@ async def test_the_page_and_its_files_say_the_same(
     assert "None" not in page.text
     file = await client.get("/reconciliation.csv?store=s1", headers=asker)
     rows = list(csv.reader(io.StringIO(file.text.lstrip("\ufeff"))))
-    assert rows[1] == ["s1", "20261118", "CNY", "21.50", "1.00", "50.00", "20.50", "18.70", "1.80"]
+    assert rows[1] == ["s1", "2026-11-18", "CNY", "21.50", "1.00", "50.00", "20.50", "18.70", "1.80"]
     receipts = await client.get("/reconciliation.csv?store=s1&what=receipts", headers=asker)
     assert [row.split(",")[4] for row in receipts.text.splitlines()[1:]] == ["R11", "R12", "R13"]
     book = await client.get("/reconciliation.xlsx?store=s1", headers=asker)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import AsyncIterator
 from typing import Any
@@ -87,6 +88,40 @@ async def client(books: Books) -> AsyncIterator[httpx.AsyncClient]:
 def table(response: httpx.Response) -> list[list[str]]:
     assert response.status_code == 200, response.text[:800]
     return list(csv.reader(io.StringIO(response.text.lstrip("\ufeff"))))
+
+
+async def test_every_table_of_a_report_is_in_its_files(client: httpx.AsyncClient) -> None:
+    """The settlement's page has three: a workbook has them as sheets, and each is a CSV file."""
+    page = (await client.get("/cards/reports/settlement?by=store", headers=who())).text
+    book = await client.get("/cards/reports/settlement.xlsx?by=store", headers=who())
+    with zipfile.ZipFile(io.BytesIO(book.content)) as files:
+        sheets = re.findall(r'<sheet name="([^"]+)"', files.read("xl/workbook.xml").decode())
+        cells = files.read(
+            "xl/sharedStrings.xml"
+            if "xl/sharedStrings.xml" in files.namelist()
+            else "xl/worksheets/sheet3.xml"
+        )
+    assert sheets == ["1 Who pays whom", "2 By place", "3 What stores did"]
+    assert b"Goods given" in cells
+    for number, head in (("1", "Pays"), ("2", "Store or company"), ("3", "Store")):
+        address = f"/cards/reports/settlement.csv?by=store&table={number}"
+        assert address.replace("&", "&amp;") in page
+        assert table(await client.get(address, headers=who()))[0][0] == head
+    absent = await client.get("/cards/reports/settlement.csv?table=4", headers=who())
+    assert absent.status_code == 404
+
+
+async def test_things_are_called_by_their_names_and_days_are_days(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/cards/reports/partners", headers=who())).text
+    assert 'Joint card <code class="quiet">joint</code>' in page
+    assert 'ICBC <code class="quiet">icbc</code>' in page
+    journal = await client.get("/cards/reports/journal", headers=who())
+    assert re.search(r"<td>2026-11-\d\d</td>", journal.text)
+    heads = re.findall(r"<th[^>]*>([^<]+)</th>", journal.text)
+    assert "Account name" in heads
+    for name in REPORTS:
+        shown = await client.get(f"/cards/reports/{name}", headers=who("finance", "zh_CN"))
+        assert "姓名" not in shown.text, name
 
 
 @pytest.mark.parametrize("lang", ["en", "zh_CN"])
