@@ -14,7 +14,8 @@ from pathlib import Path
 from bench.report import options, report
 from tests.corridor.mutants import planted
 from tests.corridor.troubles import Plan
-from tests.corridor.world import Found, WorldRun, memory_disk
+from tests.corridor.world import Found, WorldRun
+from tests.memory_disk import memory_disk
 
 PROCESSES = 2
 TOLD_LINES = 60  # the end of one seed's story

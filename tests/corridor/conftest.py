@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.corridor.world import memory_disk
+from tests.memory_disk import memory_disk
 
 
 @pytest.fixture

