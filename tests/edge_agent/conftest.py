@@ -16,6 +16,7 @@ from edge_agent.store.database import open_database
 from edge_agent.store.lines import Connect, connect_inline
 from edge_agent.store.outbox import Limits, Outbox
 from sync.contract.ids import Lane
+from tests.edge_agent.money_shop import Shop, open_shop
 
 LIMIT_S = 5.0
 
@@ -101,3 +102,10 @@ def running() -> Any:
 def open_outbox() -> Any:
     """`async with open_outbox(path, clock, …) as outbox`."""
     return _open_outbox
+
+
+@pytest.fixture
+async def shop(tmp_path: Path, clock: WoundClock) -> AsyncIterator[Shop]:
+    """A shop whose cards pay; a file of tests with another idea of a shop has its own."""
+    async with open_shop(tmp_path / "edge.db", clock, _running) as opened:
+        yield opened
