@@ -108,7 +108,7 @@ async def test_a_round_that_sent_everything_does_not_look_again(
 
     monkeypatch.setattr(publisher, "last_numbers", counted)
     async with database.transaction() as session:
-        await tell(session, EVERYONE, MemberTold("M1", "*"))
+        await tell(session, EVERYONE, MemberTold(member="M1", name="*"))
     await town.publisher.here("shop", town.store.here(), True)
     await town.publisher.publish()
     assert (town.store.has[EVERYONE], looks) == (1, 1)
