@@ -13,6 +13,7 @@
     regranted     we did not know of the grant (restored from a backup?) and made it again
     unfunded      … and the purse has not enough for it
     two_boxes     an epoch of the store that is over goes on speaking: somebody copied its disk
+    crowded       it has so many leases of one purse open that it is granted no more of it
     odd_refund    more was taken back than was paid, or something that nobody paid
 
 Of no store, for head office:
@@ -53,6 +54,7 @@ NAMES = (
     N_("unfunded"),
     N_("two_boxes"),
     N_("odd_refund"),
+    N_("crowded"),
     N_("put_back"),
     N_("anchor_damaged"),
     N_("anchor_broken"),

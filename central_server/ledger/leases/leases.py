@@ -22,6 +22,7 @@ from central_server.keys import Keys
 from central_server.ledger.books.accounts import accounts_of, available, balances, escrow
 from central_server.ledger.books.posting import NewTransfer, Outcome, post, posting_id
 from central_server.ledger.leases.epochs import of_store
+from central_server.ledger.leases.lease_alarms import Raised, raise_alarms
 from central_server.ledger.leases.limits import HOUR_MS, Standing, granted
 from central_server.ledger.models.leases import HOLDING, OPEN, Lease, LeasingStore
 from central_server.ledger.models.lots import Purse
@@ -32,7 +33,8 @@ from sync.contract.message import Answered, Ask
 from sync.contract.told import LeaseTold
 
 AT_ONCE = 5_000  # leases in one IN (…)
-LEASES_MAX = 1_000  # of one purse that hold something; past it nothing is granted
+RECALLED_AT_ONCE = 1_000  # leases of one purse
+PER_STORE_MAX = 100  # open leases of one purse at one store; past it that store is granted none of it
 
 
 async def grant(
@@ -67,13 +69,15 @@ async def grant(
         session, [each.purse for each in presented.purses]
     )  # the cap of a card is for all stores
     there = await _there(session, store, ask, presented, now_ms)
-    if again := sorted(each.id for each in there if (each.store, each.request) == (store, ask.request)):
+    if again := sorted(each.id for each in there.here if each.request == ask.request):
         return _answered(ask, presented, again, "")
     decided = await _decided(session, store, ask, presented, there, settings, now_ms)
     for purse in decided.short:
         await recall(session, purse, keys=keys, but_store=store, now_ms=now_ms)
     made = await _made(session, decided.new, now_ms)
     await tell_many(session, store, [told_of(lease, keys) for lease in made])
+    crowded = [Raised("crowded", "", f"{purse}: {PER_STORE_MAX}") for purse in sorted(decided.crowded)]
+    await raise_alarms(session, store, crowded, now_ms)
     refused = "" if made or decided.enough else decided.refused or "empty"
     return _answered(ask, presented, [lease.id for lease in made], refused)
 
@@ -93,7 +97,7 @@ async def recall(
             which == purse_or_lease, Lease.state == OPEN, Lease.recalled.is_(False), Lease.store != but_store
         )
         .order_by(Lease.id)
-        .limit(LEASES_MAX)
+        .limit(RECALLED_AT_ONCE)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
@@ -179,6 +183,20 @@ class _Decided(NamedTuple):
     enough: bool  # the store holds what it would be given
     short: list[str]  # purses of which other stores hold what is lacking
     refused: str  # the first reason for which a purse gave nothing
+    crowded: list[str]  # purses of which the store has more leases open than an honest one ever has
+
+
+class _AtStore(NamedTuple):
+    """What there is of one purse at one store."""
+
+    escrow: int
+    open: int  # leases, those that hold nothing included
+    lately: int  # granted within the hour
+
+
+class _There(NamedTuple):
+    here: list[Lease]  # of the asking store: of these purses, holding something; and of this request
+    stores: dict[str, dict[str, _AtStore]]  # by purse and store
 
 
 async def _decided(
@@ -186,25 +204,29 @@ async def _decided(
     store: str,
     ask: Ask,
     presented: Presented,
-    there: Sequence[Lease],
+    there: _There,
     settings: LeaseSettings,
     now_ms: int,
 ) -> _Decided:
     purses = [purse for purse in presented.purses if ask.wants.get(purse.unit) != 0]
     balance = await balances(session, [available(purse.purse, purse.unit) for purse in purses])
     in_store = await held_at(session, store)
-    decided = _Decided([], False, [], "card_cap" if len(there) >= LEASES_MAX else "")
-    for purse in purses if not decided.refused else ():
-        of_purse = [lease for lease in there if lease.purse == purse.purse]
-        out = [lease for lease in of_purse if lease.state in HOLDING]
-        lately = [lease.store for lease in of_purse if lease.granted and lease.granted_ms > now_ms - HOUR_MS]
+    decided = _Decided([], False, [], "", [])
+    for purse in purses:
+        stores = there.stores.get(purse.purse, {})
+        if store in stores and stores[store].open >= PER_STORE_MAX:
+            decided.crowded.append(purse.purse)
+            decided = decided._replace(refused=decided.refused or "card_cap")
+            continue
+        mine = [lease for lease in there.here if lease.purse == purse.purse]
+        lately = {place: each.lately for place, each in stores.items() if each.lately}
         standing = Standing(
             available=balance[available(purse.purse, purse.unit)],
-            here=sum(lease.escrow for lease in out if _usable(lease, store, now_ms)),
-            out=sum(lease.escrow for lease in out),
+            here=sum(lease.escrow for lease in mine if _usable(lease, store, now_ms)),
+            out=sum(each.escrow for each in stores.values()),
             store=in_store.get(purse.unit, 0),
-            granted_last_hour=len(lately),
-            stores_last_hour=len(set(lately)),
+            granted_last_hour=sum(lately.values()),
+            stores_last_hour=len(lately),
             store_among_them=store in lately,
         )
         given = granted(ask.wants.get(purse.unit), standing, settings, purse.unit)
@@ -213,26 +235,48 @@ async def _decided(
             in_store[purse.unit] = standing.store + given.amount
         elif not given.refused:
             decided = decided._replace(enough=True)
-        if given.short and any(lease.store != store for lease in out):
+        if given.short and any(each.escrow for place, each in stores.items() if place != store):
             decided.short.append(purse.purse)
         decided = decided._replace(refused=decided.refused or given.refused)
     return decided
 
 
-async def _there(
-    session: AsyncSession, store: str, ask: Ask, presented: Presented, now_ms: int
-) -> list[Lease]:
-    """Leases of these purses that hold something or were granted within the hour, and of this request."""
+async def _there(session: AsyncSession, store: str, ask: Ask, presented: Presented, now_ms: int) -> _There:
+    """What stores hold of these purses, counted by store: however many leases one of them opens itself, it
+    cannot make the others' unseen.
+    """
     ids = sorted(each.purse for each in presented.purses)
-    query = sa.select(Lease).where(
-        sa.or_(
-            sa.and_(Lease.purse.in_(ids), Lease.state.in_(HOLDING)),
-            sa.and_(Lease.purse.in_(ids), Lease.granted_ms > now_ms - HOUR_MS),
-            sa.and_(Lease.store == store, Lease.request == ask.request),
-        )
+    holding, lately = (
+        Lease.state.in_(HOLDING),
+        sa.and_(Lease.granted > 0, Lease.granted_ms > now_ms - HOUR_MS),
     )
-    rows = await session.scalars(query.limit(LEASES_MAX).execution_options(populate_existing=True))
-    return list(rows)
+    counted = await session.execute(
+        sa.select(
+            Lease.purse,
+            Lease.store,
+            sa.func.sum(sa.case((holding, Lease.escrow), else_=0)),
+            sa.func.sum(sa.case((holding, 1), else_=0)),
+            sa.func.sum(sa.case((lately, 1), else_=0)),
+        )
+        .where(Lease.purse.in_(ids), sa.or_(holding, lately))
+        .group_by(Lease.purse, Lease.store)
+    )
+    stores: dict[str, dict[str, _AtStore]] = {}
+    for purse, place, *sums in counted:
+        stores.setdefault(purse, {})[place] = _AtStore(*map(int, sums))
+    rows = await session.scalars(
+        sa.select(Lease)
+        .where(
+            Lease.store == store,
+            sa.or_(
+                sa.and_(Lease.purse.in_(ids), Lease.state == OPEN, Lease.escrow > 0),
+                Lease.request == ask.request,
+            ),
+        )
+        .limit(AT_ONCE)
+        .execution_options(populate_existing=True)
+    )
+    return _There(list(rows), stores)
 
 
 async def held_at(session: AsyncSession, store: str) -> dict[str, int]:

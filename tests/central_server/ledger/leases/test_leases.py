@@ -212,6 +212,19 @@ async def test_the_caps_of_a_card_and_of_a_store_hold(
     assert (await world.books())["escrow"] == 7_000
 
 
+async def test_a_store_that_opens_leases_without_end_blocks_a_card_for_itself_alone(
+    world: LeaseWorld, shop: Shop, keys: Keys, new_purse: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "PER_STORE_MAX", 3)
+    honest = Shop(keys, "s2", "a2" * 8)
+    await world.begin(new_purse, 100_000, shop, honest)
+    await world.hear(shop, [shop.open(f"L{number:026d}", world.purse) for number in range(5)])
+    assert (await world.ask(shop, CNY=1_000)).refused == "card_cap"
+    assert await world.alarms() == {"crowded"}
+    [lease] = (await world.ask(honest, CNY=1_000)).leases
+    assert (await world.lease(lease)).granted == 1_000
+
+
 async def test_a_card_that_is_shown_too_often_or_in_too_many_stores_gets_nothing_for_an_hour(
     world: LeaseWorld, shop: Shop, keys: Keys, new_purse: Any
 ) -> None:
