@@ -14,7 +14,7 @@ from central_server.ledger.desk import approvals
 from central_server.ledger.desk.approvals import DONE, EXPIRED, REFUSED, STATES, WAITING
 from central_server.ledger.desk.approvals_api import ApprovalId
 from central_server.ledger.desk.deeds import decide
-from central_server.ledger.desk.desk_names import store_names
+from central_server.ledger.desk.desk_names import named
 from central_server.ledger.desk.desk_pages import desk_page, told
 from central_server.ledger.desk.doors import ApprovalReader, Approver
 from central_server.ledger.desk.in_stores import in_stores
@@ -45,9 +45,9 @@ STATE_LABELS: Final = {
     EXPIRED: N_("Expired"),
 }
 _PURSE, _CARD, _LEASE = (
-    ("value.read", "/cards/purses/"),
-    ("cards.read", "/cards/"),
-    ("leases.read", "/cards/leases/"),
+    ("value.read", "/cards/purses/", N_("Purse")),
+    ("cards.read", "/cards/", N_("Card")),
+    ("leases.read", "/cards/leases/", N_("Lease")),
 )
 _PLACES: Final = {  # where what a request is about can be looked at, and with which right
     **dict.fromkeys(("load", "refund", "cash_out", "move", "correction", "points"), _PURSE),
@@ -97,7 +97,7 @@ async def _queue(
         status,
         approvals=rows,
         in_stores=await in_stores(db, rows, stores=viewer.stores) if state == WAITING else {},
-        store_names=await store_names(db),
+        **await named(db),
         form=form,
         state=state,
         states=STATES,

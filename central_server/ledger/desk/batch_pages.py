@@ -11,10 +11,10 @@ from starlette.responses import RedirectResponse, Response
 
 from central_server.errors import CentreError
 from central_server.ledger.cards import finding
-from central_server.ledger.cards.programmes import programmes
 from central_server.ledger.desk import card_desk
 from central_server.ledger.desk.card_bodies import BatchIn, SoldIn, StockIn
 from central_server.ledger.desk.card_pages import MOODS, STATES
+from central_server.ledger.desk.desk_names import named
 from central_server.ledger.desk.desk_pages import OnceForm, checked, desk_page, told
 from central_server.ledger.desk.desk_words import FIELDS, TENDERS
 from central_server.ledger.desk.doors import Body, CardMaker, Deed, at_store, done_once
@@ -112,7 +112,7 @@ async def _batches(
         "ledger/batches.html",
         status,
         batches=await finding.batches(db),
-        programmes=await programmes(db),
+        **await named(db),
         made=made,
         numbers_file=_numbers_file(made, viewer.lang) if made else "",
         form=form,

@@ -23,6 +23,7 @@ from central_server.ledger.desk.card_bodies import (
     ReplaceIn,
 )
 from central_server.ledger.desk.cards_api import CardId
+from central_server.ledger.desk.desk_names import named
 from central_server.ledger.desk.desk_pages import OnceForm, checked, desk_page, minor_of, told
 from central_server.ledger.desk.desk_words import FIELDS, TENDERS
 from central_server.ledger.desk.doors import (
@@ -134,7 +135,7 @@ async def cards_page(
         cards=Page(found.cards, found.next),
         members=members if viewer.may("members.read") else [],
         next_href=query_with(request.query_params, after=found.next) if found.next else "",
-        programmes=await programmes(db),
+        **await named(db),
         form=Filled(values={"q": q, "state": state, "programme": programme}),
         state_labels=STATES,
         moods=MOODS,
@@ -271,6 +272,7 @@ async def _card(
         "ledger/card.html",
         status,
         card=row,
+        **await named(db),
         programme=known.get(row.programme),
         name=await _name(db, request, viewer, row.member),
         purses=views,

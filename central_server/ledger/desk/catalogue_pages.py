@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
 
 from central_server.errors import CentreError, Invalid, NotFound
-from central_server.ledger.cards.programmes import programme, programmes
+from central_server.ledger.cards.programmes import programme
 from central_server.ledger.desk import points_desk
+from central_server.ledger.desk.desk_names import named
 from central_server.ledger.desk.desk_pages import OnceForm, checked, desk_page, minor_of, told
 from central_server.ledger.desk.doors import (
     Body,
@@ -161,7 +162,7 @@ async def _catalogue(
         "ledger/catalogue.html",
         status,
         items=await catalogue.items(db, all_=viewer.may("programmes.write")),
-        programmes=await programmes(db),
+        **await named(db),
         form=form or Filled(),
         redeeming=redeeming or Filled(values={"count": 1}),
         giving=giving or Filled(),

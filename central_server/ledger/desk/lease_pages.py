@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
 
 from central_server.errors import CentreError, NotFound
+from central_server.ledger.desk.desk_names import named
 from central_server.ledger.desk.desk_pages import OnceForm, desk_page, minor_of, told
 from central_server.ledger.desk.doors import Body, Desk, LeaseReader, LeaseWriter, done_once, note
 from central_server.ledger.desk.leases_api import (
@@ -72,6 +73,7 @@ async def leases_page(
         request,
         viewer,
         "ledger/leases.html",
+        **await named(db),
         leases=found,
         stop=await stopping.stop_of(db),
         whys=stopping.WHYS,
@@ -183,6 +185,7 @@ async def _lease(
         viewer,
         "ledger/lease.html",
         status,
+        **await named(db),
         lease=await lease_list.lease_with(db, lease, stores=viewer.stores),
         entries=await lease_list.entries(db, lease),
         waiting=await lease_list.waiting_entries(db, lease),

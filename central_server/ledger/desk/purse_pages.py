@@ -14,6 +14,7 @@ from central_server.errors import CentreError
 from central_server.ledger.cards import finding
 from central_server.ledger.desk import purse_views, value_desk
 from central_server.ledger.desk.card_pages import MOODS, STATES
+from central_server.ledger.desk.desk_names import named
 from central_server.ledger.desk.desk_pages import OnceForm, checked, desk_page, minor_of, told
 from central_server.ledger.desk.desk_words import FIELDS, LOTS, TENDERS, TRANSFERS
 from central_server.ledger.desk.doors import (
@@ -104,6 +105,7 @@ async def member_page(request: Request, viewer: ValueReader, db: ReadDb, member:
         request,
         viewer,
         "ledger/holder.html",
+        **await named(db),
         member=profile.id,
         name=shown.fields["name"] if viewer.may("members.read") else "",
         purses=await purse_views.views(db, await purses_of_member(db, profile.id)),
@@ -197,6 +199,7 @@ async def _purse(
         viewer,
         "ledger/purse.html",
         status,
+        **await named(db),
         purse=view,
         lots=await lots.lots_of(db, purse),
         changes=await purse_views.changes_of(db, view),

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from central_server.calendar import calendar_of
 from central_server.errors import CentreError, Invalid
+from central_server.ledger.desk.desk_names import named
 from central_server.ledger.desk.desk_words import TRANSFERS
 from central_server.ledger.desk.doors import ValueReader
 from central_server.ledger.reports import statement as statements
@@ -44,6 +45,7 @@ async def statement_page(
         request,
         viewer,
         "ledger/statement.html",
+        **await named(db),
         statement=one,
         lines=one.lines[::-1][:_SHOWN],
         labels=KIND_LABELS,

@@ -11,6 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from central_server.ledger.models.approvals import Answered
+from central_server.staff.audit import COMMAND
+from central_server.stores import service as stores
 
 PAGES = (
     "/cards",
@@ -156,6 +158,42 @@ async def test_the_numbers_of_a_new_batch_are_a_file_that_only_that_page_holds(
         kept = (await session.scalars(sa.select(Answered))).all()
         assert kept
         assert not any(number in str(row.__dict__) for row in kept for _, number in shown)
+
+
+async def test_every_field_that_is_needed_has_its_star(ask_page, purses) -> None:
+    (purse,) = await purses(100)
+    seen = 0
+    for path in (*PAGES, "/cards/catalogue", f"/cards/C{1:012}", f"/cards/purses/{purse}"):
+        shown = await ask_page(path)
+        for tag in re.findall(r"<(?:input|select|textarea) [^>]*>", shown):
+            if not re.search(r"\srequired[ =>]", tag):
+                continue
+            (name,) = re.findall(r' id="([^"]+)"', tag)
+            label = shown.partition(f'<label for="{name}">')[2].partition("</label>")[0]
+            assert 'class="required"' in label, (path, tag)
+            seen += 1
+    assert seen > 20
+
+
+async def test_a_purse_tells_names_and_keeps_ids_small(ask_page, send, purses, database) -> None:
+    async with database.transaction() as session:
+        group = await stores.add_org(session, COMMAND, "group", "Chain", None, now_ms=0)
+        shop = stores.NewStore("s1", "West Lake", org_id=group.id)
+        await stores.add_store(session, COMMAND, shop, now_ms=0)
+    (purse,) = await purses(0)
+    form = {
+        "deed": "load",
+        "amount": "100",
+        "tender": "cash",
+        "store": "s1",
+        "receipt": "R1",
+        "id": "ab" * 12,
+    }
+    assert (await send(f"/cards/purses/{purse}/load", form)).status_code == 303
+    shown = await ask_page(f"/cards/purses/{purse}")
+    assert "cash/s1" not in shown
+    assert 'Money taken in · West Lake <code class="quiet">s1</code>' in shown
+    assert "姓名" not in await ask_page("/cards/catalogue", lang="zh_CN")
 
 
 async def test_no_form_works_for_whoever_lacks_the_right(send, purses) -> None:
