@@ -186,11 +186,10 @@ def refund(sql: Sql, leases: Leases, question: Refund, at: Counter) -> Refunded 
     journal = Journal(sql)
     if (known := journal.find(question.till, question.txn)) is not None:
         return repeated(known, at.asked, Refunded)
-    if question.of_txn:
-        found = journal.find(question.of_till or question.till, question.of_txn)
-        entries = [found] if found is not None and found.kind == "pay" and not found.undone else []
-    else:
-        entries = journal.paid_for(question.of_receipt)
+    sales = _sales(journal, question)
+    if len(sales) > 1:
+        return Declined("ambiguous_sale")
+    entries = sales[0] if sales else []
     if not entries or any(journal.in_doubt(entry) for entry in entries):
         return Declined("unknown_sale")
     if any(entry.currency != question.currency for entry in entries):
@@ -210,6 +209,17 @@ def refund(sql: Sql, leases: Leases, question: Refund, at: Counter) -> Refunded 
     new = _entry("refund", question, at, answer, _outage(journal, at))
     _write(journal, new._replace(amount=question.amount_minor, points=points), parts)
     return answer
+
+
+def _sales(journal: Journal, question: Refund) -> list[list[Entry]]:
+    """The sales that may be meant, each with its payments: this till's before those of others."""
+    till = question.of_till or question.till
+    if question.of_txn:
+        found = journal.find(till, question.of_txn)
+        return [[found]] if found is not None and found.kind == "pay" and not found.undone else []
+    sales = journal.sales(question.of_receipt)
+    here = [sale for sale in sales if sale[0].till == till]
+    return here if here or question.of_till else sales
 
 
 def undo(sql: Sql, leases: Leases, question: Undo, at: Counter) -> Undone | Declined:

@@ -17,6 +17,7 @@ from edge_agent.store.lines import Sql
 from sync.contract.questions import MoneyAnswer
 
 HOUR_MS = 3_600_000
+SALE_MS = 30 * 60 * 1000  # the payments of one receipt lie no further apart; a number may come again later
 PRUNE_STEP = 500  # entries in one transaction
 _INSERT = (
     "INSERT INTO journal (till, txn, kind, asked, answer, receipt, cashier, tender, currency, amount, points,"
@@ -24,8 +25,8 @@ _INSERT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT hours FROM money), ?, ?)"
 )
 _SELECT = (
-    "SELECT entry, till, txn, kind, asked, answer, receipt, cashier, currency, amount, wall_ms, undone"
-    " FROM journal WHERE "
+    "SELECT entry, till, txn, kind, asked, answer, receipt, cashier, currency, amount, boot, mono_ms, wall_ms"
+    ", undone FROM journal WHERE "
 )
 _PARTS = (
     "SELECT entry, part, lease, number, kind, purse, programme, unit, amount, worth, returned, returned_worth"
@@ -84,6 +85,8 @@ class Entry(NamedTuple):
     cashier: str
     currency: str
     amount: int
+    boot: str
+    mono_ms: int
     wall_ms: int
     undone: int
 
@@ -168,6 +171,32 @@ class Journal:
             _SELECT + "receipt = ? AND kind = 'pay' AND undone = 0 ORDER BY entry", (receipt,)
         )
         return [Entry(*row) for row in rows] if receipt else []
+
+    def sales(self, receipt: str) -> list[list[Entry]]:
+        """The payments of a receipt number, those of one sale together; each sale is one till's.
+
+        Many tills begin their numbers anew every day or shift: what lies far apart, or has the end of a shift
+        or a restart of this box in between, is another sale.
+        """
+        sales: list[list[Entry]] = []
+        newest: dict[str, list[Entry]] = {}  # by till
+        for entry in self.paid_for(receipt):
+            sale = newest.get(entry.till)
+            if sale is None or not self._one_sale(sale[0], entry):
+                sale = newest[entry.till] = []
+                sales.append(sale)
+            sale.append(entry)
+        return sales
+
+    def _one_sale(self, first: Entry, later: Entry) -> bool:
+        # By the box's own clock: the wall clock may have been set, or stood still while the box was off.
+        if first.boot != later.boot or later.mono_ms - first.mono_ms > SALE_MS:
+            return False
+        shift_ended = self._sql.execute(
+            "SELECT 1 FROM sheet WHERE till = ? AND to_ms BETWEEN ? AND ?",
+            (first.till, first.wall_ms, later.wall_ms),
+        ).fetchone()
+        return shift_ended is None
 
     def give_back(self, part: Part, amount: int, worth: int) -> None:
         """Notes that so much of the part went back. Raises sqlite3.IntegrityError beyond what was paid."""

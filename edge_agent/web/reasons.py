@@ -47,6 +47,9 @@ def declined(answer: Declined, lang: str, currency: str) -> str:
         "balance_max": _("The card would hold more than it may."),
         "receipt_used": _("This receipt has been used for a top-up already."),
         "unknown_sale": _("This store has no such payment. Look for it by its receipt."),
+        "ambiguous_sale": _(
+            "Several sales had this receipt number. Take the right one from the list, or name its till."
+        ),
         "too_much": _("That is more than is left to give back."),
     }
     text = texts.get(answer.reason, answer.reason)

@@ -101,15 +101,19 @@ class Pay(msgspec.Struct, frozen=True, tag_field="type", tag="pay", omit_default
 
 
 class Refund(msgspec.Struct, frozen=True, tag_field="type", tag="refund", omit_defaults=True, kw_only=True):
-    """Give `amount_minor` back to the cards that paid: those of the payment `of_txn`, or of `of_receipt`."""
+    """Give `amount_minor` back to the cards that paid: those of the payment `of_txn`, or of `of_receipt`.
+
+    A receipt number that came again, another day or at another till, is declined as `ambiguous_sale` unless
+    the rest of the question says which sale is meant.
+    """
 
     till: str
     txn: str
     amount_minor: int
     currency: str
     of_txn: str = ""  # made at `of_till`
-    of_till: str = ""  # empty: at this till
-    of_receipt: str = ""  # of any till of this store
+    of_till: str = ""  # empty: this till; for a receipt that it does not have, any other of this store
+    of_receipt: str = ""  # made at `of_till`
     receipt: str = ""  # of the return itself
     cashier: str = ""
 
@@ -229,6 +233,7 @@ Reason = Literal[
     "balance_max",
     "receipt_used",  # another top-up had this receipt
     "unknown_sale",  # no payment of that number or receipt in this store's journal
+    "ambiguous_sale",  # several sales had this receipt: `of_txn` or `of_till` must say which
     "too_much",  # more than is left to give back, which is `limit_minor`
 ]
 

@@ -5,21 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from edge_agent.leasing import Habits
-from sync.contract.questions import (
-    Declined,
-    Paid,
-    Refunded,
-    Undo,
-    Undone,
-)
+from edge_agent.store.journal import SALE_MS
+from sync.contract.questions import Declined, Paid, Refunded, Undo, Undone
 from tests.edge_agent.money_asks import back, pay, top
-from tests.edge_agent.money_shop import (
-    CARD,
-    GIFT,
-    Shop,
-    open_shop,
-)
+from tests.edge_agent.money_shop import CARD, GIFT, MemoryAnchor, Shop, open_shop
 
 
 class TestGivingBack:
@@ -86,6 +78,93 @@ class TestGivingBack:
         await shop.grant(CARD, "P1", "CNY", "value", 10_000)
         await shop.payments.pay(pay(100))
         assert await shop.payments.refund(back(1, currency="JPY")) == Declined("currency")
+
+
+class TestAReceiptNumberThatCameAgain:
+    """Numbers of many tills begin anew every day: the number alone may mean another sale."""
+
+    @pytest.fixture(autouse=True)
+    async def money(self, shop: Shop) -> None:
+        await shop.grant(CARD, "P1", "CNY", "value", 10_000)
+
+    async def test_two_payments_of_one_sale_are_one(self, shop: Shop) -> None:
+        await shop.payments.pay(pay(100, receipt="42"))
+        shop.clock.wind(SALE_MS)
+        await shop.grant(CARD, "P1", "CNY", "value", 10_000)
+        await shop.payments.pay(pay(200, txn="t2", receipt="42"))
+        answer = await shop.payments.refund(back(300, of="", of_receipt="42"))
+        assert isinstance(answer, Refunded)
+
+    async def test_on_another_day_it_is_another_sale_and_the_payment_must_be_named(self, shop: Shop) -> None:
+        await shop.payments.pay(pay(100, receipt="42"))
+        shop.clock.wind(SALE_MS + 1)
+        await shop.grant(CARD, "P1", "CNY", "value", 10_000)
+        await shop.payments.pay(pay(200, txn="t2", receipt="42"))
+        left = await shop.left()
+        assert await shop.payments.refund(back(100, of="", of_receipt="42")) == Declined("ambiguous_sale")
+        assert await shop.left() == left
+        assert isinstance(await shop.payments.refund(back(100, of="t1")), Refunded)
+        # All of the first is back, and still the number alone may mean it.
+        by_number = back(100, txn="b2", of="", of_receipt="42")
+        assert await shop.payments.refund(by_number) == Declined("ambiguous_sale")
+
+    async def test_in_the_next_shift_it_is_another_sale(self, shop: Shop) -> None:
+        await shop.payments.pay(pay(100, receipt="42"))
+        shop.clock.wind(60_000)
+        await shop.db.write(
+            lambda sql: sql.execute(
+                "INSERT INTO sheet VALUES ('1', 1, 'e', 0, ?, x'')", (shop.clock.wall_ms(),)
+            )
+        )
+        shop.clock.wind(60_000)
+        await shop.payments.pay(pay(200, txn="t2", receipt="42"))
+        assert await shop.payments.refund(back(100, of="", of_receipt="42")) == Declined("ambiguous_sale")
+
+    async def test_the_end_of_another_tills_shift_parts_nothing(self, shop: Shop) -> None:
+        await shop.payments.pay(pay(100, receipt="42"))
+        await shop.db.write(
+            lambda sql: sql.execute(
+                "INSERT INTO sheet VALUES ('2', 1, 'e', 0, ?, x'')", (shop.clock.wall_ms(),)
+            )
+        )
+        await shop.payments.pay(pay(200, txn="t2", receipt="42"))
+        assert isinstance(await shop.payments.refund(back(300, of="", of_receipt="42")), Refunded)
+
+    async def test_after_a_restart_nobody_knows_how_long_it_was(
+        self, tmp_path: Path, clock: Any, running: Any
+    ) -> None:
+        anchor, path = MemoryAnchor(), tmp_path / "e.db"
+        async with open_shop(path, clock, running, anchor=anchor) as shop:
+            await shop.grant(CARD, "P1", "CNY", "value", 10_000)
+            await shop.payments.pay(pay(100, receipt="42"))
+            office = shop.office
+        async with open_shop(path, clock, running, anchor=anchor, office=office, boot="0000cafe") as shop:
+            await shop.grant(CARD, "P1", "CNY", "value", 10_000)
+            assert isinstance(await shop.payments.pay(pay(200, txn="t2", receipt="42")), Paid)
+            answer = await shop.payments.refund(back(100, of="", of_receipt="42"))
+            assert answer == Declined("ambiguous_sale")
+
+    async def test_this_tills_sale_goes_before_anothers(self, shop: Shop) -> None:
+        await shop.payments.pay(pay(100, receipt="42"))
+        await shop.payments.pay(pay(200, till="2", receipt="42"))
+        by_number = back(101, of="", of_receipt="42")
+        assert await shop.payments.refund(by_number) == Declined("too_much", 100)
+        assert isinstance(
+            await shop.payments.refund(back(101, of="", of_receipt="42", of_till="2")), Refunded
+        )
+
+    async def test_of_other_tills_only_one_may_have_it(self, shop: Shop) -> None:
+        await shop.payments.pay(pay(100, till="2", receipt="42"))
+        assert isinstance(await shop.payments.refund(back(10, of="", of_receipt="42")), Refunded)
+        await shop.payments.pay(pay(200, till="3", receipt="42"))
+        by_number = back(10, txn="b2", of="", of_receipt="42")
+        assert await shop.payments.refund(by_number) == Declined("ambiguous_sale")
+        assert isinstance(await shop.payments.refund(back(10, of="", of_receipt="42")), Refunded)  # as told
+
+    async def test_a_till_that_is_named_and_never_had_it_stands_for_no_other(self, shop: Shop) -> None:
+        await shop.payments.pay(pay(100, receipt="42"))
+        asked = back(10, of="", of_receipt="42", of_till="3")
+        assert await shop.payments.refund(asked) == Declined("unknown_sale")
 
 
 class TestTakingBack:

@@ -14,24 +14,10 @@ from edge_agent.leasing import Habits
 from edge_agent.paying import Caps
 from edge_agent.store.lines import connect_in_thread
 from sync.contract.events import LeaseRecord
-from sync.contract.questions import (
-    Declined,
-    Paid,
-    Undo,
-)
+from sync.contract.questions import Declined, Paid, Undo
 from sync.contract.told import MemberTold
 from tests.edge_agent.money_asks import back, pay
-from tests.edge_agent.money_shop import (
-    CARD,
-    GIFT,
-    MEMBER,
-    PHONE,
-    VALUE,
-    WANG,
-    MemoryAnchor,
-    Shop,
-    open_shop,
-)
+from tests.edge_agent.money_shop import CARD, GIFT, MEMBER, PHONE, VALUE, WANG, MemoryAnchor, Shop, open_shop
 
 
 class TestPaying:

@@ -10,23 +10,9 @@ import msgspec
 import pytest
 
 from edge_agent.errors import AnchorBroken
-from sync.contract.questions import (
-    Declined,
-    Paid,
-    Refunded,
-    ToppedUp,
-    Undo,
-)
+from sync.contract.questions import Declined, Paid, Refunded, ToppedUp, Undo
 from tests.edge_agent.money_asks import back, pay, top
-from tests.edge_agent.money_shop import (
-    CARD,
-    GIFT,
-    VALUE,
-    MemoryAnchor,
-    Shop,
-    open_shop,
-    quick_hash,
-)
+from tests.edge_agent.money_shop import CARD, GIFT, VALUE, MemoryAnchor, Shop, open_shop, quick_hash
 
 
 class TestTheDisk:

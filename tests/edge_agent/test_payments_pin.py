@@ -11,19 +11,9 @@ import pytest
 
 from edge_agent.pins import KEPT_MS
 from sync.contract.events import CardRefused
-from sync.contract.questions import (
-    Declined,
-    Paid,
-)
+from sync.contract.questions import Declined, Paid
 from tests.edge_agent.money_asks import pay
-from tests.edge_agent.money_shop import (
-    CARD,
-    PHONE,
-    VALUE,
-    Shop,
-    open_shop,
-    quick_hash,
-)
+from tests.edge_agent.money_shop import CARD, PHONE, VALUE, Shop, open_shop, quick_hash
 
 
 class TestThePin:

@@ -9,23 +9,9 @@ import msgspec
 import pytest
 
 from edge_agent.paying import Caps
-from sync.contract.questions import (
-    Declined,
-    Paid,
-    PurseShown,
-    ToppedUp,
-    Undo,
-)
+from sync.contract.questions import Declined, Paid, PurseShown, ToppedUp, Undo
 from tests.edge_agent.money_asks import back, pay, top
-from tests.edge_agent.money_shop import (
-    CARD,
-    GIFT,
-    MEMBER,
-    VALUE,
-    WANG,
-    Shop,
-    open_shop,
-)
+from tests.edge_agent.money_shop import CARD, GIFT, MEMBER, VALUE, WANG, Shop, open_shop
 
 
 class TestToppingUp:
