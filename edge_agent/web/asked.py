@@ -35,10 +35,15 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cashier: Cashier = ""
 
 
-class PayAsked(Asked, forbid_unknown_fields=True, kw_only=True):
-    """A payment from the card that the page shows: the one shown `at` that moment."""
+class CardAsked(Asked, forbid_unknown_fields=True, kw_only=True):
+    """… about the card that the page shows: the one shown `at` that moment."""
 
     at: Shown
+
+
+class PayAsked(CardAsked, forbid_unknown_fields=True, kw_only=True):
+    """A payment from that card."""
+
     points: bool = False
     pin: Pin = ""
 
@@ -46,10 +51,9 @@ class PayAsked(Asked, forbid_unknown_fields=True, kw_only=True):
         return f"PayAsked({self.till!r}, {self.txn!r})"  # never the PIN
 
 
-class TopAsked(Asked, forbid_unknown_fields=True, kw_only=True):
-    """Cash onto the card that the page shows."""
+class TopAsked(CardAsked, forbid_unknown_fields=True, kw_only=True):
+    """Cash onto that card."""
 
-    at: Shown
     purse: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 

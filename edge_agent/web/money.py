@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from edge_agent.health import Status
-from edge_agent.shown import Swipe
 from edge_agent.store.journal import PaymentShown
 from edge_agent.till import ShownCard, Till
 from edge_agent.web import asked, render, words
@@ -44,6 +43,7 @@ from sync.contract.questions import (
 PAYMENTS_SHOWN = 6  # on one screen, with thumbs' room for each
 QUICK = (50, 100, 200, 500)  # notes a customer gives
 
+A = TypeVar("A", bound=asked.Asked)
 Html = Callable[..., Response]
 
 
@@ -128,26 +128,11 @@ class MoneyPages:
     # What the cashier asks
 
     async def pay(self, request: Request) -> Response:
-        wanted = await asked.body(request, asked.PayAsked)
-        amount = asked.amount_minor(wanted.amount, self._currency) if wanted else None
-        if wanted is None or amount is None:
-            return self._no_amount(request)
-        card = self._card(wanted.till, wanted.at)
-        if isinstance(card, Declined):
-            return await self._too_late(request, wanted.till, wanted.txn, card)
-        question = Pay(
-            till=wanted.till,
-            txn=wanted.txn,
-            amount_minor=amount,
-            currency=self._currency,
-            card=card.card,
-            member=card.member,
-            receipt=wanted.receipt,
-            cashier=wanted.cashier,
-            pin=wanted.pin,
-            points=wanted.points,
-        )
-        answer, took = await self._ask(question)
+        head = await self._head(request, asked.PayAsked)
+        if isinstance(head, Response):
+            return head
+        wanted, shared = head
+        answer, took = await self._ask(Pay(**shared, pin=wanted.pin, points=wanted.points))
         if isinstance(answer, Declined) and answer.reason in PIN_ASKED:
             text = declined(answer, self._lang_of(request), self._currency)
             return self._html(
@@ -155,49 +140,25 @@ class MoneyPages:
                 "money_pin.html",
                 text=text,
                 reason=answer.reason,
-                amount=amount,
+                amount=shared["amount_minor"],
                 currency=self._currency,
             )
         return _timed(self._done(request, "pay", wanted.txn, answer), took)
 
     async def top(self, request: Request) -> Response:
-        wanted = await asked.body(request, asked.TopAsked)
-        amount = asked.amount_minor(wanted.amount, self._currency) if wanted else None
-        if wanted is None or amount is None:
-            return self._no_amount(request)
-        card = self._card(wanted.till, wanted.at)
-        if isinstance(card, Declined):
-            return await self._too_late(request, wanted.till, wanted.txn, card)
-        question = TopUp(
-            till=wanted.till,
-            txn=wanted.txn,
-            amount_minor=amount,
-            currency=self._currency,
-            card=card.card,
-            member=card.member,
-            purse=wanted.purse,
-            receipt=wanted.receipt,
-            cashier=wanted.cashier,
-        )
-        answer, took = await self._ask(question)
+        head = await self._head(request, asked.TopAsked)
+        if isinstance(head, Response):
+            return head
+        wanted, shared = head
+        answer, took = await self._ask(TopUp(**shared, purse=wanted.purse))
         return _timed(self._done(request, "top", wanted.txn, answer), took)
 
     async def refund(self, request: Request) -> Response:
-        wanted = await asked.body(request, asked.RefundAsked)
-        amount = asked.amount_minor(wanted.amount, self._currency) if wanted else None
-        if wanted is None or amount is None:
-            return self._no_amount(request)
-        question = Refund(
-            till=wanted.till,
-            txn=wanted.txn,
-            amount_minor=amount,
-            currency=self._currency,
-            of_txn=wanted.of_txn,
-            of_till=wanted.of_till,
-            receipt=wanted.receipt,
-            cashier=wanted.cashier,
-        )
-        answer, took = await self._ask(question)
+        head = await self._head(request, asked.RefundAsked)
+        if isinstance(head, Response):
+            return head
+        wanted, shared = head
+        answer, took = await self._ask(Refund(**shared, of_txn=wanted.of_txn, of_till=wanted.of_till))
         return _timed(self._done(request, "refund", wanted.txn, answer), took)
 
     async def told(self, request: Request) -> Response:
@@ -209,6 +170,28 @@ class MoneyPages:
 
     # Parts
 
+    async def _head(self, request: Request, shape: type[A]) -> tuple[A, dict[str, Any]] | Response:
+        """What the page asks, and the fields that every question has; else what it is answered at once."""
+        wanted = await asked.body(request, shape)
+        amount = asked.amount_minor(wanted.amount, self._currency) if wanted else None
+        if wanted is None or amount is None:
+            _ = self._translator(request)
+            return PlainTextResponse(_("This is no amount. Type it as 12.50."), 422)
+        shared: dict[str, Any] = {
+            "till": wanted.till,
+            "txn": wanted.txn,
+            "amount_minor": amount,
+            "currency": self._currency,
+            "receipt": wanted.receipt,
+            "cashier": wanted.cashier,
+        }
+        if isinstance(wanted, asked.CardAsked):
+            card = self._card(wanted.till, wanted.at)
+            if isinstance(card, Declined):
+                return await self._too_late(request, wanted.till, wanted.txn, card)
+            shared |= {"card": card.card, "member": card.member}
+        return wanted, shared
+
     async def _ask(self, question: MoneyQuestion) -> tuple[MoneyAnswer, float]:
         """The answer, and how many ms it took: the rules, the disk, and head office if it had to be asked."""
         began_s = time.perf_counter()
@@ -216,8 +199,7 @@ class MoneyPages:
 
     async def _whose(self, till: str) -> dict[str, Any]:
         """The card that stands on the page, what it holds, and whether a payment may be taken from it."""
-        swipe = next(iter(self._till.recent(till)), None)
-        card = self._till.shown(till) if swipe and swipe.card else None
+        swipe, card = self._till.on_page(till), self._till.shown(till)
         if swipe is None or card is None or card.card != swipe.card:
             return {"swipe": None, "card": None, "balance": None, "currency": self._currency}
         found = await self._till.balance(card.card, card.member)
@@ -226,11 +208,10 @@ class MoneyPages:
 
     def _card(self, till: str, at: int) -> ShownCard | Declined:
         """The card that was shown at that moment, if it is still the one; else why not."""
-        swipe: Swipe | None = next(iter(self._till.recent(till)), None)
-        if swipe is None or swipe.wall_ms != at:
+        swipe, card = self._till.on_page(till), self._till.shown(till)
+        if swipe is None or swipe.wall_ms != at or card is None or card.card != swipe.card:
             return Declined("no_card")
-        shown = self._till.shown(till)
-        return shown if shown is not None and shown.card == swipe.card else Declined("no_card")
+        return card
 
     async def _too_late(self, request: Request, till: str, txn: str, why: Declined) -> Response:
         """Another card stands there now: the attempt has the answer it had, if it had one, else none."""
@@ -267,10 +248,6 @@ class MoneyPages:
             currency=self._currency,
             offline=self._status().link == "offline",
         )
-
-    def _no_amount(self, request: Request) -> Response:
-        text = self._translator(request)("This is no amount. Type it as 12.50.")
-        return PlainTextResponse(text, 422)
 
     def _refused(self, request: Request, why: Declined, status: int) -> Response:
         return PlainTextResponse(declined(why, self._lang_of(request), self._currency), status)
