@@ -38,6 +38,18 @@ from sync.contract.tokens import phone_token
 AT_ONCE = 500  # members in one IN (…)
 FAMILY_MAX = 200  # members merged into one whose history is shown together
 _FILLED = (*PERSONAL_FIELDS, "sex", "tier")
+# Made once: to make a statement anew takes as long as to ask it.
+_MERGED = (
+    sa.select(Member.id)
+    .where(Member.merged_into == sa.bindparam("into"))
+    .order_by(Member.id)
+    .limit(FAMILY_MAX)
+)
+_MERGED_INTO = (
+    sa.select(Member.id, Member.merged_into)
+    .where(Member.merged_into.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(Member.id)
+)
 
 
 async def enrol(
@@ -178,19 +190,14 @@ async def profile(session: AsyncSession, *, keys: Keys, member: str) -> Profile:
 
 async def family_of(session: AsyncSession, member: str) -> list[str]:
     """The member and those merged into them: the ids that a sale or a visit of this person may carry."""
-    merged = await session.scalars(
-        sa.select(Member.id).where(Member.merged_into == member).order_by(Member.id).limit(FAMILY_MAX)
-    )
-    return [member, *merged]
+    return [member, *await session.scalars(_MERGED, {"into": member})]
 
 
 async def families_of(session: AsyncSession, members: Sequence[str]) -> dict[str, list[str]]:
     """`family_of` for each of these."""
     families = {member: [member] for member in members}
     for at in range(0, len(members), AT_ONCE):
-        some = members[at : at + AT_ONCE]
-        merged = sa.select(Member.id, Member.merged_into).where(Member.merged_into.in_(some))
-        for id_, into in await session.execute(merged.order_by(Member.id)):
+        for id_, into in await session.execute(_MERGED_INTO, {"ids": members[at : at + AT_ONCE]}):
             families[into].append(id_)
     return families
 

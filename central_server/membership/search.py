@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,6 +23,16 @@ QUERY_MAX = 80
 CANDIDATES_MAX = 500  # members opened for one search by name; a commoner name needs another word
 AT_ONCE = 500  # ids or tokens in one IN (…)
 _NUMBER = re.compile(r"\+?[0-9A-Za-z().\s-]*\d[0-9A-Za-z().\s-]*")
+
+# Made once: to make a statement anew takes as long as to ask it.
+_TOKENS: sa.BindParameter[Any] = sa.bindparam("tokens", expanding=True)
+_PHONES = (
+    sa.select(Member.phone_token, Member.id)
+    .where(Member.phone_token.in_(_TOKENS))
+    .order_by(Member.status.desc())
+)
+_CARDS = sa.select(MemberCard.token, MemberCard.member).where(MemberCard.token.in_(_TOKENS))
+_TODAY = sa.select(Member.id, Member.merged_into).where(Member.id.in_(sa.bindparam("ids", expanding=True)))
 
 Status = Literal["active", "archived", "merged", "erased", ""]
 
@@ -60,22 +70,14 @@ async def members_of(session: AsyncSession, tokens: Sequence[str], members: Sequ
     found: dict[str, str] = {member: member for member in members if member and member.isprintable()}
     for at in range(0, len(tokens), AT_ONCE):
         some = tokens[at : at + AT_ONCE]
-        phones = await session.execute(
-            sa.select(Member.phone_token, Member.id)
-            .where(Member.phone_token.in_(some))
-            .order_by(Member.status.desc())
-        )
+        phones = await session.execute(_PHONES, {"tokens": some})
         found |= {row.phone_token: row.id for row in phones}  # ordered so that "active" comes last and wins
-        cards = await session.execute(
-            sa.select(MemberCard.token, MemberCard.member).where(MemberCard.token.in_(some))
-        )
+        cards = await session.execute(_CARDS, {"tokens": some})
         found |= {row.token: row.member for row in cards}
     ids = sorted(set(found.values()))
     today: dict[str, str] = {}
     for at in range(0, len(ids), AT_ONCE):
-        rows = await session.execute(
-            sa.select(Member.id, Member.merged_into).where(Member.id.in_(ids[at : at + AT_ONCE]))
-        )
+        rows = await session.execute(_TODAY, {"ids": ids[at : at + AT_ONCE]})
         today |= {id_: merged_into or id_ for id_, merged_into in rows}
     return {key: today[member] for key, member in found.items() if member in today}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -32,6 +33,21 @@ class Holdings(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 NOTHING_HELD = Holdings()
+
+# Made once: to make a statement anew takes as long as to ask it.
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_TOLD = sa.select(Member.id, Member.told).where(Member.id.in_(_IDS))
+_HELD = (
+    sa.select(Member.id, Member.told, Member.purses)
+    .where(Member.id.in_(_IDS))
+    .order_by(Member.id)
+    .with_for_update()
+)
+_KEEP = (
+    sa.update(MEMBERS)
+    .where(MEMBERS.c.id == sa.bindparam("member_id"))
+    .values(purses=sa.bindparam("kept"), told=sa.bindparam("word"))
+)
 _encoder = msgspec.json.Encoder()
 _holdings = msgspec.json.Decoder(Holdings)
 
@@ -132,11 +148,8 @@ async def purses_changed(session: AsyncSession, held: Mapping[str, Holdings], *,
     members, words = sorted(held), []
     for at in range(0, len(members), AT_ONCE):
         # Their rows are locked before the feed's, as head office's pages do it, or each waits for the other.
-        some = sa.select(Member.id, Member.told, Member.purses).where(
-            Member.id.in_(members[at : at + AT_ONCE])
-        )
         changed = []
-        for member, told, purses in await session.execute(some.order_by(Member.id).with_for_update()):
+        for member, told, purses in await session.execute(_HELD, {"ids": members[at : at + AT_ONCE]}):
             kept, before = _encoder.encode(held[member]), told_of(told)
             if kept == purses:
                 continue
@@ -146,12 +159,7 @@ async def purses_changed(session: AsyncSession, held: Mapping[str, Holdings], *,
             )
             words += [word] if word is not None else []
         if changed:
-            await session.execute(
-                sa.update(MEMBERS)
-                .where(MEMBERS.c.id == sa.bindparam("member_id"))
-                .values(purses=sa.bindparam("kept"), told=sa.bindparam("word")),
-                changed,
-            )
+            await session.execute(_KEEP, changed)
     await tell_many(session, EVERYONE, words)
 
 
@@ -159,9 +167,7 @@ async def told_members(session: AsyncSession, members: Sequence[str]) -> dict[st
     """What tills are told of these members; without those of whom they are told nothing."""
     found: dict[str, MemberTold] = {}
     for at in range(0, len(members), AT_ONCE):
-        rows = await session.execute(
-            sa.select(Member.id, Member.told).where(Member.id.in_(members[at : at + AT_ONCE]))
-        )
+        rows = await session.execute(_TOLD, {"ids": members[at : at + AT_ONCE]})
         found |= {member: word for member, body in rows if (word := told_of(body)) is not None}
     return found
 

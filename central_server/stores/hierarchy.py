@@ -23,6 +23,12 @@ from sync.contract.ids import STORE_PATTERN
 from sync.contract.money import exponent
 from sync.contract.topics import CENTRE_LOGIN
 
+_KNOWN: Final = (  # made once: to make a statement anew takes as long as to ask it
+    sa.select(Store.id)
+    .outerjoin(Login, Login.store == Store.id)
+    .where(Store.id == sa.bindparam("of"), Login.revoked_ms.is_(None))
+)
+
 FORMATS: Final = {
     "supermarket": N_("Supermarket"),
     "department": N_("Department store"),
@@ -127,8 +133,7 @@ async def is_known(session: AsyncSession, store: str) -> bool:
 
     Also asked when the broker is somebody else's, who knows nothing of whom we have shut out.
     """
-    query = sa.select(Store.id).outerjoin(Login, Login.store == Store.id)
-    return await session.scalar(query.where(Store.id == store, Login.revoked_ms.is_(None))) is not None
+    return await session.scalar(_KNOWN, {"of": store}) is not None
 
 
 async def timezone_of(session: AsyncSession, store: str) -> str:

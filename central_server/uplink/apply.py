@@ -32,6 +32,24 @@ ASIDE_MAX = 100_000  # events of one store that wait; past it they stand in the 
 
 LaneId = tuple[str, str, Lane]  # store, epoch, lane
 
+# Made once: to make a statement anew takes as long as to ask it.
+_MARKS = cast(sa.Table, Mark.__table__)
+_ROWS = (
+    sa.select(_MARKS.c.id, _MARKS.c.store, _MARKS.c.epoch, _MARKS.c.lane, _MARKS.c.mark)
+    .where(_MARKS.c.store.in_(sa.bindparam("stores", expanding=True)))
+    .where(_MARKS.c.epoch.in_(sa.bindparam("epochs", expanding=True)))
+    .order_by(_MARKS.c.id)
+    .with_for_update()
+)
+_MOVE = (
+    sa.update(_MARKS)
+    .where(_MARKS.c.id == sa.bindparam("at"))
+    .values(mark=sa.bindparam("to"), moved_ms=sa.bindparam("now"))
+)
+_MARKS_OF = sa.select(_MARKS.c.lane, _MARKS.c.mark).where(
+    _MARKS.c.store == sa.bindparam("of"), _MARKS.c.epoch == sa.bindparam("named")
+)
+
 
 class Arrived(NamedTuple):
     """A batch as it came from a store."""
@@ -164,25 +182,14 @@ async def _rows(session: AsyncSession, arrived: Sequence[Arrived], now_ms: int) 
 
 async def _known_rows(session: AsyncSession, wanted: dict[LaneId, None]) -> dict[LaneId, _Row]:
     stores, epochs = {store for store, _, _ in wanted}, {epoch for _, epoch, _ in wanted}
-    found = await session.execute(
-        sa.select(Mark.id, Mark.store, Mark.epoch, Mark.lane, Mark.mark)
-        .where(Mark.store.in_(stores), Mark.epoch.in_(epochs))
-        .order_by(Mark.id)
-        .with_for_update()
-    )
+    found = await session.execute(_ROWS, {"stores": sorted(stores), "epochs": sorted(epochs)})
     rows = {(store, epoch, Lane(lane)): _Row(id_, mark) for id_, store, epoch, lane, mark in found}
     return {lane_id: row for lane_id, row in rows.items() if lane_id in wanted}
 
 
 async def _move_marks(session: AsyncSession, rows: Any, now_ms: int) -> None:
-    table = cast(sa.Table, Mark.__table__)
-    statement = (
-        sa.update(table)
-        .where(table.c.id == sa.bindparam("at"))
-        .values(mark=sa.bindparam("to"), moved_ms=sa.bindparam("now"))
-    )
     connection = await session.connection()
-    await connection.execute(statement, [{"at": row.id, "to": row.mark, "now": now_ms} for row in rows])
+    await connection.execute(_MOVE, [{"at": row.id, "to": row.mark, "now": now_ms} for row in rows])
 
 
 async def _apply_lane(
@@ -284,7 +291,5 @@ def _aside_row(mark_id: int, number: int, tag: str, body: bytes, why: str, now_m
 
 async def marks_of(session: AsyncSession, store: str, epoch: str) -> dict[str, int]:
     """How far the centre has each lane of that epoch, by the lane's label; for `Hello`."""
-    found = await session.execute(
-        sa.select(Mark.lane, Mark.mark).where(Mark.store == store, Mark.epoch == epoch)
-    )
+    found = await session.execute(_MARKS_OF, {"of": store, "named": epoch})
     return {Lane(lane).label: mark for lane, mark in found}

@@ -22,6 +22,8 @@ from sync.contract.told import EVERYONE, ProgrammeTold
 PROGRAMMES_MAX = 500  # of a chain; each is told to every store
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _FOR_GOOD = ("kind", "unit", "holder")  # what purses of a programme are made of
+_ALL = sa.select(ProgrammeRow).order_by(ProgrammeRow.id)
+_SOME = _ALL.where(ProgrammeRow.id.in_(sa.bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,8 @@ async def programme(session: AsyncSession, id_: str) -> Programme:
 
 async def programmes(session: AsyncSession, ids: Iterable[str] | None = None) -> dict[str, Programme]:
     """All programmes, or those of `ids` that there are, by id."""
-    wanted = sa.select(ProgrammeRow).order_by(ProgrammeRow.id)
-    if ids is not None:
-        wanted = wanted.where(ProgrammeRow.id.in_(sorted(set(ids))))
-    return {row.id: _opened(row) for row in await session.scalars(wanted)}
+    found = session.scalars(_ALL) if ids is None else session.scalars(_SOME, {"ids": sorted(set(ids))})
+    return {row.id: _opened(row) for row in await found}
 
 
 def card_until(programme: Programme, member: str, from_ms: int) -> int | None:

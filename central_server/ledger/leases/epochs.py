@@ -17,22 +17,27 @@ from central_server.ledger.models.leases import DOUBT, OPEN, Lease, LeasingStore
 ECHOES_MAX = 3  # greetings that the broker may have kept back; past it they are another box's
 EPOCHS_MAX = 1_000  # of one store; past it a new one is not taken: nothing is granted to it
 
+# Made once: to make a statement anew takes as long as to ask it.
+_OF_STORE = (
+    sa.select(LeasingStore)
+    .where(LeasingStore.store == sa.bindparam("of"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_EPOCH = sa.select(StoreEpoch).where(
+    StoreEpoch.store == sa.bindparam("of"), StoreEpoch.epoch == sa.bindparam("named")
+)
+
 
 async def of_store(session: AsyncSession, store: str) -> LeasingStore:
     """The store as leases see it, its row locked: whoever grants to it or gives it an epoch stands in
     line.
     """
-    query = (
-        sa.select(LeasingStore)
-        .where(LeasingStore.store == store)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    row = await session.scalar(query)
+    row = await session.scalar(_OF_STORE, {"of": store})
     if row is None:
         columns = ["store", "epoch", "stopped", "unknown_hour_ms", "unknown"]
         await bulk_insert(session, LeasingStore, [(store, "", False, 0, 0)], columns=columns, skip_known=True)
-        row = (await session.scalars(query)).one()
+        row = (await session.scalars(_OF_STORE, {"of": store})).one()
     return row
 
 
@@ -41,10 +46,10 @@ async def new_epoch(session: AsyncSession, store: str, epoch: str, now_ms: int) 
 
     Gives how many leases came into doubt. An epoch that is known already, current or over, changes nothing.
     """
-    if await session.get(StoreEpoch, (store, epoch)) is not None:
+    if await _known(session, store, epoch) is not None:
         return 0
     row = await of_store(session, store)
-    if await session.get(StoreEpoch, (store, epoch)) is not None:
+    if await _known(session, store, epoch) is not None:
         return 0  # another process was quicker
     known = await session.scalar(
         sa.select(sa.func.count()).select_from(StoreEpoch).where(StoreEpoch.store == store)
@@ -60,7 +65,7 @@ async def new_epoch(session: AsyncSession, store: str, epoch: str, now_ms: int) 
 
 async def echoed(session: AsyncSession, store: str, epoch: str, now_ms: int) -> None:
     """The store greeted in `epoch`. In one that is over, again and again: there are two boxes, an alarm."""
-    known = await session.get(StoreEpoch, (store, epoch))
+    known = await _known(session, store, epoch)
     if known is None or known.ended_ms is None:
         return
     known.echoes += 1
@@ -87,6 +92,11 @@ async def set_stopped(session: AsyncSession, store: str, stopped: bool) -> None:
     """Grant the store nothing from now on, or again. What it holds it may still spend."""
     (await of_store(session, store)).stopped = stopped
     await session.flush()
+
+
+async def _known(session: AsyncSession, store: str, epoch: str) -> StoreEpoch | None:
+    found: StoreEpoch | None = await session.scalar(_EPOCH, {"of": store, "named": epoch})
+    return found
 
 
 async def _end_current(session: AsyncSession, store: str, now_ms: int) -> None:

@@ -31,6 +31,12 @@ from sync.contract.events import LeaseRecord, decode_event, encode_event
 from sync.contract.leases import lease_key
 
 STORE_WAITING_MAX = 20_000  # records of one store that wait; past it they are set aside
+_WAITING = (  # made once: to make a statement anew takes as long as to ask it
+    sa.select(LeaseWaiting.body, LeaseWaiting.at_ms, LeaseWaiting.sure, LeaseWaiting.key)
+    .where(LeaseWaiting.store == sa.bindparam("at"))
+    .where(LeaseWaiting.lease.in_(sa.bindparam("leases", expanding=True)))
+    .order_by(LeaseWaiting.lease, LeaseWaiting.number, LeaseWaiting.arrived_ms)
+)
 
 
 async def record(
@@ -138,11 +144,7 @@ def _followed(
 async def _waiting(session: AsyncSession, store: str, ids: Sequence[str]) -> list[Heard]:
     found: list[Heard] = []
     for at in range(0, len(ids), AT_ONCE):
-        rows = await session.execute(
-            sa.select(LeaseWaiting.body, LeaseWaiting.at_ms, LeaseWaiting.sure, LeaseWaiting.key)
-            .where(LeaseWaiting.store == store, LeaseWaiting.lease.in_(ids[at : at + AT_ONCE]))
-            .order_by(LeaseWaiting.lease, LeaseWaiting.number, LeaseWaiting.arrived_ms)
-        )
+        rows = await session.execute(_WAITING, {"at": store, "leases": ids[at : at + AT_ONCE]})
         for body, at_ms, sure, key in rows:
             event = decode_event(bytes(body))
             assert isinstance(event, LeaseRecord)

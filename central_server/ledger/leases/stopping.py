@@ -10,7 +10,7 @@ resume    when every store has told all that it did before: forgotten grants are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -32,13 +32,25 @@ WHYS: Final = {
 }
 
 
+# Made once: to make a statement anew takes as long as to ask it.
+_THE_STOP = sa.select(LeaseStop).where(LeaseStop.line == THE_STOP).execution_options(populate_existing=True)
+_ANCHORS = cast(sa.Table, LeaseAnchor.__table__)
+_ONE_MORE = (
+    sa.update(_ANCHORS)
+    .where(_ANCHORS.c.name == sa.bindparam("of"))
+    .values(grants=_ANCHORS.c.grants + 1)
+    .returning(_ANCHORS.c.grants)
+)
+
+
 class PutBack(CentreError):
     """The database has counted fewer grants than the anchor: it was put back in time."""
 
 
 async def stop_of(session: AsyncSession) -> LeaseStop | None:
     """Since when and why nothing is granted; None: grants go on."""
-    return await session.get(LeaseStop, THE_STOP, populate_existing=True)
+    found: LeaseStop | None = await session.scalar(_THE_STOP)
+    return found
 
 
 async def count_grant(session: AsyncSession, held: Mark) -> Mark:
@@ -46,16 +58,10 @@ async def count_grant(session: AsyncSession, held: Mark) -> Mark:
 
     Last in the transaction: processes with the same anchor wait here for each other.
     """
-    more = (
-        sa.update(LeaseAnchor)
-        .where(LeaseAnchor.name == held.name)
-        .values(grants=LeaseAnchor.grants + 1)
-        .returning(LeaseAnchor.grants)
-    )
-    grants = await session.scalar(more)
+    grants = await session.scalar(_ONE_MORE, {"of": held.name})
     if grants is None:
         await bulk_insert(session, LeaseAnchor, [(held.name, 0)], skip_known=True)
-        grants = (await session.scalars(more)).one()
+        grants = (await session.scalars(_ONE_MORE, {"of": held.name})).one()
     if grants <= held.grants:
         raise PutBack("the anchor {name} says {grants}", name=held.name, grants=held.grants)
     return Mark(held.name, grants)

@@ -29,6 +29,29 @@ USES_MAX = 200  # of a purse, looked at for a refund that names no payment
 KIND_OF_PURSE = {"value": PAID, "points": EARNED, "coupon": COUPON}
 
 
+# Made once: to make a statement anew takes as long as to ask it.
+_PURSES: sa.BindParameter[Any] = sa.bindparam("purses", expanding=True)
+_TRANSFERS: sa.BindParameter[Any] = sa.bindparam("transfers", expanding=True)
+_LOCKED = (
+    sa.select(Purse)
+    .where(Purse.id.in_(_PURSES))
+    .order_by(Purse.id)
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_WITH_SOMETHING = (
+    sa.select(Lot).where(Lot.purse.in_(_PURSES), Lot.left > 0).execution_options(populate_existing=True)
+)
+_USES = (
+    sa.select(LotUse, Lot.kind, Lot.expires_ms)
+    .join(Lot, Lot.id == LotUse.lot)
+    .where(LotUse.transfer.in_(_TRANSFERS))
+    .order_by(LotUse.place)
+    .execution_options(populate_existing=True)
+)
+_ADDED = sa.select(Lot).where(Lot.transfer.in_(_TRANSFERS), Lot.pending == 0)
+
+
 class Short(Conflict):
     """A purse holds less than was to be taken."""
 
@@ -287,18 +310,8 @@ async def _open(session: AsyncSession, uses: Sequence[Use], now_ms: int) -> _Boo
     wanted = sorted({use.purse for use in uses} | {use.to for use in uses if isinstance(use, Move)})
     for at in range(0, len(wanted), AT_ONCE):
         some = wanted[at : at + AT_ONCE]
-        rows = await session.scalars(
-            sa.select(Purse)
-            .where(Purse.id.in_(some))
-            .order_by(Purse.id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
-        book.purses |= {row.id: row for row in rows}
-        lots = await session.scalars(
-            sa.select(Lot).where(Lot.purse.in_(some), Lot.left > 0).execution_options(populate_existing=True)
-        )
-        for lot in lots:
+        book.purses |= {row.id: row for row in await session.scalars(_LOCKED, {"purses": some})}
+        for lot in await session.scalars(_WITH_SOMETHING, {"purses": some}):
             book.lots[lot.purse].append(lot)
     rules = await programmes(session, {purse.programme for purse in book.purses.values()})
     for purse in book.purses.values():
@@ -315,17 +328,9 @@ async def _open(session: AsyncSession, uses: Sequence[Use], now_ms: int) -> _Boo
 async def _remember(session: AsyncSession, book: _Book, transfers: Sequence[bytes]) -> None:
     """What some transfers have done already."""
     parts: dict[tuple[bytes, str], list[Part]] = defaultdict(list)
-    used = await session.execute(
-        sa.select(LotUse, Lot.kind, Lot.expires_ms)
-        .join(Lot, Lot.id == LotUse.lot)
-        .where(LotUse.transfer.in_(transfers))
-        .order_by(LotUse.place)
-        .execution_options(populate_existing=True)
-    )
-    for use, kind, expires_ms in used:
+    for use, kind, expires_ms in await session.execute(_USES, {"transfers": transfers}):
         book.uses[use.transfer].append(use)
         parts[use.transfer, use.purse].append(Part(use.lot, kind, abs(use.amount), expires_ms))
-    added = await session.scalars(sa.select(Lot).where(Lot.transfer.in_(transfers), Lot.pending == 0))
-    for lot in added:
+    for lot in await session.scalars(_ADDED, {"transfers": transfers}):
         parts[lot.transfer, lot.purse].append(Part(lot.id, lot.kind, lot.amount, lot.expires_ms))
     book.known |= parts

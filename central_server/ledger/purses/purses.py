@@ -11,6 +11,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,14 +22,33 @@ from central_server.keys import Keys
 from central_server.ledger.cards import life
 from central_server.ledger.cards.programmes import Programme, programmes
 from central_server.ledger.models.cards import Card, Pin
-from central_server.ledger.models.lots import Purse
-from central_server.ledger.purses.lots import AT_ONCE, sums
+from central_server.ledger.models.lots import Lot, Purse
+from central_server.ledger.purses.lots import AT_ONCE
 from central_server.membership import service as membership
 from central_server.web.text import N_
 from sync.contract.leases import POINTS
 from sync.contract.questions import PurseShown
 
 SHOWN_MAX = 20  # purses of one person or card that a till is told of
+
+
+_ORDER = {"value": 0, "points": 1, "coupon": 2}
+# Made once: to make a statement anew takes as long as to ask it.
+_MEMBERS: sa.BindParameter[Any] = sa.bindparam("members", expanding=True)
+_CARD_WITH = sa.select(Card).where(Card.token == sa.bindparam("token"))
+_CARDS_OF = sa.select(Card.id, Card.member).where(Card.member.in_(_MEMBERS))
+_ACTIVE_OF = sa.select(Card.id).where(
+    Card.member.in_(_MEMBERS),
+    Card.state == life.ACTIVE,
+    sa.or_(Card.expires_ms.is_(None), Card.expires_ms > sa.bindparam("now_ms")),
+)
+_HOLDERS = sa.select(Purse.holder).where(Purse.id.in_(sa.bindparam("purses", expanding=True)))
+_LEFT = sa.select(sa.func.coalesce(sa.func.sum(Lot.left), 0)).where(Lot.purse == Purse.id).scalar_subquery()
+_HELD = sa.select(
+    Purse.id, Purse.holder, Purse.programme, Purse.kind, Purse.unit, Purse.opened_ms, _LEFT.label("left")
+)
+_HELD_BY = _HELD.where(Purse.holder.in_(sa.bindparam("holders", expanding=True)))
+_PIN_OF = sa.select(Pin).where(Pin.holder == sa.bindparam("of")).execution_options(populate_existing=True)
 
 
 @dataclass(frozen=True)
@@ -69,7 +89,7 @@ class Presented:
 
 async def purses_of_token(session: AsyncSession, token: str, *, keys: Keys, now_ms: int) -> Presented:
     """What the token of a card or of a member's telephone number opens."""
-    card = await session.scalar(sa.select(Card).where(Card.token == token)) if token.isprintable() else None
+    card = await session.scalar(_CARD_WITH, {"token": token}) if token.isprintable() else None
     wanted = [card.member] if card is not None and card.member else []
     member = (await membership.members_of(session, [token], wanted)).get(wanted[0] if wanted else token, "")
     told = (await membership.told_members(session, [member])).get(member) if member else None
@@ -85,9 +105,11 @@ async def purses_of_token(session: AsyncSession, token: str, *, keys: Keys, now_
         return Presented(token, reason, id_, member, name)
     holders = [holder_of(card=id_)] if id_ else []
     if member:
-        holders += [holder_of(member=each) for each in await membership.family_of(session, member)]
+        family = await membership.family_of(session, member)
+        holders += [holder_of(member=each) for each in family]
         if card is None:
-            holders += [holder_of(card=each) for each in await _cards_of(session, member, now_ms)]
+            of_family = {"members": family, "now_ms": now_ms}
+            holders += [holder_of(card=each) for each in await session.scalars(_ACTIVE_OF, of_family)]
     purses = [held for held in await held_by(session, holders) if not held.programme.stopped]
     salt, check = await pin_of(session, member=member, card=id_, keys=keys)
     return Presented(token, "", id_, member, name, tuple(purses[:SHOWN_MAX]), salt, check)
@@ -95,16 +117,15 @@ async def purses_of_token(session: AsyncSession, token: str, *, keys: Keys, now_
 
 async def held_by(session: AsyncSession, holders: Iterable[str]) -> list[Held]:
     """Every purse of these holders, with its balance; value first, then points, then coupons."""
-    rows = list(await session.scalars(sa.select(Purse).where(Purse.holder.in_(sorted(set(holders))))))
-    return await _with_balances(session, rows)
+    return await _opened(session, await session.execute(_HELD_BY, {"holders": sorted(set(holders))}))
 
 
 async def held(session: AsyncSession, purse: str) -> Held:
     """One purse. Raises NotFound."""
-    row = await session.get(Purse, purse, populate_existing=True)
-    if row is None:
+    found = await _opened(session, await session.execute(_HELD.where(Purse.id == purse)))
+    if not found:
         raise NotFound(N_("there is no purse {purse}"), purse=purse)
-    return (await _with_balances(session, [row]))[0]
+    return found[0]
 
 
 async def purses_of_member(session: AsyncSession, member: str) -> list[Held]:
@@ -147,7 +168,7 @@ def holder_of(*, member: str = "", card: str = "") -> str:
 
 async def pin_of(session: AsyncSession, *, member: str, card: str, keys: Keys) -> tuple[str, str]:
     """(salt, check) of a person's PIN, or of a bearer card's, as hex; two empty texts when there is none."""
-    row = await session.get(Pin, holder_of(member=member, card=card), populate_existing=True)
+    row = await session.scalar(_PIN_OF, {"of": holder_of(member=member, card=card)})
     return (row.salt, keys.decrypt(bytes(row.closed))) if row is not None else ("", "")
 
 
@@ -156,9 +177,7 @@ async def tell_purses(session: AsyncSession, purses: Iterable[str], *, at_ms: in
     wanted = sorted(set(purses))
     owners: set[str] = set()
     for at in range(0, len(wanted), AT_ONCE):
-        holders = list(
-            await session.scalars(sa.select(Purse.holder).where(Purse.id.in_(wanted[at : at + AT_ONCE])))
-        )
+        holders = list(await session.scalars(_HOLDERS, {"purses": wanted[at : at + AT_ONCE]}))
         owners |= {holder.removeprefix("member:") for holder in holders if holder.startswith("member:")}
         cards = [holder.removeprefix("card:") for holder in holders if holder.startswith("card:")]
         if cards:
@@ -179,9 +198,7 @@ async def tell_members(session: AsyncSession, members: Iterable[str], *, at_ms: 
     people = {each: member for member, family in families.items() for each in family}
     for at in range(0, len(people), AT_ONCE):
         some = sorted(people)[at : at + AT_ONCE]
-        for card, member in await session.execute(
-            sa.select(Card.id, Card.member).where(Card.member.in_(some))
-        ):
+        for card, member in await session.execute(_CARDS_OF, {"members": some}):
             owner_of[holder_of(card=card)] = people[member]
     holders = sorted(owner_of)
     for at in range(0, len(holders), AT_ONCE):
@@ -210,21 +227,8 @@ def _reason(card: Card | None, now_ms: int) -> str:
     return life.REASONS[card.state]
 
 
-async def _cards_of(session: AsyncSession, member: str, now_ms: int) -> list[str]:
-    alive = sa.or_(Card.expires_ms.is_(None), Card.expires_ms > now_ms)
-    family = await membership.family_of(session, member)
-    return list(
-        await session.scalars(
-            sa.select(Card.id).where(Card.member.in_(family), Card.state == life.ACTIVE, alive)
-        )
-    )
-
-
-async def _with_balances(session: AsyncSession, rows: Sequence[Purse]) -> list[Held]:
-    known = await programmes(session, {row.programme for row in rows}) if rows else {}
-    left = await sums(session, [row.id for row in rows]) if rows else {}
-    order = {"value": 0, "points": 1, "coupon": 2}
-    return [
-        Held(row.id, row.holder, known[row.programme], row.unit, left[row.id])
-        for row in sorted(rows, key=lambda row: (order[row.kind], row.opened_ms, row.id))
-    ]
+async def _opened(session: AsyncSession, rows: Iterable[Any]) -> list[Held]:
+    """What `_HELD` found, with the programmes."""
+    found = sorted(rows, key=lambda row: (_ORDER[row.kind], row.opened_ms, row.id))
+    known = await programmes(session, {row.programme for row in found}) if found else {}
+    return [Held(row.id, row.holder, known[row.programme], row.unit, int(row.left)) for row in found]
