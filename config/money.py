@@ -80,6 +80,15 @@ class LeaseSettings(Section):
             "then all it asks is refused until the hour is over."
         ),
     )
+    pin_wrong_max: int = Field(
+        default=10,
+        ge=3,
+        le=1_000,
+        description=_(
+            "Wrong PINs of one card within a day, in all stores together, after which no PIN of it is taken "
+            "for a day, or until it is unlocked at the desk."
+        ),
+    )
     grace_hours: int = Field(
         default=72,
         ge=1,

@@ -292,9 +292,9 @@ class Payments:
         """Why it is not the card's PIN."""
         was = self._pins.state(who.card)
         said = await self._pins.check(who.card, question.pin)
-        if said == "pin_locked" and was != "locked":
+        if said == "pin_wrong" or (said == "pin_locked" and was != "locked"):
             with contextlib.suppress(OutboxFull):  # health says so
-                await self._outbox.accept([CardRefused(till=question.till, reason="pin")])
+                await self._outbox.accept([CardRefused(till=question.till, reason="pin", card=who.card)])
         return None if said == "right" else said
 
     def _purse_for(self, question: TopUp, who: Who) -> PurseKnown | Declined:

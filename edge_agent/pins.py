@@ -2,6 +2,7 @@
 
 Four digits can be guessed from their check, so no disk of a store ever has it. Three wrong ones, and the card
 pays nothing that asks for a PIN for half an hour, however often it is shown, unless it has a new PIN by then.
+Each is told to head office, which counts those of all stores and at last tells the check to none.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ async def hash_in_thread(pin: str, salt: bytes) -> bytes:
 @dataclass(slots=True)
 class _Known:
     salt: bytes
-    check: bytes  # empty: no PIN was ever set
+    check: bytes  # empty: no PIN was ever set; or, with a salt, head office takes none of it any more
     told_ms: int
     wrong: int = 0
     wrong_ms: int = 0  # when the last wrong one was tried
@@ -69,7 +70,7 @@ class Pins:
         if known is None:
             return "unknown"
         if not known.check:
-            return "unset"
+            return "locked" if known.salt else "unset"
         return "locked" if known.wrong >= TRIES else "set"
 
     async def check(self, card: str, pin: str) -> Said:
@@ -79,7 +80,7 @@ class Pins:
             if known is None:
                 return "pin_offline"
             if not known.check:
-                return "pin_unset"
+                return "pin_locked" if known.salt else "pin_unset"
             if known.wrong >= TRIES:
                 return "pin_locked"
             if not pin:

@@ -45,6 +45,7 @@ def handlers(keys: Keys, country: str = "86") -> Handlers:
     """The table. Modules are imported here, so that a test of the inbox needs none of them."""
     from central_server.ledger.leases import records as leases
     from central_server.ledger.purses.earning import earned
+    from central_server.ledger.purses.pin_tries import wrong_pins
     from central_server.membership import service as membership
     from central_server.sales import service as sales
     from central_server.stores import service as stores
@@ -53,7 +54,7 @@ def handlers(keys: Keys, country: str = "86") -> Handlers:
     return {
         MemberJoined: partial(membership.joined, keys=keys, country=country),
         CardPresented: membership.cards_presented,
-        CardRefused: membership.cards_refused,
+        CardRefused: _both(membership.cards_refused, partial(wrong_pins, keys=keys)),
         LeaseRecord: partial(leases.record, keys=keys),
         SaleCompleted: _both(partial(earned, keys=keys), sales.record),
         ReceiptUnreadable: sales.record_unreadable,

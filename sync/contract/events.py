@@ -96,10 +96,11 @@ class CardPresented(Fact, frozen=True, tag="card.presented/1"):
 
 
 class CardRefused(Fact, frozen=True, tag="card.refused/1"):
-    """A card that we must not or cannot read. Nothing of its number is kept."""
+    """A card that we must not or cannot read, nothing of its number is kept; or a PIN that was wrong."""
 
     till: Name
     reason: Literal["payment_card", "misread", "track_mismatch", "pin"]
+    card: Name = ""  # of a wrong PIN: the token of the card, which is one of ours
 
 
 class LeaseRecord(Fact, frozen=True, tag="lease.record/1"):

@@ -42,7 +42,9 @@ class TestThePin:
         assert await shop.payments.pay(pay(1_001, pin="1234")) == Declined("pin_locked", 1_000)
         assert isinstance(await shop.payments.pay(pay(1_000, txn="t2")), Paid)
         refused = [each for each in await shop.said() if isinstance(each, CardRefused)]
-        assert refused == [CardRefused(till="1", reason="pin")]
+        assert (
+            refused == [CardRefused(till="1", reason="pin", card=CARD)] * 3
+        )  # each wrong one, once locked no more
         await self._shown_again(shop)
         assert await shop.payments.pay(pay(1_001, txn="t3", pin="1234")) == Declined("pin_locked", 1_000)
         shop.clock.wind(KEPT_MS)
@@ -62,6 +64,16 @@ class TestThePin:
             said.append(await shop.pins.check(CARD, "0000"))
             shop.pins.told(CARD, *shop.office.pin)
         assert said == ["pin_wrong", "pin_wrong", "pin_locked"]
+
+    async def test_head_office_that_counted_too_many_in_all_stores_tells_no_check_and_none_is_taken(
+        self, shop: Shop
+    ) -> None:
+        shop.office.pin = ("aa", "")
+        shop.clock.wind(KEPT_MS + 1)  # what was told before is forgotten by then
+        await self._shown_again(shop)
+        assert await shop.payments.pay(pay(1_001, pin="1234")) == Declined("pin_locked", 1_000)
+        assert [each for each in await shop.said() if isinstance(each, CardRefused)] == []
+        assert isinstance(await shop.payments.pay(pay(1_000, txn="t2")), Paid)
 
     async def _shown_again(self, shop: Shop) -> None:
         shop.clock.wind(5_000)

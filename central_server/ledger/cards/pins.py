@@ -42,5 +42,6 @@ async def set_pin(
     if row is None:
         row = Pin(holder=holder)
         session.add(row)
+    row.wrong, row.wrong_since_ms, row.wrong_ms = 0, 0, 0
     row.salt, row.closed, row.changed_ms, row.by = salt.hex(), keys.encrypt(check.hex()), at_ms, by
     await session.flush()

@@ -167,5 +167,9 @@ class PinIn(Body):
     pin: str = Field(min_length=4, max_length=12)
 
 
+class UnlockPinIn(Body):
+    pass
+
+
 class PinSetOut(BaseModel):
     holder: str

@@ -45,7 +45,7 @@ from central_server.ledger.desk.value_desk import closed
 from central_server.ledger.desk.waiting import ApprovalOut, approval_out
 from central_server.ledger.models.cards import Card, CardBatch
 from central_server.ledger.models.lots import PAID
-from central_server.ledger.purses import expiry, legs
+from central_server.ledger.purses import expiry, legs, pin_tries
 from central_server.ledger.purses.lots import sums
 from central_server.ledger.purses.purses import holder_of, purse_id
 from central_server.web.text import N_
@@ -266,6 +266,20 @@ def _own_purse(row: Card, holder: str) -> str:
     """The purse of the card's own programme, whether it is opened yet or not."""
     mine = holder_of(member=row.member) if holder == "member" else holder_of(card=row.id)
     return purse_id(mine, row.programme)
+
+
+def unlock_pin(card: str) -> Deed:
+    """Its PIN is taken again, after so many wrong ones that none was: PinSetOut."""
+
+    async def deed(session: AsyncSession, desk: Desk) -> tuple[int, BaseModel]:
+        row = await card_with(session, card)
+        holder = holder_of(member=row.member, card=row.id)
+        if not await pin_tries.unlock(session, holder):
+            raise Conflict(N_("no wrong PIN was tried of late"))
+        await note(session, desk.viewer, N_("unlocked PIN"), N_("card"), card, desk.now_ms)
+        return 200, PinSetOut(holder=holder)
+
+    return deed
 
 
 def _how(desk: Desk) -> dict[str, Any]:

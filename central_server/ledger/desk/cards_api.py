@@ -40,6 +40,7 @@ from central_server.ledger.desk.card_bodies import (
     SoldIn,
     StockedOut,
     StockIn,
+    UnlockPinIn,
 )
 from central_server.ledger.desk.doors import (
     Body,
@@ -255,6 +256,14 @@ async def set_pin(
     """Set the PIN of its holder: the member, or the bearer of this card."""
     salt, check = await asyncio.to_thread(pins.told_by, body.pin, secrets.token_bytes)
     return as_json(await done_once(request, viewer, body, key, card_desk.pin(card, salt, check)))
+
+
+@router.post("/cards/{card}/pin/unlock", response_model=PinSetOut)
+async def unlock_pin(
+    request: Request, viewer: CardWriter, card: CardId, body: UnlockPinIn, key: Key = None
+) -> JSONResponse:
+    """Take its PIN again, after so many wrong ones in stores that none was."""
+    return await _done(request, viewer, body, key, card_desk.unlock_pin(card))
 
 
 async def _done(request: Request, viewer: Viewer, body: Body, key: str | None, deed: Deed) -> JSONResponse:

@@ -23,6 +23,7 @@ from central_server.ledger.cards.programmes import Programme
 from central_server.ledger.cards.rules import rules_of
 from central_server.ledger.models.cards import Card, ProgrammeRow
 from central_server.ledger.models.lots import Purse
+from central_server.ledger.purses.pin_tries import is_locked
 from central_server.ledger.purses.purses import holder_of, pin_of, purses_of_token
 from central_server.staff import service as staff
 from central_server.web.text import N_
@@ -94,14 +95,21 @@ def needs_pin(means: Means, amount: int) -> bool:
     return above is not None and amount > above
 
 
-async def pin_is_right(database: Database, means: Means | None, pin: str, *, keys: Keys, now_ms: int) -> bool:
-    """Whether that is the PIN; takes as long when there is none. Raises TooMany."""
+async def pin_is_right(
+    database: Database, means: Means | None, pin: str, *, keys: Keys, now_ms: int, wrong_max: int
+) -> bool:
+    """Whether that is the PIN; takes as long when there is none, or none is taken (`pin_tries`).
+
+    Raises TooMany.
+    """
     holder = means.holder if means else ""
     tries = {f"pin:{holder}": PIN_TRIES} if holder else {}
 
     async def counted(session: AsyncSession) -> tuple[float, str, str]:
         wait_s = await staff.attempt(session, tries, now_ms=now_ms) if tries else 0.0
         if means is None:
+            return wait_s, "", ""
+        if await is_locked(session, holder, now_ms=now_ms, wrong_max=wrong_max):
             return wait_s, "", ""
         return wait_s, *await pin_of(session, member=means.member, card=means.card, keys=keys)
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.errors import CentreError, Invalid, NotFound, TooMany
 from central_server.ledger.desk import purse_views
-from central_server.ledger.desk.doors import Asker, Out, ValueReader
+from central_server.ledger.desk.doors import Asker, Out, ValueReader, lease_settings_of
 from central_server.ledger.desk.paying import PIN_TRIES, Means, pin_is_right, purse_meant
 from central_server.ledger.desk.purse_views import TRANSFERS_MAX, PurseView
 from central_server.ledger.purses import lots
@@ -150,7 +150,10 @@ async def ask_balance(request: Request, viewer: Asker, question: QuestionIn) -> 
         except CentreError:
             means = None
     try:
-        right = await pin_is_right(database, means, question.pin, keys=keys, now_ms=at_ms)
+        wrong_max = lease_settings_of(request).pin_wrong_max
+        right = await pin_is_right(
+            database, means, question.pin, keys=keys, now_ms=at_ms, wrong_max=wrong_max
+        )
     except (
         TooMany
     ):  # somebody has guessed this card's PIN elsewhere; who asks here shall not learn that it is one

@@ -25,6 +25,7 @@ from central_server.ledger.desk.doors import (
     as_json,
     at_store,
     done_once,
+    lease_settings_of,
 )
 from central_server.ledger.desk.paying import pin_is_right, purse_meant
 from central_server.ledger.desk.value_bodies import (
@@ -141,6 +142,7 @@ async def _pin(request: Request, body: SpendIn | HoldIn) -> bool:
         means = await purse_meant(
             session, purse=body.purse, card=body.card, unit=body.unit, keys=keys, now_ms=at_ms
         )
-    if not await pin_is_right(database, means, body.pin, keys=keys, now_ms=at_ms):
+    wrong_max = lease_settings_of(request).pin_wrong_max
+    if not await pin_is_right(database, means, body.pin, keys=keys, now_ms=at_ms, wrong_max=wrong_max):
         raise Refused(N_("the PIN is wrong"))
     return True

@@ -26,6 +26,7 @@ from central_server.ledger.leases.lease_alarms import Raised, raise_alarms
 from central_server.ledger.leases.limits import HOUR_MS, Standing, granted
 from central_server.ledger.models.leases import HOLDING, OPEN, Lease, LeasingStore
 from central_server.ledger.models.lots import Purse
+from central_server.ledger.purses.pin_tries import unless_locked
 from central_server.ledger.purses.purses import Held, Presented, purses_of_token
 from config.money import LeaseSettings
 from sync.contract.leases import grant_seal, lease_id, lease_key
@@ -65,6 +66,7 @@ async def grant(
         if presented.reason == "unknown":
             await _count_unknown(session, shop, now_ms)
         return Answered(ask.request, refused=presented.reason)
+    presented = await unless_locked(session, presented, now_ms=now_ms, wrong_max=settings.pin_wrong_max)
     await lock_purses(
         session, [each.purse for each in presented.purses]
     )  # the cap of a card is for all stores

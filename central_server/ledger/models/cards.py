@@ -91,6 +91,9 @@ class Pin(Base):
     closed: Mapped[bytes]
     changed_ms: Mapped[int]
     by: Mapped[str]
+    wrong: Mapped[int] = mapped_column(default=0)  # tried in stores within a day of the first (`pin_tries`)
+    wrong_since_ms: Mapped[int] = mapped_column(default=0)  # … when that was
+    wrong_ms: Mapped[int] = mapped_column(default=0)  # … and when the last was
 
 
 class CardPurchase(Base):

@@ -90,6 +90,9 @@ def upgrade() -> None:
         sa.Column("closed", sa.LargeBinary(), nullable=False),
         sa.Column("changed_ms", sa.BigInteger(), nullable=False),
         sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("wrong", sa.BigInteger(), nullable=False),
+        sa.Column("wrong_since_ms", sa.BigInteger(), nullable=False),
+        sa.Column("wrong_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("holder", name=op.f("pk_card_pin")),
         sqlite_strict=True,
     )

@@ -64,6 +64,7 @@ EVENTS: dict[str, e.Event] = {
     ),
     "alarm-1": e.Alarm(name="lane_stuck", raised=True, detail="till, 600 s"),
     "card.refused-1-pin": e.CardRefused(till="1", reason="pin"),
+    "card.refused-1-pin-of": e.CardRefused(till="1", reason="pin", card=TOKEN),
     "lease.record-1": e.LeaseRecord(
         device="till",
         lease=LEASE,

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from central_server.ledger.models.approvals import Answered
+from central_server.ledger.models.cards import Pin
 from central_server.membership import service as membership
 from tests.central_server.ledger.desk.conftest import GIFT, NOW_MS
 
@@ -156,6 +157,23 @@ async def test_a_pin_guards_large_payments_and_guessing_it_costs_time(ask, activ
     assert tries[-1] == 429
     assert (await ask("/spends", spend | {"pin": "2580"})).status_code == 429
     clock.now_ms += 20 * 60_000
+    assert (await ask("/spends", spend | {"pin": "2580"})).status_code == 201
+
+
+async def test_a_pin_guessed_at_in_stores_is_not_taken_until_the_desk_unlocks_it(
+    ask, active, database, clock
+) -> None:
+    (card,) = await active(50_000)
+    spend = {"card": card["number"], "unit": "CNY", "amount": GIFT["pin_above"] + 1}
+    await ask(f"/cards/{card['id']}/pin", {"pin": "2580"})
+    unlock = f"/cards/{card['id']}/pin/unlock"
+    assert (await ask(unlock, {})).status_code == 409
+    async with database.transaction() as session:
+        pin = await session.get_one(Pin, f"card:{card['id']}")
+        pin.wrong, pin.wrong_since_ms, pin.wrong_ms = 10, clock.now_ms, clock.now_ms
+    assert (await ask("/spends", spend | {"pin": "2580"})).status_code == 403
+    assert (await ask(unlock, {}, role="auditor")).status_code == 403
+    assert (await ask(unlock, {})).status_code == 200
     assert (await ask("/spends", spend | {"pin": "2580"})).status_code == 201
 
 

@@ -9,9 +9,11 @@ import sqlalchemy as sa
 
 from central_server.keys import Keys
 from central_server.ledger.cards.life import FROZEN, LOST
+from central_server.ledger.cards.pins import set_pin
 from central_server.ledger.leases import doubt, leases
 from central_server.ledger.leases.limits import Grant, Standing, granted
-from central_server.ledger.models.cards import Card
+from central_server.ledger.models.cards import Card, Pin
+from central_server.ledger.purses.purses import held
 from config.money import LeaseSettings
 from sync.contract.leases import POINTS, grant_seal, lease_key, same
 from sync.contract.message import Ask
@@ -272,3 +274,18 @@ def test_how_much_a_store_is_given(want: int | None, standing: dict[str, Any], g
         points_default=500, points_per_card=1_000, points_per_store=2_000, per_hour=3, stores_per_hour=2
     )
     assert granted(want, base._replace(**standing), settings, POINTS) == given
+
+
+async def test_a_store_is_told_no_check_of_a_pin_that_was_guessed_at_too_often(
+    world: LeaseWorld, shop: Shop, new_purse: Any
+) -> None:
+    await world.begin(new_purse, 10_000, shop)
+    async with world.database.transaction() as session:
+        holder = (await held(session, world.purse)).holder
+        await set_pin(session, holder, b"s" * 16, b"c" * 32, keys=world.keys, by="li", at_ms=NOW_MS)
+    assert (await world.ask(shop, request="q1", CNY=100)).pin_check
+    async with world.database.transaction() as session:
+        pin = await session.get_one(Pin, holder)
+        pin.wrong, pin.wrong_since_ms, pin.wrong_ms = 10, NOW_MS, NOW_MS
+    locked = await world.ask(shop, request="q2", CNY=100)
+    assert (bool(locked.pin_salt), locked.pin_check, locked.refused) == (True, "", "")
