@@ -12,12 +12,14 @@ from central_server.ledger.desk import (
     lease_pages,
     programme_pages,
     purse_pages,
+    verify_pages,
 )
 from central_server.ledger.reports import reports_pages, statement_pages
 
 router = APIRouter(include_in_schema=False)
 for part in (
     statement_pages,
+    verify_pages,  # /cards/reports/verify is no report
     reports_pages,
     programme_pages,
     lease_pages,

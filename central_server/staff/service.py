@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.db import Database
 from central_server.errors import NotSignedIn
-from central_server.staff.audit import COMMAND, Actor, Who, differing, record_change
+from central_server.staff.audit import COMMAND, Actor, Filter, Who, changes, differing, record_change
 from central_server.staff.forgetting import prune
 from central_server.staff.hands import hands
 from central_server.staff.models import User
@@ -36,6 +36,7 @@ from central_server.web.text import N_
 __all__ = [
     "COMMAND",
     "Actor",
+    "Filter",
     "NewUser",
     "Passwords",
     "SignIn",
@@ -46,6 +47,7 @@ __all__ = [
     "change_language",
     "change_own_password",
     "change_user",
+    "changes",
     "create_first_admin",
     "differing",
     "forgive",
