@@ -98,6 +98,7 @@ async def _attended(folder: Path, seed: int, language: str, say: Callable[[str],
                 login=LOGIN,
                 password=house.password,
                 folder=folder,
+                verify=house.places.verify_command,
             ),
             flush=True,
         )

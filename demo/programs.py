@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -48,6 +49,13 @@ class Places:
             "TILLBEAM_DEMO_LINE_PORT": str(self.line_port),
             "TILLBEAM_DEMO_LANGUAGE": self.language,
         }
+
+    @property
+    def verify_command(self) -> str:
+        """What proves the demo's books, for a shell of any folder."""
+        command = Path(sys.executable).with_name("tillbeam-central")
+        line = [str(command), "ledger", "verify", "--config", str(SETTINGS / "central.yaml")]
+        return f"TILLBEAM_DEMO={shlex.quote(str(self.folder))} {shlex.join(line)}"
 
     @property
     def central_url(self) -> str:

@@ -13,6 +13,7 @@ _EN = {
   Till          {edge}/till      customer display: {edge}/till/display
   This box      {edge}/edge
   Logs, data    {folder}
+  Books right?  {verify}
 
   c + Enter     cut the line, or mend it
   Ctrl-C        end
@@ -29,6 +30,7 @@ _ZH = {
   收银台     {edge}/till      顾客显示屏：{edge}/till/display
   本机       {edge}/edge
   日志与数据 {folder}
+  核验账簿   {verify}
 
   c + 回车   断开或恢复线路
   Ctrl-C     结束
