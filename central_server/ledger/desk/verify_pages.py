@@ -1,7 +1,7 @@
 """Whether the books are right, for people: the last proof that was asked for here, and asking for another.
 
-It is what `tillbeam-central ledger verify` does. It may take minutes, so it runs beside the pages, and what it
-found stands in the audit trail: who asked, when, and the first thing that is wrong.
+It is what `tillbeam-central ledger verify` does. It may take minutes, so it runs beside the pages, and what
+it found stands in the audit trail: who asked, when, and the first thing that is wrong.
 """
 
 from __future__ import annotations
