@@ -59,6 +59,7 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
     from config.edge import DEVICES_MAX
     from config.sources import ALL_FILES_MAX_BYTES, FILE_MAX_BYTES, FILES_MAX
     from edge_agent.health import OFFLINE_HEARTBEAT_MS
+    from edge_agent.store.journal import SALE_MS
     from edge_agent.till import CARD_STAYS_MS, RECENT_KEPT
     from sync.contract.events import LINES_MAX, TENDERS_MAX
     from sync.contract.message import EVENT_MAX_BYTES, INFLATED_MAX_BYTES, PAYLOAD_MAX_BYTES
@@ -71,6 +72,7 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
         sorted([FILE_MAX_BYTES // 1024, ALL_FILES_MAX_BYTES // 2**20, FILES_MAX]),
         [EdgeSettings().outbox.max_mib],
         [CARD_STAYS_MS // 60_000],
+        [SALE_MS // 60_000],
         [RECENT_KEPT],
         [OFFLINE_HEARTBEAT_MS // 60_000],
         [WAITING_MAX],
