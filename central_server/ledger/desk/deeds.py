@@ -132,6 +132,7 @@ def deeds_of(keys: Keys, leasing: LeaseSettings) -> Mapping[str, Deed]:
             approvers=_two(row, by),
             request=row.id,
             settings=leasing,
+            keys=keys,
             now_ms=now_ms,
         )
         return {"amount": declared.amount}

@@ -8,6 +8,11 @@
 A loss takes nothing out of the lease: it is loss(store) → available, once. Should the store's records still
 come, they settle from escrow as ever, and what is then released goes to the store's loss, which it makes
 smaller, before anything goes to the customer, who has it already.
+
+So the store is told that the lease is wanted back, for it may come back itself: with the line, or with the
+old disk, which is still in the lease's epoch. If it had heard of the grant it closes it, and pays no more
+from it; if it had not, it cannot begin to. To take the word away would do neither, and what such a store
+still has would never cover the loss.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central_server.downlink.feed import forget
+from central_server.downlink.feed import tell_many
 from central_server.errors import Conflict, Invalid, NotFound, Refused
 from central_server.keys import Keys
 from central_server.ledger.books import accounts
@@ -25,7 +30,7 @@ from central_server.ledger.books.accounts import AccountName, accounts_of, avail
 from central_server.ledger.books.posting import NewTransfer, post, posting_id
 from central_server.ledger.leases.epochs import fence, new_epoch, of_store, set_stopped
 from central_server.ledger.leases.following import mend
-from central_server.ledger.leases.leases import locked
+from central_server.ledger.leases.leases import locked, told_of
 from central_server.ledger.leases.limits import HOUR_MS
 from central_server.ledger.leases.records import look_again
 from central_server.ledger.models.leases import DOUBT, FROZEN, HOLDING, LOST, OPEN, Lease, LeaseLoss
@@ -47,6 +52,7 @@ async def declare_loss(
     approvers: tuple[str, str],
     request: str,
     settings: LeaseSettings,
+    keys: Keys,
     now_ms: int,
 ) -> LeaseLoss:
     """Give the customer `amount` of what the lease holds, at the cost of its store.
@@ -86,7 +92,8 @@ async def declare_loss(
     )
     session.add(loss)
     await session.flush()
-    await forget(session, row.store, f"lease/{lease}")
+    row.recalled = True
+    await tell_many(session, row.store, [told_of(row, keys)])
     return loss
 
 

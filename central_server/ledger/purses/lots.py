@@ -10,7 +10,7 @@ once, however often it is said. After every operation Σ left of a purse = avail
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -94,7 +94,7 @@ class Add:
 
 @dataclass(frozen=True)
 class Move:
-    """`transfer` moved `amount` to the purse `to`: its lots go over with their kinds and expiries."""
+    """`transfer` moved `amount` to the purse `to`: its lots go over with their kinds, expiries and ages."""
 
     transfer: bytes
     purse: str
@@ -211,7 +211,8 @@ class _Book:
             return self._take(use, purse)
         to = self._purse(use.to)
         parts = self._take(Take(use.transfer, use.purse, use.amount, use.kind, use.only), purse)
-        await self._add(use.transfer, to, parts, use.purse)
+        made = {lot.id: lot.made_ms for lot in self.lots[purse.id]}
+        await self._add(use.transfer, to, parts, use.purse, made)
         return parts
 
     def _purse(self, id_: str) -> Purse:
@@ -220,13 +221,25 @@ class _Book:
             raise NotFound(N_("there is no purse {purse}"), purse=id_)
         return purse
 
-    async def _add(self, transfer: bytes, purse: Purse, parts: Sequence[Part], about: str) -> list[Part]:
+    async def _add(
+        self,
+        transfer: bytes,
+        purse: Purse,
+        parts: Sequence[Part],
+        about: str,
+        made: Mapping[int, int] | None = None,
+    ) -> list[Part]:
+        """One new lot for each part; `made`: when the lots were made that the parts come from."""
         lots = []
         for place, part in enumerate(parts):
             if part.amount:
                 lot = Lot(purse=purse.id, kind=part.kind, transfer=transfer, place=place, amount=part.amount)
                 lot.left, lot.pending, lot.expired, lot.from_ms = part.amount, 0, 0, 0
-                lot.expires_ms, lot.made_ms, lot.about = part.expires_ms, self.now_ms, about
+                lot.expires_ms, lot.made_ms, lot.about = (
+                    part.expires_ms,
+                    (made or {}).get(part.lot, self.now_ms),
+                    about,
+                )
                 lots.append(lot)
         self.session.add_all(lots)
         await self.session.flush()  # gives them their numbers

@@ -120,9 +120,11 @@ async def capture(
 ) -> Done:
     """Take part or all of what was set aside, the rest goes back; ``{transfer, balance}``.
 
-    Once per hold, which is its own id: asked again it answers the same. Raises NotFound, Conflict, Invalid.
+    Once per hold, which is its own id: asked again it answers the same. Raises NotFound, Conflict, Invalid,
+    and Busy while grants are stopped: what was set aside may have been granted to a store since the backup.
     """
     purse, unit = await _of_hold(session, hold)
+    await check_known(session)
     await lock_purses(session, purse)
     to = AccountName("captured", store, unit)
     transfer = await holds.capture(session, hold, positive(amount), to=to, about=about or by, at_ms=now_ms)

@@ -145,6 +145,7 @@ async def say_lost(walk: Walk) -> str:
                 approvers=people,
                 request=request,
                 settings=LEASES,
+                keys=KEYS,
                 now_ms=now_ms,
             )
         except CentreError as error:

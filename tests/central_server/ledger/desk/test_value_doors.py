@@ -80,6 +80,19 @@ async def test_a_payment_refused_while_grants_are_stopped_is_paid_when_asked_aga
     assert (await ask("/spends", body, key="stopped-0001")).status_code == 201
 
 
+async def test_nothing_set_aside_is_taken_while_grants_are_stopped_and_it_is_later(
+    ask, purses, database
+) -> None:
+    (purse,) = await purses(10_000)
+    capture = f"/holds/{(await ask('/holds', {'purse': purse, 'amount': 8_000})).json()['hold']}/capture"
+    async with database.transaction() as session:
+        await stopping.order_stop(session, COMMAND, NOW_MS)
+    assert (await ask(capture, {"amount": 5_000}, key="capture-0001")).status_code == 503
+    async with database.transaction() as session:
+        await stopping.resume(session, COMMAND, now_ms=NOW_MS)
+    assert (await ask(capture, {"amount": 5_000}, key="capture-0001")).status_code == 200
+
+
 async def test_a_void_gives_all_of_it_back(ask, purses) -> None:
     (purse,) = await purses(10_000)
     held = (await ask("/holds", {"purse": purse, "amount": 8_000})).json()["hold"]

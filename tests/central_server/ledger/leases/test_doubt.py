@@ -38,6 +38,7 @@ async def declare(
             approvers=approvers,
             request=request,
             settings=world.settings,
+            keys=world.keys,
             now_ms=world.now_ms,
         )
 
@@ -96,6 +97,23 @@ async def test_a_declared_loss_makes_the_customer_whole_at_the_stores_cost(
     assert (row.state, row.lost, row.escrow) == ("lost", 7_000, 7_000)
     async with world.database.transaction() as session:
         await check_lots(session)
+
+
+async def test_a_lease_that_was_declared_lost_is_wanted_back_from_a_store_that_comes_again(
+    world: LeaseWorld, shop: Shop, new_purse: Any
+) -> None:
+    """A store that never heard of the grant closes it unspent: that covers the loss."""
+    await world.begin(new_purse, 10_000, shop)
+    [lease] = (await world.ask(shop, CNY=3_000)).leases
+    async with world.database.transaction() as session:
+        await doubt.fence(session, "s1", NOW_MS)
+    world.now_ms += world.settings.grace_hours * HOUR_MS
+    await declare(world, lease, 3_000)
+    told = (await world.words("s1"))[lease]
+    assert told.recalled
+    assert (await world.books())["loss"] == -3_000
+    await world.hear(shop, [shop.install(told), shop.write(lease, "close", 3_000)], epoch="f" * 16)
+    assert await world.books() == {"cash": -10_000, "available": 10_000}
     assert await world.words("s1") == {}
 
 

@@ -108,6 +108,16 @@ async def test_what_comes_back_to_an_expired_lot_lives_some_days(database: Datab
         assert back[0].expires_ms == now_ms + DAY_MS + GRACE_MS
 
 
+async def test_what_moves_to_another_purse_is_as_old_as_it_was(database: Database, now_ms: int) -> None:
+    async with database.transaction() as session:
+        mine, theirs = await purse(session, now_ms), await purse(session, now_ms, "card:C22")
+        await settle_lots(session, [Add(b"1", mine, 10, PAID)], now_ms=now_ms)
+        await settle_lots(session, [Add(b"2", mine, 10, PAID)], now_ms=now_ms + DAY_MS)
+        await settle_lots(session, [Move(b"m", mine, theirs, 15)], now_ms=now_ms + 400 * DAY_MS)
+        ages = {lot.made_ms: lot.amount for lot in await lots_of(session, theirs)}
+        assert ages == {now_ms: 10, now_ms + DAY_MS: 5}
+
+
 async def test_a_move_takes_kind_and_expiry_with_it(database: Database, now_ms: int) -> None:
     async with database.transaction() as session:
         mine, theirs = await purse(session, now_ms), await purse(session, now_ms, "card:C22")
