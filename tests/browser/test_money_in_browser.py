@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -145,7 +146,50 @@ async def test_another_card_in_the_middle_of_a_pin_ends_that_attempt(counter: Co
     await counter.edge.till.present("1", CardShown(number=OTHER, technology="magstripe"))
     await expect(counter.page.locator("#toast")).to_be_visible()
     await expect(counter.dialog.locator(".whose")).to_have_text("李**")
+    await expect(counter.amount).to_have_value("60")
     assert counter.rules.left == 10_000
+
+
+async def test_a_receipt_in_the_middle_of_a_pin_ends_that_attempt_and_keeps_the_amount(
+    counter: Counter,
+) -> None:
+    await counter.show_card()
+    await counter.press("F6")
+    await expect(counter.amount).to_be_focused()
+    await counter.page.keyboard.type("60")
+    await counter.press("Enter")
+    await expect(counter.dialog.locator("input[name=pin]")).to_be_focused()
+    counter.edge.till.claim("1", "000123")
+    await counter.page.keyboard.type(PIN)
+    await counter.press("Enter")
+    await expect(counter.page.locator("#toast")).to_be_visible()
+    await expect(counter.dialog.locator(".whose.waiting")).to_be_visible()
+    await expect(counter.amount).to_have_value("60")
+    await counter.edge.till.present("1", CardShown(number=CARD, technology="magstripe"))
+    await expect(counter.dialog.locator("button.primary")).to_be_enabled()
+    assert counter.rules.left == 10_000
+
+
+async def test_what_is_typed_while_the_form_is_opened_anew_is_not_lost(counter: Counter) -> None:
+    await counter.show_card()
+    await counter.press("F6")
+    await expect(counter.amount).to_be_focused()
+    await counter.page.keyboard.type("12")
+    typed = asyncio.Event()
+
+    async def slowly(route: Any) -> None:
+        await typed.wait()
+        await route.continue_()
+
+    await counter.page.route("**/till/money/pay*", slowly)
+    async with counter.page.expect_request("**/till/money/pay*"):
+        counter.edge.till.claim("1", "000123")
+    await counter.page.keyboard.type(".5")
+    typed.set()
+    await expect(counter.dialog.locator("button.primary")).to_be_disabled()
+    await counter.page.keyboard.type("0")
+    await expect(counter.amount).to_have_value("12.50")
+    await counter.page.unroute("**/till/money/pay*")
 
 
 async def test_a_card_read_by_the_keyboards_reader_closes_the_dialog_and_is_shown(counter: Counter) -> None:
