@@ -20,6 +20,7 @@ from rich.text import Text
 from demo import chromium, neighbours
 from demo.counts import STORE
 from demo.history import ZONE
+from demo.money_shots import take_money
 from demo.people import KNOWN_STRIPES
 from demo.programs import NotReady
 from demo.stage import LOGIN, Stage, stage
@@ -135,6 +136,8 @@ async def in_language(house: Stage, browser: Browser, lang: str) -> None:
     await picture(page, f"till-{lang}")
     if lang == "en":
         await take(page, f"{edge}/edge", "edge")
+        await page.goto(f"{edge}/till")
+        await take_money(page, house, picture)
     await context.close()
 
 

@@ -8,7 +8,19 @@ import pytest
 
 from demo.shots import BYTES_MAX, PICTURES
 
-NAMES = ("overview-zh", "overview-en", "till-zh", "till-en", "fleet", "members", "traffic", "edge")
+NAMES = (
+    "overview-zh",
+    "overview-en",
+    "till-zh",
+    "till-en",
+    "fleet",
+    "members",
+    "traffic",
+    "edge",
+    "pay",
+    "liability",
+    "reconciliation",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
