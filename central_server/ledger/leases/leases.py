@@ -37,6 +37,46 @@ AT_ONCE = 5_000  # leases in one IN (…)
 RECALLED_AT_ONCE = 1_000  # leases of one purse
 PER_STORE_MAX = 100  # open leases of one purse at one store; past it that store is granted none of it
 
+# Made once: to make a statement anew takes as long as to ask it.
+_LOCKED = (
+    sa.select(Lease)
+    .where(Lease.id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(Lease.id)
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_OF_PURSES = Lease.purse.in_(sa.bindparam("purses", expanding=True))
+_HOLDS = Lease.state.in_(HOLDING)
+_LATELY = sa.and_(Lease.granted > 0, Lease.granted_ms > sa.bindparam("since_ms"))
+_COUNTED = (
+    sa.select(
+        Lease.purse,
+        Lease.store,
+        sa.func.sum(sa.case((_HOLDS, Lease.escrow), else_=0)),
+        sa.func.sum(sa.case((_HOLDS, 1), else_=0)),
+        sa.func.sum(sa.case((_LATELY, 1), else_=0)),
+    )
+    .where(_OF_PURSES, sa.or_(_HOLDS, _LATELY))
+    .group_by(Lease.purse, Lease.store)
+)
+_OF_STORE = (
+    sa.select(Lease)
+    .where(
+        Lease.store == sa.bindparam("at"),
+        sa.or_(
+            sa.and_(_OF_PURSES, Lease.state == OPEN, Lease.escrow > 0),
+            Lease.request == sa.bindparam("asked"),
+        ),
+    )
+    .limit(AT_ONCE)
+    .execution_options(populate_existing=True)
+)
+_HELD_AT = (
+    sa.select(Lease.unit, sa.func.sum(Lease.escrow))
+    .where(Lease.store == sa.bindparam("at"), _HOLDS)
+    .group_by(Lease.unit)
+)
+
 
 async def grant(
     session: AsyncSession, *, store: str, ask: Ask, keys: Keys, settings: LeaseSettings, now_ms: int
@@ -124,14 +164,7 @@ async def locked(session: AsyncSession, ids: Iterable[str], purses: Iterable[str
         await lock_purses(session, theirs)
     found: dict[str, Lease] = {}
     for some in pieces:
-        rows = await session.scalars(
-            sa.select(Lease)
-            .where(Lease.id.in_(some))
-            .order_by(Lease.id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
-        found |= {row.id: row for row in rows}
+        found |= {row.id: row for row in await session.scalars(_LOCKED, {"ids": some})}
     return found
 
 
@@ -248,46 +281,17 @@ async def _there(session: AsyncSession, store: str, ask: Ask, presented: Present
     cannot make the others' unseen.
     """
     ids = sorted(each.purse for each in presented.purses)
-    holding, lately = (
-        Lease.state.in_(HOLDING),
-        sa.and_(Lease.granted > 0, Lease.granted_ms > now_ms - HOUR_MS),
-    )
-    counted = await session.execute(
-        sa.select(
-            Lease.purse,
-            Lease.store,
-            sa.func.sum(sa.case((holding, Lease.escrow), else_=0)),
-            sa.func.sum(sa.case((holding, 1), else_=0)),
-            sa.func.sum(sa.case((lately, 1), else_=0)),
-        )
-        .where(Lease.purse.in_(ids), sa.or_(holding, lately))
-        .group_by(Lease.purse, Lease.store)
-    )
+    counted = await session.execute(_COUNTED, {"purses": ids, "since_ms": now_ms - HOUR_MS})
     stores: dict[str, dict[str, _AtStore]] = {}
     for purse, place, *sums in counted:
         stores.setdefault(purse, {})[place] = _AtStore(*map(int, sums))
-    rows = await session.scalars(
-        sa.select(Lease)
-        .where(
-            Lease.store == store,
-            sa.or_(
-                sa.and_(Lease.purse.in_(ids), Lease.state == OPEN, Lease.escrow > 0),
-                Lease.request == ask.request,
-            ),
-        )
-        .limit(AT_ONCE)
-        .execution_options(populate_existing=True)
-    )
+    rows = await session.scalars(_OF_STORE, {"at": store, "purses": ids, "asked": ask.request})
     return _There(list(rows), stores)
 
 
 async def held_at(session: AsyncSession, store: str) -> dict[str, int]:
     """What a store holds in all its leases, by unit, as far as we have heard."""
-    rows = await session.execute(
-        sa.select(Lease.unit, sa.func.sum(Lease.escrow))
-        .where(Lease.store == store, Lease.state.in_(HOLDING))
-        .group_by(Lease.unit)
-    )
+    rows = await session.execute(_HELD_AT, {"at": store})
     return {unit: int(total) for unit, total in rows}
 
 
