@@ -77,6 +77,5 @@ async def _prove(request: Request, viewer: Viewer) -> None:
 
 def _said(what: dict[str, Any] | None, lang: str) -> str:
     """The first thing that was wrong, in the reader's language; empty: nothing."""
-    if not what or not what.get("wrong"):
-        return ""
-    return words(lang).gettext(what["wrong"]).format(**what["values"])
+    msgid = (what or {}).get("wrong", "")
+    return words(lang).gettext(msgid).format(**(what or {})["values"]) if msgid else ""
