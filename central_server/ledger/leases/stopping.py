@@ -19,12 +19,12 @@ from central_server.db import bulk_insert
 from central_server.errors import CentreError, Conflict
 from central_server.ledger.leases.anchor import ANCHOR_FILE, Mark
 from central_server.ledger.leases.lease_alarms import Raised, raise_alarms
-from central_server.ledger.models.leases import THE_STOP, LeaseAlarm, LeaseAnchor, LeaseStop
+from central_server.ledger.models.leases import ORDERED, THE_STOP, LeaseAlarm, LeaseAnchor, LeaseStop
 from central_server.staff import service as staff
 from central_server.stores import service as stores
 from central_server.web.text import N_
 
-PUT_BACK, DAMAGED, BROKEN, ORDERED = "put_back", "anchor_damaged", "anchor_broken", "ordered"
+PUT_BACK, DAMAGED, BROKEN = "put_back", "anchor_damaged", "anchor_broken"
 WHYS: Final = {
     PUT_BACK: N_("The database was put back to a time before grants that were made."),
     DAMAGED: N_("The file ledger.anchor cannot be read: whether the database was put back is not known."),

@@ -20,6 +20,7 @@ from central_server.db import Base
 
 OPEN, DOUBT, FROZEN, CLOSED, LOST = "open", "doubt", "frozen", "closed", "lost"
 THE_STOP = 1  # the key of the one row of `LeaseStop`
+ORDERED = "ordered"  # its `why` when a person stopped the grants
 _REFUNDS = sa.text("refers_to <> ''")
 HOLDING = (OPEN, DOUBT, FROZEN, LOST)  # the states in which a lease may hold something
 

@@ -17,7 +17,7 @@ from central_server.ledger.books.posting import NewTransfer, post
 from central_server.ledger.cards.law import law_of
 from central_server.ledger.cards.programmes import Programme, must_run, programme
 from central_server.ledger.models.cards import Card
-from central_server.ledger.models.leases import THE_STOP, LeaseStop
+from central_server.ledger.models.leases import ORDERED, THE_STOP, LeaseStop
 from central_server.ledger.models.lots import PAID, Purse
 from central_server.ledger.purses.lots import Move, Use, settle_lots, sums
 from central_server.ledger.purses.purses import tell_purses
@@ -106,8 +106,12 @@ async def check_known(session: AsyncSession) -> None:
 
     No Conflict: that would be the answer to its key for ever (`answered`), and this passes.
     """
-    if await session.get(LeaseStop, THE_STOP, populate_existing=True) is not None:
-        raise Busy(N_("the database was put back in time: nothing is paid until stores have been heard"))
+    stop = await session.get(LeaseStop, THE_STOP, populate_existing=True)
+    if stop is None:
+        return
+    if stop.why == ORDERED:
+        raise Busy(N_("somebody stopped the grants: nothing is paid here until they are resumed"))
+    raise Busy(N_("the database was put back in time: nothing is paid until stores have been heard"))
 
 
 def needs_second(amount: int, limit: int, approval: str) -> None:

@@ -74,7 +74,9 @@ async def test_a_payment_refused_while_grants_are_stopped_is_paid_when_asked_aga
     body = {"purse": purse, "amount": 4_000}
     async with database.transaction() as session:
         await stopping.order_stop(session, COMMAND, NOW_MS)
-    assert (await ask("/spends", body, key="stopped-0001")).status_code == 503
+    stopped = await ask("/spends", body, key="stopped-0001")
+    assert stopped.status_code == 503
+    assert "somebody stopped the grants" in stopped.text
     async with database.transaction() as session:
         await stopping.resume(session, COMMAND, now_ms=NOW_MS)
     assert (await ask("/spends", body, key="stopped-0001")).status_code == 201

@@ -17,7 +17,7 @@ from central_server.keys import Keys
 from central_server.ledger.leases import stopping
 from central_server.ledger.leases.anchor import Anchor
 from central_server.ledger.leases.asking import Asking
-from central_server.ledger.models.leases import LeaseAnchor
+from central_server.ledger.models.leases import THE_STOP, LeaseAnchor, LeaseStop
 from central_server.ledger.purses import spending
 from central_server.staff.models import Change
 from central_server.staff.service import COMMAND
@@ -261,9 +261,11 @@ async def test_head_office_pays_nothing_either_while_grants_are_stopped(
         await stopping.order_stop(session, COMMAND, NOW_MS)
     async with world.database.transaction() as session:
         assert await spending.spend(session, request="before", **many) == paid
-    with pytest.raises(Busy, match="put back in time"):
+    with pytest.raises(Busy, match="somebody stopped the grants"):
         async with world.database.transaction() as session:
             await spending.spend(session, request="s", **many)
+    async with world.database.transaction() as session:
+        (await session.get_one(LeaseStop, THE_STOP)).why = stopping.PUT_BACK
     with pytest.raises(Busy, match="put back in time"):
         async with world.database.transaction() as session:
             await spending.hold(session, request="h", for_s=60, **many)
