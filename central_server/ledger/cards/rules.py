@@ -166,7 +166,7 @@ class Rules(Part):
     balance_max: Amount = 0  # 0: the law's alone
     top_max: Amount = 0  # by one top-up at a till
     pay_max: Amount = 0  # one payment at a till; 0: no limit
-    day_max: Amount = 0  # a purse's payments in 24 hours; 0: no limit
+    day_max: Amount = 0  # a purse's payments in 24 hours at head office, not at tills; 0: no limit
     day_count: Annotated[int, Field(ge=0, le=10_000)] = 0  # … and how many
     pin_above: Amount | None = None  # a payment above this asks for the PIN
     bonus: Annotated[tuple[Bonus, ...], Field(max_length=20)] = ()

@@ -27,7 +27,7 @@ LABELS = {
     "balance_max": N_("Balance at most (0: as the law says)"),
     "top_max": N_("One top-up at a till (0: none)"),
     "pay_max": N_("One payment at a till (0: no limit)"),
-    "day_max": N_("Payments in 24 hours (0: no limit)"),
+    "day_max": N_("Payments in 24 hours at head office and online; tills do not know it (0: no limit)"),
 }
 
 
