@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,6 +86,19 @@ async def test_a_card_is_made_sold_found_and_reported_lost_by_keyboard(desk: Any
     await do(page, "lose", why="phoned")
     await expect(page.locator(".heading .chip")).to_have_class(re.compile("bad"))
     assert await page.locator("details:has(input[value='activate'])").count() == 0
+
+
+async def test_the_numbers_of_a_new_batch_are_saved_as_a_file_from_that_page(desk: Any) -> None:
+    page = (await desk("/cards", lang="en")).page
+    await samples(page)
+    card, number = await card_of(page, "browser-3")
+    async with page.expect_download() as coming:
+        await page.locator("a[download^='cards-']").press("Enter")
+    download = await coming.value
+    assert download.suggested_filename == "cards-browser-3.csv"
+    assert f"{card},{number},browser-3," in Path(await download.path()).read_text("utf-8-sig")
+    await page.goto("/cards/batches")
+    assert await page.locator("a[download^='cards-']").count() == 0
 
 
 async def test_a_correction_waits_until_another_person_allows_it(
