@@ -57,5 +57,6 @@ TRANSFERS: Final = {
     "unearn": N_("Taken back with a return"),
     "redeem": N_("Redeemed"),
     "loss": N_("Declared lost"),
+    "coupon": N_("Coupon"),
     "gone": N_("Bonus gone with the card"),
 }

@@ -10,6 +10,7 @@ import re
 import pytest
 import sqlalchemy as sa
 
+from central_server.ledger.desk.desk_names import about_kind
 from central_server.ledger.models.approvals import Answered
 from central_server.staff.audit import COMMAND
 from central_server.stores import service as stores
@@ -194,6 +195,22 @@ async def test_a_purse_tells_names_and_keeps_ids_small(ask_page, send, purses, d
     assert "cash/s1" not in shown
     assert 'Money taken in · West Lake <code class="quiet">s1</code>' in shown
     assert "姓名" not in await ask_page("/cards/catalogue", lang="zh_CN")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("A" + "0a" * 12, "approval"),
+        ("L" + "A2" * 8, "lease"),
+        ("ab" * 12, "id"),
+        ("0" * 64, "id"),
+        ("s1/till1/R123", "text"),
+        ("demo load 1", "text"),
+        ("", "text"),
+    ],
+)
+def test_what_a_transfer_is_about_is_a_text_or_an_id(text: str, kind: str) -> None:
+    assert about_kind(text) == kind
 
 
 async def test_no_form_works_for_whoever_lacks_the_right(send, purses) -> None:
