@@ -13,16 +13,17 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from sync.contract.events import Event
 from sync.contract.questions import Answer, Balance, BalanceAsked, MoneyAnswer, MoneyQuestion, Question
+from sync.contract.terminal import TerminalAnswer, TerminalQuestion
 
-Asked = Question | MoneyQuestion | BalanceAsked
-Told = Answer | MoneyAnswer | Balance
+Asked = Question | MoneyQuestion | BalanceAsked | TerminalQuestion
+Told = Answer | MoneyAnswer | Balance | TerminalAnswer
 
 
 class Options(BaseModel):
@@ -67,12 +68,23 @@ class Decoder(Protocol):
     def answer(self, answer: Told, now_ms: int) -> None:
         """What the till says to a question of ours; a device that shows nothing ignores it.
 
-        One answer for each question, in their order; what one about money changed is on disk by now.
+        One answer for each question, in their order; what one about money changed is on disk by now. A card
+        or PIN that is awaited is answered when it comes; NeverMind is not answered. A decoder that has more
+        to ask sets `wake_at_ms` to `now_ms`, and asks in `wake`.
         """
         ...
 
     def replies(self) -> bytes:
         """Bytes to write to the device now, each given once; empty when there is nothing to say."""
+        ...
+
+
+@runtime_checkable
+class Display(Protocol):
+    """A decoder of a device that shows customers what is happening at its till, whoever caused it."""
+
+    def show(self, told: Told, now_ms: int) -> None:
+        """A card was shown, its balance became known, or money moved; `replies` may have something now."""
         ...
 
 

@@ -5,6 +5,7 @@ DriverError
 ├── BadPort         a port URL that we cannot read; says what one looks like
 ├── PortGone        the device is not there, or is no longer: unplugged, closed, refused
 │   ├── PortHeld    somebody else has it open
+│   ├── PortRested  who had dialled in hung up; the next one may
 │   └── PortEnded   a file was read to its end; opened again it would say the same once more
 └── BadOptions      a driver's options are wrong; each mistake with its path
 """
@@ -39,6 +40,10 @@ class PortGone(DriverError):
 
 class PortHeld(PortGone):
     """Another program has the port open."""
+
+
+class PortRested(PortGone):
+    """Who had dialled in hung up, and the next one may: nothing is wrong with the port."""
 
 
 class PortEnded(PortGone):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from asyncio import FIRST_COMPLETED
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from drivers.base import Decoder, Heard
 from drivers.errors import PortGone
@@ -18,16 +20,24 @@ LAST_WAKES_MAX = 16
 SHORTEST_WAIT_S = 0.001  # clocks count whole milliseconds; a shorter wait would spin
 
 
-async def pump(decoder: Decoder, port: Port, clock: Clock, hear: Hear) -> None:
+async def pump(
+    decoder: Decoder, port: Port, clock: Clock, hear: Hear, stirred: asyncio.Event | None = None
+) -> None:
     """Run until the port is gone, and raise its PortGone. The port is not closed here.
 
-    While `hear` takes its time nothing is read, so the port's own buffer fills and pushes back.
+    While `hear` takes its time nothing is read, so the port's own buffer fills and pushes back. Who tells
+    the decoder something while nothing is heard (a card that was awaited, a display's news) sets `stirred`.
     """
     reading: asyncio.Task[bytes] | None = None
+    stirring = asyncio.create_task(stirred.wait(), name=f"stir {port.name}") if stirred else None
     try:
         while True:
             reading = reading or asyncio.create_task(port.read(), name=f"read {port.name}")
-            await asyncio.wait({reading}, timeout=_wait_s(decoder, clock))
+            awaited: set[asyncio.Task[Any]] = {reading, stirring} if stirring else {reading}
+            await asyncio.wait(awaited, timeout=_wait_s(decoder, clock), return_when=FIRST_COMPLETED)
+            if stirred and stirring and stirring.done():
+                stirred.clear()
+                stirring = asyncio.create_task(stirred.wait(), name=f"stir {port.name}")
             if reading.done():
                 chunk, reading = reading.result(), None
                 heard = decoder.feed(chunk, clock.mono_ms())
@@ -42,6 +52,8 @@ async def pump(decoder: Decoder, port: Port, clock: Clock, hear: Hear) -> None:
             await hear(last)
         raise
     finally:
+        if stirring is not None:
+            stirring.cancel()
         if reading is not None:
             reading.cancel()
             with contextlib.suppress(asyncio.CancelledError, PortGone):

@@ -38,6 +38,7 @@ from edge_agent.store.replica import Replica
 from edge_agent.store.room import Disk, RealDisk
 from edge_agent.store.vault import Vault
 from edge_agent.supervisor import DeviceWish, Hear, Listen, Supervisor
+from edge_agent.terminals import Terminals
 from edge_agent.till import Till
 from edge_agent.uplink import Patience, Uplink
 from edge_agent.wedge import is_bank_card
@@ -101,6 +102,7 @@ class Edge:
     uplink: Uplink | None
     leasing: Leasing | None  # without an identity there is no money
     payments: Payments | None
+    terminals: Terminals | None
 
     def __init__(self, settings: EdgeSettings, world: World | None = None, *, restored: bool = False) -> None:
         """`restored`: a person says that this whole disk was put back in time."""
@@ -143,7 +145,7 @@ class Edge:
         if db.moved_aside:
             await self.alarms.set("database_replaced", True, db.moved_aside.name)
         self.replica = await Replica.open(db, identity.store, identity.store_key) if identity else None
-        self.uplink, self.leasing, self.payments = None, None, None
+        self.uplink, self.leasing, self.payments, self.terminals = None, None, None, None
         if identity and self.replica:
             await self._open_money(db, identity, self.replica)
         self.till = Till(
@@ -158,6 +160,14 @@ class Edge:
             payments=self.payments,
             presented=self.leasing.presented if self.leasing else lambda card, member: None,
         )
+        if self.payments:
+            self.terminals = Terminals(
+                till=self.till,
+                payments=self.payments,
+                clock=clock,
+                now_ms=self.calendar.now_ms,
+                boot=self.calendar.boot,
+            )
         self.history = History(db)
         self.shifts = await Shifts.open(
             db, self.outbox, stamp=self.calendar.stamp, now_ms=self.calendar.now_ms, till_of=self._till_of
@@ -168,7 +178,8 @@ class Edge:
             clock=clock,
             chance=world.chance,
             make_decoder=_decoder_of,
-            listen=world.listen or _listener(clock),
+            listen=world.listen or listener(clock),
+            terminals=self.terminals,
             currency=settings.currency,
         )
         if identity and self.replica:
@@ -210,6 +221,8 @@ class Edge:
             self._begin("uplink", self.uplink.run())
         if self.leasing:
             self._begin("leases", self.leasing.run())
+        if self.terminals:
+            self._begin("terminals", self.terminals.tend())
         self._begin("health", self.health.run())
 
     async def _open_money(self, db: Database, identity: Identity, replica: Replica) -> None:
@@ -376,8 +389,10 @@ def _decoder_of(wish: DeviceWish) -> Decoder:
     return driver(wish.driver).decoder(wish.options)
 
 
-def _listener(clock: Clock) -> Listen:
-    async def listen(wish: DeviceWish, decoder: Decoder, hear: Hear) -> None:
+def listener(clock: Clock) -> Listen:
+    """Opens a device's real port, and pumps."""
+
+    async def listen(wish: DeviceWish, decoder: Decoder, hear: Hear, stirred: asyncio.Event) -> None:
         from drivers.ports import open_port  # brings pyserial, which a simulated store can do without
         from drivers.pump import pump
 
@@ -387,7 +402,7 @@ def _listener(clock: Clock) -> Listen:
         )
         try:
             await hear([])
-            await pump(decoder, port, clock, hear)
+            await pump(decoder, port, clock, hear, stirred)
         finally:
             await port.close()
 

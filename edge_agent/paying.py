@@ -124,7 +124,7 @@ def pay(sql: Sql, leases: Leases, question: Pay, at: Counter, why_short: Reason)
         parts=_shown(parts),
     )
     new = _entry("pay", question, at, answer, outage)
-    _write(journal, new._replace(amount=approved, points=points), parts)
+    _write(journal, new._replace(amount=approved, points=points, held=question.held), parts)
     return answer
 
 
@@ -186,7 +186,7 @@ def refund(sql: Sql, leases: Leases, question: Refund, at: Counter) -> Refunded 
     journal = Journal(sql)
     if (known := journal.find(question.till, question.txn)) is not None:
         return repeated(known, at.asked, Refunded)
-    sales = _sales(journal, question)
+    sales = _sales(journal, question, at)
     if len(sales) > 1:
         return Declined("ambiguous_sale")
     entries = sales[0] if sales else []
@@ -211,9 +211,11 @@ def refund(sql: Sql, leases: Leases, question: Refund, at: Counter) -> Refunded 
     return answer
 
 
-def _sales(journal: Journal, question: Refund) -> list[list[Entry]]:
+def _sales(journal: Journal, question: Refund, at: Counter) -> list[list[Entry]]:
     """The sales that may be meant, each with its payments: this till's before those of others."""
     till = question.of_till or question.till
+    if not question.of_txn and not question.of_receipt:
+        return [journal.paid_by(at.who, question.amount_minor)]
     if question.of_txn:
         found = journal.find(till, question.of_txn)
         return [[found]] if found is not None and found.kind == "pay" and not found.undone else []

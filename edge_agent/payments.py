@@ -24,7 +24,7 @@ from edge_agent.paying import UNDOING, Caps, Counter, PurseKnown, Share
 from edge_agent.pins import Pins
 from edge_agent.store.journal import Entry, Journal, PaymentShown
 from edge_agent.store.leases import Leases
-from edge_agent.store.lines import Sql
+from edge_agent.store.lines import Sql, Work
 from edge_agent.store.outbox import Outbox
 from edge_agent.store.replica import Replica, token_digest
 from edge_agent.store.vault import Vault
@@ -52,8 +52,8 @@ from sync.contract.questions import (
 from sync.contract.told import ProgrammeTold
 
 BLOCKED = "blocked"  # flag of a member
-A = TypeVar("A", Paid, Refunded, ToppedUp, Undone)
 B = TypeVar("B", Paid, ToppedUp)
+C = TypeVar("C")
 _REASONS = frozenset(get_args(Reason))
 _encoder = msgspec.json.Encoder()
 
@@ -117,14 +117,20 @@ class Payments:
                     return Declined(wrong, limit)
                 pin_right = True
         at = self._counter(asked, who)._replace(pin_right=pin_right)
-        return await self._change(lambda sql, leases: paying.pay(sql, leases, question, at, why))
+        return await self.change(lambda sql, leases: paying.pay(sql, leases, question, at, why))
 
     async def refund(self, question: Refund) -> Refunded | Declined:
         """Gives back to the purses that paid, never more than they did."""
         if wrong := self._wrong(question):
             return Declined(wrong)
-        at = self._counter(self._asked(question), None)
-        return await self._change(lambda sql, leases: paying.refund(sql, leases, question, at))
+        who = None
+        if not question.of_txn and not question.of_receipt and (question.card or question.member):
+            found = await self._who(question.card, question.member)
+            if isinstance(found, Declined):
+                return found
+            who = found
+        at = self._counter(self._asked(question), who)
+        return await self.change(lambda sql, leases: paying.refund(sql, leases, question, at))
 
     async def top_up(self, question: TopUp) -> ToppedUp | Declined:
         """Puts what the customer gave onto the card, with the line up or down."""
@@ -145,7 +151,7 @@ class Payments:
         if isinstance(purse, Declined):
             return purse
         at = self._counter(asked, who)
-        return await self._change(lambda sql, leases: paying.top_up(sql, leases, question, at, purse))
+        return await self.change(lambda sql, leases: paying.top_up(sql, leases, question, at, purse))
 
     async def undo(self, question: Undo) -> Undone | Declined:
         """Takes a payment back that the till did not act on; one that comes later is refused.
@@ -155,7 +161,7 @@ class Payments:
         if wrong := self._wrong(question):
             return Declined(wrong)
         at = self._counter(self._asked(question), None)
-        return await self._change(lambda sql, leases: paying.undo(sql, leases, question, at))
+        return await self.change(lambda sql, leases: paying.undo(sql, leases, question, at))
 
     async def balance(self, card: str = "", member: str = "") -> Balance | Declined:
         """What is on the card of that token, or on the purses of that member."""
@@ -205,6 +211,10 @@ class Payments:
         """What cards paid of a receipt in this store, for the page that gives back."""
         return await self._vault.ask(lambda sql: Journal(sql).shown(receipt))
 
+    async def read(self, work: Work[C]) -> C:
+        """`work`, which only reads the money of this store. Raises sqlite3.Error."""
+        return await self._vault.ask(work)
+
     # ── before the transaction ──────────────────────────────────────────────────────────────────────────
 
     def _wrong(self, question: Pay | Refund | TopUp | Undo) -> Reason | None:
@@ -225,7 +235,7 @@ class Payments:
         """The answer of the first time, when the till has used its number before."""
         if not await self._vault.ask(lambda sql: Journal(sql).find(question.till, question.txn) is not None):
             return None
-        return await self._change(lambda sql, leases: paying.repeated(_known(sql, question), asked, kind))
+        return await self.change(lambda sql, leases: paying.repeated(_known(sql, question), asked, kind))
 
     async def _who(self, card: str, member: str) -> Who | Declined:
         """Whose card it is; one that nobody knows here may still have leases, or head office may know it."""
@@ -310,8 +320,8 @@ class Payments:
 
     # ── the transaction ─────────────────────────────────────────────────────────────────────────────────
 
-    async def _change(self, work: Callable[[Sql, Leases], A | Declined]) -> A | Declined:
-        """Raises AnchorBroken, StoreBroken."""
+    async def change(self, work: Callable[[Sql, Leases], C | Declined]) -> C | Declined:
+        """`work` on disk and anchored, or why it cannot be done now. Raises AnchorBroken, StoreBroken."""
         if self._vault.broken:
             await self._vault.hold()
             if self._vault.broken:

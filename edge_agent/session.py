@@ -7,21 +7,39 @@ screen, not for a disk. Everything one chunk of bytes brought is recorded in one
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
 from drivers.base import Heard, Note, Told
-from edge_agent.errors import EventTooLarge, OutboxFull
+from edge_agent.errors import AnchorBroken, EventTooLarge, OutboxFull
 from edge_agent.store.outbox import Outbox
 from edge_agent.tally import Tally
+from edge_agent.terminals import Terminals
 from edge_agent.till import Till
 from sync.contract.events import CardRefused, DeviceState, Event, MemberJoined, SaleCompleted
 from sync.contract.fitting import fitted
-from sync.contract.questions import BalanceAsked, CardShown, Pay, PhoneGiven, Refund, TopUp, Undo
+from sync.contract.questions import (
+    Balance,
+    BalanceAsked,
+    CardShown,
+    Declined,
+    MoneyAnswer,
+    MoneyQuestion,
+    Paid,
+    Pay,
+    PhoneGiven,
+    Refund,
+    TopUp,
+    Undo,
+)
+from sync.contract.terminal import CardAwaited, Confirm, NeverMind, PinAwaited, TerminalQuestion
 
 log = logging.getLogger(__name__)
+_Asked = TypeVar("_Asked", bound=MoneyQuestion | BalanceAsked | TerminalQuestion)
 
 FULL_RETRY_S = 5.0  # a printed receipt waits here for room on the disk, and its device with it
 
@@ -38,10 +56,16 @@ class Session:
         outbox: Outbox,
         tally: Tally,
         answer: Callable[[Told], None],
+        terminals: Terminals | None = None,
+        stir: Callable[[], None] = lambda: None,
         currency: str = "CNY",
     ) -> None:
-        """`answer` tells the decoder what the till says; `currency` is that of amounts that come without."""
+        """`answer` tells the decoder what the till says; `stir` has the pump look at it though nothing was
+        heard; `currency` is that of amounts that come without."""
         self._currency = currency
+        self._terminals, self._stir = terminals, stir
+        self._waiting: set[asyncio.Task[None]] = set()  # for cards and PINs
+        self._held: set[tuple[str, str]] = set()  # payments that the device's master has not acknowledged
         self._device, self._till_name = device, till_name
         self._till, self._outbox, self._tally, self._answer = till, outbox, tally, answer
 
@@ -62,13 +86,65 @@ class Session:
                     events.append(event)
             elif isinstance(what, Pay | TopUp | Refund | Undo | BalanceAsked):
                 # A card shown in the same breath is recorded behind its payment: it promises nothing.
-                asked = what if what.till else msgspec.structs.replace(what, till=self._till_name)
-                self._answer(await self._till.ask(asked))
+                self._answer(await self._money(self._here(what)))
+            elif isinstance(what, CardAwaited | PinAwaited):
+                self._begin(self._here(what))
+            elif isinstance(what, TerminalQuestion):
+                await self._terminal(self._here(what))
             else:
                 events.append(fitted(self._ours(what)))
         if events:
             self._tally.heard(len(events))
             await self._record(events)
+
+    async def end(self) -> None:
+        """The device is gone: what its master has not acknowledged by now is undone. Raises StoreBroken."""
+        for task in self._waiting:
+            task.cancel()
+        await asyncio.gather(*self._waiting, return_exceptions=True)
+        for till, txn in sorted(self._held):
+            with contextlib.suppress(AnchorBroken):  # edge_agent/terminals.py tries again
+                await self._till.ask(Undo(till=till, txn=txn))
+        self._held.clear()
+
+    # ── money ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _money(self, asked: MoneyQuestion | BalanceAsked) -> MoneyAnswer | Balance:
+        if isinstance(asked, Pay) and asked.held:
+            # Before it is asked: whatever comes of it, and whoever stops waiting for it.
+            self._held.add((asked.till, asked.txn))
+        answer = await self._till.ask(asked)
+        if isinstance(asked, Undo) or (isinstance(asked, Pay) and not isinstance(answer, Paid)):
+            self._held.discard((asked.till, asked.txn))
+        return answer
+
+    async def _terminal(self, asked: TerminalQuestion) -> None:
+        if self._terminals is None:
+            self._answer(Declined("not_enrolled"))
+            return
+        if isinstance(asked, NeverMind):
+            await asyncio.sleep(0)  # a wait that has only just begun is there to be ended
+        answer = await self._terminals.ask(asked)
+        if isinstance(asked, Confirm):
+            self._held.discard((asked.till, asked.txn))
+        if answer is not None:
+            self._answer(answer)
+
+    def _begin(self, asked: CardAwaited | PinAwaited) -> None:
+        """Waits for a card or PIN while the device may go on talking."""
+
+        async def wait() -> None:
+            await self._terminal(asked)
+            self._stir()
+
+        task = asyncio.create_task(wait(), name=f"{self._device} waits")
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    def _here(self, asked: _Asked) -> _Asked:
+        return asked if asked.till else msgspec.structs.replace(asked, till=self._till_name)
+
+    # ── events ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _ours(self, event: Event) -> Event:
         """The event with this device's name, and a receipt with the card that was shown before it."""

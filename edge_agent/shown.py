@@ -64,7 +64,17 @@ class Claimed(msgspec.Struct, frozen=True):
     card: str = ""  # token; empty: nobody had shown one
 
 
-Shown = Swipe | Deed | News | Claimed
+class Wanted(msgspec.Struct, frozen=True):
+    """A payment terminal waits at the till for a card or a PIN; with neither, it does not any more."""
+
+    till: str
+    what: Literal["card", "pin", ""]
+    amount_minor: int = 0
+    currency: str = ""
+    again: bool = False  # the PIN before was wrong
+
+
+Shown = Swipe | Deed | News | Claimed | Wanted
 
 
 def birthday_near(birthday: str, now_ms: int) -> bool:

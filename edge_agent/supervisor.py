@@ -13,12 +13,14 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from drivers.base import Decoder, Heard
-from drivers.errors import PortEnded, PortGone
+from drivers.base import Decoder, Display, Heard
+from drivers.errors import PortEnded, PortGone, PortRested
+from edge_agent.displaying import told_at
 from edge_agent.errors import StoreBroken
 from edge_agent.session import Session
 from edge_agent.store.outbox import Outbox
 from edge_agent.tally import Tally
+from edge_agent.terminals import Terminals
 from edge_agent.till import Till
 from sync.contract.clock import Clock
 from sync.contract.events import DeviceState
@@ -66,8 +68,9 @@ class DeviceStatus(msgspec.Struct, frozen=True):
     last_problem: str = ""
 
 
-Listen = Callable[[DeviceWish, Decoder, Hear], Awaitable[None]]
-"""Opens the device's port and pumps until PortGone; calls `hear([])` once when the port is open."""
+Listen = Callable[[DeviceWish, Decoder, Hear, asyncio.Event], Awaitable[None]]
+"""Opens the device's port and pumps until PortGone; calls `hear([])` once when the port is open. The event is
+set when the decoder was told something though nothing was heard."""
 
 
 class Supervisor:
@@ -82,11 +85,12 @@ class Supervisor:
         chance: random.Random,
         make_decoder: Callable[[DeviceWish], Decoder],
         listen: Listen,
+        terminals: Terminals | None = None,
         currency: str = "CNY",
     ) -> None:
         self._currency = currency
         self._till, self._outbox, self._clock, self._chance = till, outbox, clock, chance
-        self._make_decoder, self._listen = make_decoder, listen
+        self._make_decoder, self._listen, self._terminals = make_decoder, listen, terminals
         self._devices: dict[str, _Device] = {}
         self._disk_failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -168,6 +172,8 @@ class _Device:
                 self._state = "down"
                 await self._announce("down", str(error))
                 return  # until it is set up anew: read again, all of it would count twice
+            except PortRested:
+                continue  # a till that dials for each of its transactions
             except PortGone as error:
                 why = str(error)
             except Exception as error:
@@ -184,6 +190,7 @@ class _Device:
     async def _once(self) -> None:
         house = self._house
         decoder = house._make_decoder(self.wish)
+        stirred = asyncio.Event()
         session = Session(
             device=self.wish.name,
             till_name=self.wish.till,
@@ -191,6 +198,8 @@ class _Device:
             outbox=house._outbox,
             tally=self._tally,
             answer=lambda answer: decoder.answer(answer, house._clock.mono_ms()),
+            terminals=house._terminals,
+            stir=stirred.set,
             currency=house._currency,
         )
 
@@ -198,7 +207,20 @@ class _Device:
             self._rise()
             await session.hear(heard)
 
-        await house._listen(self.wish, decoder, hear)
+        showing = asyncio.create_task(self._show(decoder, stirred)) if isinstance(decoder, Display) else None
+        try:
+            await house._listen(self.wish, decoder, hear, stirred)
+        finally:
+            if showing is not None:
+                showing.cancel()
+            await session.end()
+
+    async def _show(self, display: Display, stirred: asyncio.Event) -> None:
+        """What happens at its till, for a device that shows it to the customer."""
+        house = self._house
+        async for told in told_at(house._till, self.wish.till):
+            display.show(told, house._clock.mono_ms())
+            stirred.set()
 
     def _rise(self) -> None:
         """The port is open: up at once on the page, and as an event when it stays."""

@@ -22,6 +22,7 @@ from edge_agent.shown import Claimed, Deed, News, Shown, Swipe, birthday_near
 from edge_agent.store.database import is_full
 from edge_agent.store.outbox import Outbox
 from edge_agent.store.replica import Replica
+from edge_agent.waits import Waits
 from sync.contract.clock import Clock
 from sync.contract.errors import BadId
 from sync.contract.events import CardPresented, CardRefused, MemberJoined
@@ -46,6 +47,7 @@ from sync.contract.questions import (
     Undo,
     Undone,
 )
+from sync.contract.terminal import CardThere
 from sync.contract.tokens import card_token, phone_token
 from sync.contract.told import MemberTold
 
@@ -115,6 +117,7 @@ class Till:
         self._clock, self._now_ms, self._random_bytes = clock, now_ms, random_bytes
         self._country, self._payment_card = country, payment_card
         self._payments, self._presented = payments, presented
+        self.waits = Waits(self._tell)
         self._shown: dict[str, ShownCard] = {}
         self._taken: dict[str, tuple[str, ShownCard]] = {}  # by till: the last `txn` that named no card
         self._recent: dict[str, deque[Swipe]] = {}
@@ -156,8 +159,7 @@ class Till:
         if not token:
             return answer, None
         member = answer.member if isinstance(answer, MemberKnown) else ""
-        self._shown[till] = ShownCard(token, member, self._clock.mono_ms())
-        self._presented(token, member)
+        self._stands(till, ShownCard(token, member, self._clock.mono_ms()))
         return answer, CardPresented(
             device=device, till=till, card=token, technology=technology, member=member
         )
@@ -243,6 +245,16 @@ class Till:
             return None
         return shown
 
+    def there(self, till: str) -> CardThere | None:
+        """The same, for a payment terminal."""
+        shown = self.shown(till)
+        if shown is None:
+            return None
+        swipe = next(iter(self.recent(till)), None)
+        answer = swipe.answer if swipe is not None and swipe.card == shown.card else None
+        name = answer.name if isinstance(answer, MemberKnown) else ""
+        return CardThere(card=shown.card, member=shown.member, name=name)
+
     def _meant(self, question: Pay | TopUp | BalanceAsked) -> ShownCard | None:
         """Whose card a question is about that names none."""
         if isinstance(question, BalanceAsked):
@@ -314,9 +326,8 @@ class Till:
                 if not is_full(error):
                     raise  # with a full disk the new member is known as soon as the centre says so
         answer = MemberKnown(member=member, name=told.name, flags=told.flags)
-        self._shown[till] = ShownCard(card_is or phone_is, member, self._clock.mono_ms())
         self._publish(till, "keyboard", answer, card_is or phone_is)
-        self._presented(card_is or phone_is, member)
+        self._stands(till, ShownCard(card_is or phone_is, member, self._clock.mono_ms()))
         return answer
 
     # ── pages ───────────────────────────────────────────────────────────────────────────────────────────
@@ -343,6 +354,12 @@ class Till:
             self._watchers[till].discard(queue)
             if not self._watchers[till]:
                 del self._watchers[till]
+
+    def _stands(self, till: str, shown: ShownCard) -> None:
+        self._shown[till] = shown
+        if (there := self.there(till)) is not None:
+            self.waits.show(till, there)
+        self._presented(shown.card, shown.member)
 
     def _publish(self, till: str, technology: str, answer: Answer, card: str) -> None:
         now = self._now_ms()

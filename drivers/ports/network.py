@@ -6,7 +6,7 @@ import asyncio
 import socket
 from typing import cast
 
-from drivers.errors import PortGone, PortHeld
+from drivers.errors import PortGone, PortHeld, PortRested
 from drivers.ports.base import READ_BYTES, WRITE_WAIT_S, PortUrl
 
 DIAL_WAIT_S = 5.0
@@ -89,11 +89,17 @@ class TcpListenPort:
             self._caller.set_result(TcpPort(self.name, reader, writer))
 
     async def read(self) -> bytes:
-        return await (await asyncio.shield(self._caller)).read()
+        try:
+            return await (await asyncio.shield(self._caller)).read()
+        except PortGone as error:
+            raise PortRested(str(error)) from error
 
     async def write(self, chunk: bytes) -> None:
         if self._caller.done():
-            await self._caller.result().write(chunk)
+            try:
+                await self._caller.result().write(chunk)
+            except PortGone as error:
+                raise PortRested(str(error)) from error
 
     async def close(self) -> None:
         if self._server is not None:

@@ -15,18 +15,20 @@ import msgspec
 from edge_agent.store.leases import DOUBTED
 from edge_agent.store.lines import Sql
 from sync.contract.questions import MoneyAnswer
+from sync.contract.terminal import Day
 
 HOUR_MS = 3_600_000
 SALE_MS = 30 * 60 * 1000  # the payments of one receipt lie no further apart; a number may come again later
+PAID_BY_MAX = 20  # of a card's payments that a return without a sale looks at
 PRUNE_STEP = 500  # entries in one transaction
 _INSERT = (
     "INSERT INTO journal (till, txn, kind, asked, answer, receipt, cashier, tender, currency, amount, points,"
-    " digest, boot, mono_ms, wall_ms, hour, outage, undone)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT hours FROM money), ?, ?)"
+    " digest, boot, mono_ms, wall_ms, hour, outage, undone, held)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT hours FROM money), ?, ?, ?)"
 )
 _SELECT = (
     "SELECT entry, till, txn, kind, asked, answer, receipt, cashier, currency, amount, boot, mono_ms, wall_ms"
-    ", undone FROM journal WHERE "
+    ", undone, held FROM journal WHERE "
 )
 _PARTS = (
     "SELECT entry, part, lease, number, kind, purse, programme, unit, amount, worth, returned, returned_worth"
@@ -34,7 +36,7 @@ _PARTS = (
 )
 _SIGNED = "CASE kind WHEN 'spend' THEN -amount ELSE amount END"
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[MoneyAnswer] = msgspec.json.Decoder(MoneyAnswer)
+_decoder: msgspec.json.Decoder[MoneyAnswer | Day] = msgspec.json.Decoder(MoneyAnswer | Day)
 
 
 class PaymentShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,9 +57,9 @@ class NewEntry(NamedTuple):
 
     till: str
     txn: str
-    kind: str  # pay, refund, top, undo
+    kind: str  # pay, refund, top, undo, close
     asked: bytes  # a digest of the question
-    answer: MoneyAnswer
+    answer: MoneyAnswer | Day
     receipt: str
     cashier: str
     currency: str
@@ -70,6 +72,7 @@ class NewEntry(NamedTuple):
     outage: int  # 0: the line was up
     tender: str = ""
     undone: bool = False
+    held: bool = False  # a payment that its till has not acknowledged yet
 
 
 class Entry(NamedTuple):
@@ -89,8 +92,9 @@ class Entry(NamedTuple):
     mono_ms: int
     wall_ms: int
     undone: int
+    held: int
 
-    def told(self) -> MoneyAnswer:
+    def told(self) -> MoneyAnswer | Day:
         """What the till was told."""
         return _decoder.decode(self.answer)
 
@@ -144,6 +148,7 @@ class Journal:
                 new.wall_ms,
                 new.outage,
                 int(new.undone),
+                int(new.held),
             ),
         )
         return self.last()
@@ -198,6 +203,22 @@ class Journal:
         ).fetchone()
         return shift_ended is None
 
+    def paid_by(self, digest: bytes, amount_minor: int) -> list[Entry]:
+        """Whose newest payments, oldest first: as many as have `amount_minor` left to give back."""
+        found: list[Entry] = []
+        rows = self._sql.execute(
+            _SELECT + "digest = ? AND kind = 'pay' AND undone = 0 AND held = 0 ORDER BY entry DESC LIMIT ?",
+            (digest, PAID_BY_MAX),
+        )
+        for entry in (Entry(*row) for row in rows.fetchall()) if digest else ():
+            left = sum(part.worth - part.returned_worth for part in self.parts(entry.entry))
+            if left and not self.in_doubt(entry):
+                found.append(entry)
+                amount_minor -= left
+            if amount_minor <= 0:
+                break
+        return found[::-1]
+
     def give_back(self, part: Part, amount: int, worth: int) -> None:
         """Notes that so much of the part went back. Raises sqlite3.IntegrityError beyond what was paid."""
         self._sql.execute(
@@ -209,8 +230,46 @@ class Journal:
     def undo(self, entry: int, answer: MoneyAnswer) -> None:
         """The payment has no effect any more, and the till was told so."""
         self._sql.execute(
-            "UPDATE journal SET undone = 1, answer = ? WHERE entry = ?", (_encoder.encode(answer), entry)
+            "UPDATE journal SET undone = 1, held = 0, answer = ? WHERE entry = ?",
+            (_encoder.encode(answer), entry),
         )
+
+    # ── a terminal's master has its word, too ───────────────────────────────────────────────────────────
+
+    def confirm(self, entry: int) -> None:
+        """The till has acknowledged the payment: it is final."""
+        self._sql.execute("UPDATE journal SET held = 0 WHERE entry = ?", (entry,))
+
+    def held(self) -> list[Entry]:
+        """Payments that no till has acknowledged, oldest first; without those that are in doubt."""
+        rows = self._sql.execute(_SELECT + "held = 1 ORDER BY entry LIMIT ?", (PRUNE_STEP,))
+        return [entry for entry in (Entry(*row) for row in rows) if not self.in_doubt(entry)]
+
+    def newest(self, till: str, prefix: str, suffix: str = "", kind: str = "") -> Entry | None:
+        """The till's newest entry whose number begins and ends so, of that kind if one is named."""
+        row = self._sql.execute(
+            _SELECT + "till = ? AND substr(txn, 1, length(?)) = ? AND (? = '' OR substr(txn, -length(?)) = ?)"
+            " AND (? = '' OR kind = ?) ORDER BY entry DESC LIMIT 1",
+            (till, prefix, prefix, suffix, suffix, suffix, kind, kind),
+        ).fetchone()
+        return None if row is None else Entry(*row)
+
+    def closing(self, till: str) -> Entry | None:
+        """The till's last closing of its sums."""
+        row = self._sql.execute(
+            _SELECT + "till = ? AND kind = 'close' ORDER BY entry DESC LIMIT 1", (till,)
+        ).fetchone()
+        return None if row is None else Entry(*row)
+
+    def sums(self, till: str, after: int, currency: str) -> dict[str, tuple[int, int]]:
+        """How many, and how much in that currency, by kind, of what the till did after that entry."""
+        rows = self._sql.execute(
+            "SELECT kind, count(*), coalesce(sum(amount), 0) FROM journal"
+            " WHERE till = ? AND entry > ? AND undone = 0 AND held = 0 AND currency = ?"
+            " AND kind IN ('pay', 'refund', 'top') GROUP BY kind",
+            (till, after, currency),
+        )
+        return {kind: (int(count), int(amount)) for kind, count, amount in rows}
 
     def shown(self, receipt: str) -> tuple[PaymentShown, ...]:
         """The payments of a receipt, for a page."""
@@ -283,11 +342,14 @@ class Journal:
     def prune(self, keep_hours: int) -> bool:
         """One step of removing entries that many running hours old; whether there was any.
 
-        The newest stays: its number says which entries came before.
+        The newest stays: its number says which entries came before. So do a till's last closing and what is
+        held.
         """
         rows = self._sql.execute(
             "SELECT entry FROM journal WHERE hour < (SELECT hours FROM money) - ?"
-            " AND entry < (SELECT max(entry) FROM journal) ORDER BY entry LIMIT ?",
+            " AND entry < (SELECT max(entry) FROM journal) AND held = 0"
+            " AND NOT (kind = 'close' AND entry = (SELECT max(entry) FROM journal AS closing"
+            " WHERE closing.till = journal.till AND closing.kind = 'close')) ORDER BY entry LIMIT ?",
             (keep_hours, PRUNE_STEP),
         ).fetchall()
         self._sql.executemany("DELETE FROM part WHERE entry = ?", rows)

@@ -95,6 +95,7 @@ class Pay(msgspec.Struct, frozen=True, tag_field="type", tag="pay", omit_default
     pin: str = ""
     partial: bool = True  # less will do: the rest is paid in another way
     points: bool = False  # points may pay, where their programme lets them
+    held: bool = False  # final only after a `Confirm` (sync/contract/terminal.py); else undone by itself
 
     def __repr__(self) -> str:
         return f"Pay({self.till!r}, {self.txn!r}, {self.amount_minor} {self.currency})"  # never the PIN
@@ -105,6 +106,7 @@ class Refund(msgspec.Struct, frozen=True, tag_field="type", tag="refund", omit_d
 
     A receipt number that came again, another day or at another till, is declined as `ambiguous_sale` unless
     the rest of the question says which sale is meant.
+    With neither it is `card` or `member`, who gets back of its own last payments in this store.
     """
 
     till: str
@@ -114,6 +116,8 @@ class Refund(msgspec.Struct, frozen=True, tag_field="type", tag="refund", omit_d
     of_txn: str = ""  # made at `of_till`
     of_till: str = ""  # empty: this till; for a receipt that it does not have, any other of this store
     of_receipt: str = ""  # made at `of_till`
+    card: str = ""  # token; only when the sale is not named
+    member: str = ""
     receipt: str = ""  # of the return itself
     cashier: str = ""
 

@@ -206,7 +206,11 @@ class StoreBox:
         return line
 
     async def _listen(
-        self, wish: Any, decoder: Decoder, hear: Callable[[list[Any]], Awaitable[None]]
+        self,
+        wish: Any,
+        decoder: Decoder,
+        hear: Callable[[list[Any]], Awaitable[None]],
+        stirred: asyncio.Event,
     ) -> None:
         """A card reader on a line of its own: real frames, in pieces, through the real decoder."""
         await hear([])

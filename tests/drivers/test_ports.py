@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from drivers.base import Heard
-from drivers.errors import BadPort, PortEnded, PortGone, PortHeld
+from drivers.base import Heard, QuietDecoder
+from drivers.errors import BadPort, PortEnded, PortGone, PortHeld, PortRested
 from drivers.ports import RecordingPort, check_port, open_port
 from drivers.pump import pump
 from drivers.registry import driver
@@ -279,3 +279,48 @@ async def test_what_a_gap_was_to_end_is_said_before_the_port_goes(tmp_path: Path
         await pump(stripe.decoder(stripe.options()), port, CLOCK, hear)
     assert CardShown("0004048712", "magstripe") in [one.what for one in said]
     await port.close()
+
+
+class Awaiting(QuietDecoder):
+    """Asks nothing, and says a word when it was told one."""
+
+    def __init__(self) -> None:
+        self.words = b""
+
+    def feed(self, chunk: bytes, now_ms: int) -> list[Heard]:
+        return []
+
+    def replies(self) -> bytes:
+        words, self.words = self.words, b""
+        return words
+
+
+async def test_the_pump_writes_what_a_decoder_says_though_nothing_was_heard(tmp_path: Path) -> None:
+    device = await open_here(f"pty:{tmp_path / 'line'}")
+    line = await open_here(f"serial://{tmp_path / 'line'}")
+    decoder, stirred = Awaiting(), asyncio.Event()
+
+    async def hear(heard: list[Heard]) -> None:
+        raise AssertionError(heard)
+
+    pumping = asyncio.create_task(pump(decoder, line, CLOCK, hear, stirred))
+    for word in (b"one", b"two"):
+        decoder.words = word
+        stirred.set()
+        assert await asyncio.wait_for(device.read(), WITHIN_S) == word
+    pumping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pumping
+    await line.close()
+    await device.close()
+
+
+async def test_a_till_that_hangs_up_leaves_the_port_well() -> None:
+    listening = await open_here("tcp-listen://127.0.0.1:0")
+    _, writer = await asyncio.open_connection(*listening.address)  # type: ignore[attr-defined]
+    writer.write(b"x")
+    assert await asyncio.wait_for(listening.read(), WITHIN_S) == b"x"
+    writer.close()
+    with pytest.raises(PortRested):
+        await asyncio.wait_for(listening.read(), WITHIN_S)
+    await listening.close()

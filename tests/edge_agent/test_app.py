@@ -65,7 +65,7 @@ class Devices:
         self.lines: dict[str, asyncio.Queue[bytes | Exception]] = {}
         self.opened: list[str] = []
 
-    async def listen(self, wish: Any, decoder: Any, hear: Callable[[list[Heard]], Any]) -> None:
+    async def listen(self, wish: Any, decoder: Any, hear: Callable[[list[Heard]], Any], stirred: Any) -> None:
         self.opened.append(wish.name)
         line = self.lines.setdefault(wish.name, asyncio.Queue())
         await hear([])

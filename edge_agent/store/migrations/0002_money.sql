@@ -45,12 +45,13 @@ CREATE INDEX lease_hour ON lease (hour) WHERE state = 'closed';
 CREATE INDEX lease_of ON lease (digest) WHERE state = 'open';
 
 -- What tills did, by their own numbers (store/journal.py). `asked` is a digest of the question, `answer` what the till
--- was told; `outage` is 0 when the line was up. `wall_ms` is for people only.
+-- was told; `outage` is 0 when the line was up. `wall_ms` is for people only. `held`: a payment that a terminal's master has
+-- not acknowledged yet (edge_agent/terminals.py).
 CREATE TABLE journal (
     entry INTEGER PRIMARY KEY,
     till TEXT NOT NULL,
     txn TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('pay', 'refund', 'top', 'undo')),
+    kind TEXT NOT NULL CHECK (kind IN ('pay', 'refund', 'top', 'undo', 'close')),
     asked BLOB NOT NULL,
     answer BLOB NOT NULL,
     receipt TEXT NOT NULL,
@@ -66,8 +67,13 @@ CREATE TABLE journal (
     hour INTEGER NOT NULL,
     outage INTEGER NOT NULL,
     undone INTEGER NOT NULL DEFAULT 0,
+    held INTEGER NOT NULL DEFAULT 0,
     UNIQUE (till, txn)
 ) STRICT;
+
+CREATE INDEX journal_till ON journal (till, entry);
+
+CREATE INDEX journal_held ON journal (entry) WHERE held = 1;
 
 CREATE INDEX journal_receipt ON journal (receipt);
 

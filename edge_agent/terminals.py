@@ -1,0 +1,200 @@
+"""What payment terminals ask beyond moving money (sync/contract/terminal.py), answered from the journal.
+
+A payment that was taken with `held` is final when the till has acknowledged it. Until then it is a session's
+to confirm or to undo; what a session left behind, because its line or this box went down, is undone here: at
+the start, and when it has been held for longer than any till takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+from collections.abc import Callable
+
+from edge_agent.errors import AnchorBroken
+from edge_agent.payments import Payments
+from edge_agent.store.journal import Entry, Journal, NewEntry
+from edge_agent.store.leases import Leases
+from edge_agent.store.lines import Sql
+from edge_agent.till import Till
+from sync.contract.clock import Clock
+from sync.contract.questions import TXN_MAX, Declined, Undo
+from sync.contract.terminal import (
+    CardAwaited,
+    Confirm,
+    Confirmed,
+    Day,
+    DayAsked,
+    NeverMind,
+    PinAwaited,
+    TerminalAnswer,
+    TerminalQuestion,
+    TxnAsked,
+    TxnTold,
+)
+
+log = logging.getLogger(__name__)
+
+HELD_MOST_MS = 5 * 60 * 1000  # longer than the slowest protocol waits for its till (ZVT's T4: 180 s)
+LOOK_S = 30.0
+_NOTHING = (0, 0)
+
+
+class Terminals:
+    """The terminals of one store."""
+
+    def __init__(
+        self,
+        *,
+        till: Till,
+        payments: Payments,
+        clock: Clock,
+        now_ms: Callable[[], int],
+        boot: str,
+    ) -> None:
+        """`now_ms` is the wall time as the store knows it."""
+        self._till, self._payments = till, payments
+        self._clock, self._now_ms, self._boot = clock, now_ms, boot
+
+    async def ask(self, question: TerminalQuestion) -> TerminalAnswer | None:
+        """What a terminal is told; a card or PIN that is awaited takes its time. NeverMind is told nothing.
+
+        Raises AnchorBroken, StoreBroken.
+        """
+        match question:
+            case CardAwaited():
+                return self._till.there(question.till) or await self._till.waits.card(question)
+            case PinAwaited():
+                return await self._till.waits.pin(question)
+            case NeverMind():
+                self._till.waits.never_mind(question.till)
+                return None
+            case Confirm():
+                return await self.confirm(question)
+            case TxnAsked():
+                return await self.transaction(question)
+            case DayAsked():
+                return await self.day(question)
+
+    async def confirm(self, question: Confirm) -> Confirmed | Declined:
+        """The till has acknowledged a payment; on disk on return. Raises AnchorBroken, StoreBroken."""
+
+        def work(sql: Sql, leases: Leases) -> Confirmed | Declined:
+            journal = Journal(sql)
+            found = journal.find(question.till, question.txn)
+            if found is None or found.kind != "pay":
+                return Declined("unknown_sale")
+            if found.undone:
+                return Declined("undone")
+            journal.confirm(found.entry)
+            return Confirmed()
+
+        return await self._payments.change(work)
+
+    async def transaction(self, question: TxnAsked) -> TxnTold | Declined:
+        """What became of one of the till's transactions."""
+
+        def work(sql: Sql) -> TxnTold | Declined:
+            journal = Journal(sql)
+            if question.txn:
+                found = journal.find(question.till, question.txn)
+            else:
+                found = journal.newest(question.till, question.prefix, question.suffix, question.kind)
+            return self._told(journal, found) if found is not None else Declined("unknown_sale")
+
+        return await self._payments.read(work)
+
+    async def day(self, question: DayAsked) -> Day | Declined:
+        """The till's sums; closed under the question's number, if it has one. Raises as `confirm` does."""
+        if not question.txn:
+            return await self._payments.read(lambda sql: _day(Journal(sql), question))
+        if len(question.txn) > TXN_MAX or not question.till:
+            return Declined("wrong")
+        asked = hashlib.sha256(f"close {question.currency}".encode()).digest()[:16]
+
+        def work(sql: Sql, leases: Leases) -> Day | Declined:
+            journal = Journal(sql)
+            if (known := journal.find(question.till, question.txn)) is not None:
+                told = known.told()
+                return told if isinstance(told, Day) and known.asked == asked else Declined("txn_reused")
+            day = _day(journal, question)
+            journal.write(
+                NewEntry(
+                    till=question.till,
+                    txn=question.txn,
+                    kind="close",
+                    asked=asked,
+                    answer=day,
+                    receipt="",
+                    cashier="",
+                    currency=question.currency,
+                    amount=0,
+                    points=0,
+                    digest=b"",
+                    boot=self._boot,
+                    mono_ms=self._clock.mono_ms(),
+                    wall_ms=self._now_ms(),
+                    outage=0,
+                )
+            )
+            return day
+
+        return await self._payments.change(work)
+
+    async def tend(self) -> None:
+        """Undoes what nobody confirms, now and for ever after. Raises StoreBroken."""
+        while True:
+            await self.undo_held()
+            await asyncio.sleep(LOOK_S)
+
+    async def undo_held(self) -> None:
+        """Undoes what no session can confirm any more; what cannot be undone now is tried again later."""
+        held = await self._payments.read(lambda sql: Journal(sql).held())
+        most_ms = self._clock.mono_ms() - HELD_MOST_MS
+        for entry in held:
+            if entry.boot == self._boot and entry.mono_ms > most_ms:
+                continue
+            with contextlib.suppress(AnchorBroken):  # its till is told nothing: the next look knows
+                said = await self._payments.undo(Undo(till=entry.till, txn=entry.txn))
+                log.warning("till %s never acknowledged payment %s: %s", entry.till, entry.txn, said)
+
+    def _told(self, journal: Journal, entry: Entry) -> TxnTold:
+        parts = journal.parts(entry.entry) if entry.kind == "pay" else []
+        same_boot = entry.boot == self._boot
+        age_ms = self._clock.mono_ms() - entry.mono_ms if same_boot else self._now_ms() - entry.wall_ms
+        return TxnTold(
+            txn=entry.txn,
+            kind=entry.kind,  # type: ignore[arg-type]  # the table's CHECK says so
+            state="undone" if entry.undone else "held" if entry.held else "done",
+            currency=entry.currency,
+            amount_minor=entry.amount,
+            returned_minor=sum(part.returned_worth for part in parts),
+            receipt=entry.receipt,
+            cashier=entry.cashier,
+            wall_ms=entry.wall_ms,
+            age_ms=max(0, age_ms),
+            answer=entry.told(),
+        )
+
+
+def _day(journal: Journal, question: DayAsked) -> Day:
+    """What is not closed yet, as the next closing."""
+    last = journal.closing(question.till)
+    before = last.told() if last is not None else None
+    sums = journal.sums(question.till, last.entry if last is not None else 0, question.currency)
+    (paid, paid_minor), (refunded, refunded_minor), (topped, topped_minor) = (
+        sums.get(kind, _NOTHING) for kind in ("pay", "refund", "top")
+    )
+    return Day(
+        number=before.number + 1 if isinstance(before, Day) else 1,
+        since_ms=last.wall_ms if last is not None else 0,
+        currency=question.currency,
+        paid=paid,
+        paid_minor=paid_minor,
+        refunded=refunded,
+        refunded_minor=refunded_minor,
+        topped=topped,
+        topped_minor=topped_minor,
+    )

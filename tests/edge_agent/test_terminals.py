@@ -1,0 +1,242 @@
+"""Payments that wait for a till's word, the till's sums, and who waits for a card."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers.base import Heard
+from drivers.pos.conversations import Habits, Outcome
+from drivers.pos.terminal import Terminal
+from edge_agent.session import Session
+from edge_agent.shown import Wanted
+from edge_agent.tally import Tally
+from edge_agent.terminals import HELD_MOST_MS
+from sync.contract.questions import CardShown, Declined, Paid, Pay
+from sync.contract.terminal import (
+    CardAwaited,
+    Confirm,
+    Confirmed,
+    Day,
+    DayAsked,
+    NeverMind,
+    TxnAsked,
+    TxnTold,
+)
+from tests.edge_agent.money_shop import MemoryAnchor, Office
+from tests.edge_agent.terminal_box import CARD_NUMBER, TILL, TerminalBox, open_box
+
+HABITS = Habits(scheme="test", currency="CNY", card_wait_ms=5_000, repeat_ms=60_000)
+
+
+@pytest.fixture
+async def box(tmp_path: Path, clock: Any, running: Any) -> AsyncIterator[TerminalBox]:
+    async with open_box(tmp_path / "edge.db", clock, running) as opened:
+        await opened.grant(10_000)
+        yield opened
+
+
+class Device:
+    """A terminal whose protocol is Python: what it begins is asked, what comes of it stands in `outcomes`."""
+
+    def __init__(self, box: TerminalBox) -> None:
+        self.terminal = Terminal(HABITS)
+        self.outcomes: list[Outcome] = []
+        self.stirred = asyncio.Event()
+        self.session = Session(
+            device="terminal",
+            till_name=TILL,
+            till=box.till,
+            outbox=box.shop.outbox,
+            tally=Tally(box.shop.clock),
+            answer=self.terminal.answer,
+            terminals=box.terminals,
+            stir=self.stirred.set,
+        )
+
+    async def go_on(self) -> None:
+        """Asks until there is nothing more to ask."""
+        while asked := self.terminal.questions():
+            await self.session.hear([Heard(0, each) for each in asked])
+        self.outcomes += self.terminal.outcomes()
+
+    async def until_over(self) -> Outcome:
+        async with asyncio.timeout(5):
+            await self.go_on()
+            while self.terminal.busy:
+                await self.stirred.wait()
+                self.stirred.clear()
+                await self.go_on()
+        return self.outcomes[-1]
+
+    async def pay(self, amount: int, **named: Any) -> Outcome:
+        self.terminal.pay(amount, **named)
+        return await self.until_over()
+
+
+async def test_a_payment_is_final_when_the_till_has_acknowledged_it(box: TerminalBox) -> None:
+    device = Device(box)
+    await box.show_card()
+    paid = await device.pay(2_500)
+    assert (paid.good, paid.final, paid.amount_minor, paid.count) == (True, False, 2_500, 1)
+    assert (await box.held(), (await box.day()).paid) == (1, 0)
+    device.terminal.acknowledged()
+    assert (await device.until_over()).kind == "confirm"
+    assert (await box.held(), await box.left()) == (0, 7_500)
+    await device.session.end()
+    assert await box.left() == 7_500
+
+
+async def test_a_line_that_is_cut_before_the_acknowledgement_undoes_it(box: TerminalBox) -> None:
+    device = Device(box)
+    await box.show_card()
+    await device.pay(2_500)
+    await device.session.end()
+    assert (await box.held(), await box.left()) == (0, 10_000)
+    assert await box.terminals.confirm(Confirm(till=TILL, txn="test:#1")) == Declined("undone")
+
+
+async def test_a_box_that_starts_anew_undoes_what_nobody_acknowledged(
+    tmp_path: Path, clock: Any, running: Any
+) -> None:
+    anchor, office = MemoryAnchor(), Office()
+    async with open_box(tmp_path / "e.db", clock, running, anchor=anchor, office=office) as box:
+        await box.grant(10_000)
+        await box.show_card()
+        await Device(box).pay(2_500)  # and then the power fails: no session ends
+    async with open_box(
+        tmp_path / "e.db", clock, running, anchor=anchor, office=office, boot="0000cafe"
+    ) as box:
+        await box.becomes("held", 0)
+        told = await box.terminals.transaction(TxnAsked(till=TILL, prefix="test:"))
+        assert isinstance(told, TxnTold)
+        assert (told.state, told.amount_minor) == ("undone", 2_500)
+        refunds = [each for each in await box.shop.records() if each.kind == "refund"]
+        assert [each.amount for each in refunds] == [2_500]
+
+
+async def test_what_no_session_ended_is_undone_after_the_longest_any_till_takes(box: TerminalBox) -> None:
+    device = Device(box)
+    await box.show_card()
+    await device.pay(2_500)
+    await box.terminals.undo_held()
+    assert await box.held() == 1
+    box.shop.clock.wind(HELD_MOST_MS + 1)
+    await box.terminals.undo_held()
+    assert (await box.held(), await box.left()) == (0, 10_000)
+
+
+async def test_the_same_reference_and_amount_has_the_recorded_answer_for_a_while(box: TerminalBox) -> None:
+    device = Device(box)
+    await box.show_card()
+    first = await device.pay(2_500, reference="T7")
+    again = await device.pay(2_500, reference="T7")  # its answer was lost on the line
+    assert (again.txn, again.again, again.final) == (first.txn, True, False)
+    device.terminal.acknowledged()
+    await device.until_over()
+    again = await device.pay(2_500, reference="T7")
+    assert (again.again, again.final, await box.left()) == (True, True, 7_500)
+    assert not (await device.pay(2_400, reference="T7")).again
+    box.shop.clock.wind(HABITS.repeat_ms + 1)
+    assert not (await device.pay(2_500, reference="T7")).again  # the ticket's number has come round
+
+
+async def test_the_terminal_waits_for_a_card_and_the_page_says_so(box: TerminalBox) -> None:
+    device = Device(box)
+    device.terminal.pay(2_500)
+    await device.go_on()
+    assert device.terminal.waiting
+    await asyncio.sleep(0)
+    assert box.till.waits.wanted(TILL) == Wanted(TILL, "card", 2_500, "CNY")
+    await box.till.present(TILL, CardShown(CARD_NUMBER, "magstripe"))
+    assert (await device.until_over()).good
+    wanted = [each.what for each in box.shown if isinstance(each, Wanted)]
+    assert wanted == ["card", ""]
+
+
+async def test_a_till_that_aborts_while_the_card_is_awaited_has_paid_nothing(box: TerminalBox) -> None:
+    device = Device(box)
+    device.terminal.pay(2_500)
+    await device.go_on()
+    device.terminal.abort()
+    outcome = await device.until_over()
+    assert (outcome.kind, outcome.reason, await box.left()) == ("pay", "aborted", 10_000)
+
+
+async def test_an_abort_that_comes_too_late_undoes_the_payment(box: TerminalBox) -> None:
+    device = Device(box)
+    await box.show_card()
+    device.terminal.pay(2_500)
+    asked = device.terminal.questions()
+    while not any(isinstance(each, Pay) for each in asked):
+        await device.session.hear([Heard(0, each) for each in asked])
+        await asyncio.sleep(0)
+        asked = device.terminal.questions()
+    device.terminal.abort()
+    await device.session.hear([Heard(0, each) for each in asked])
+    await device.until_over()
+    assert [each.reason for each in device.outcomes] == ["aborted"]
+    assert (await box.held(), await box.left()) == (0, 10_000)
+
+
+async def test_nobody_shows_a_card_for_longer_than_the_limit(box: TerminalBox) -> None:
+    asked = CardAwaited(till=TILL, limit_ms=1)
+    assert await box.terminals.ask(asked) == Declined("no_card")
+    assert await box.terminals.ask(NeverMind(till=TILL)) is None
+
+
+async def test_the_days_sums_close_once_under_one_number(box: TerminalBox) -> None:
+    device = Device(box)
+    await box.show_card()
+    await device.pay(2_500)
+    device.terminal.acknowledged()
+    await device.until_over()
+    device.terminal.refund(500, of_count=1)
+    assert (await device.until_over()).good
+    closing = DayAsked(till=TILL, txn="test-day#1", currency="CNY")
+    first, again = [await box.terminals.day(closing) for _ in range(2)]
+    assert isinstance(first, Day)
+    assert (first, first.number) == (again, 1)
+    assert (first.paid, first.paid_minor, first.refunded_minor) == (1, 2_500, 500)
+    assert await box.day() == Day(number=2, since_ms=box.shop.clock.wall_ms(), currency="CNY")
+
+
+async def test_a_payment_is_reversed_by_its_count_once(box: TerminalBox) -> None:
+    device = Device(box)
+    await box.show_card()
+    for _ in range(2):
+        await device.pay(1_000)
+        device.terminal.acknowledged()
+    await device.until_over()
+    device.terminal.reverse(of_count=1)
+    assert (await device.until_over()).amount_minor == 1_000
+    device.terminal.reverse(of_count=1)
+    assert (await device.until_over()).reason == "undone"
+    assert await box.left() == 9_000
+
+
+async def test_money_is_given_back_to_the_card_that_is_shown_and_never_more_than_it_paid(
+    box: TerminalBox,
+) -> None:
+    device = Device(box)
+    await box.show_card()
+    for amount in (1_000, 2_000):
+        await device.pay(amount)
+        device.terminal.acknowledged()
+    await device.until_over()
+    for amount, good in ((2_500, True), (501, False), (500, True)):
+        device.terminal.refund(amount)
+        assert (await device.until_over()).good is good
+    assert await box.left() == 10_000
+
+
+async def test_confirming_what_is_not_there_says_so(box: TerminalBox) -> None:
+    assert await box.terminals.confirm(Confirm(till=TILL, txn="x")) == Declined("unknown_sale")
+    pay = Pay(till=TILL, txn="x", amount_minor=1, currency="CNY", card="", held=True)
+    await box.show_card()
+    assert isinstance(await box.till.ask(pay), Paid)
+    assert [await box.terminals.confirm(Confirm(till=TILL, txn="x")) for _ in range(2)] == [Confirmed()] * 2
