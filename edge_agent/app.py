@@ -13,18 +13,16 @@ import os
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING
 
-from drivers.base import Decoder
-from drivers.registry import driver
 from edge_agent.clocks import Calendar, kernel_boot, ntp_synced
 from edge_agent.errors import BadIdentity, NotEnrolled
 from edge_agent.health import Alarms, Health, Status, metrics_text, rss_mib
 from edge_agent.identity import FILE_NAME, Identity, read_identity
 from edge_agent.leasing import Habits, Leasing
+from edge_agent.listening import decoder_of, listener
 from edge_agent.paying import Caps
 from edge_agent.payments import Payments
 from edge_agent.pins import HashPin, Pins, hash_in_thread
@@ -37,7 +35,7 @@ from edge_agent.store.owner import claim
 from edge_agent.store.replica import Replica
 from edge_agent.store.room import Disk, RealDisk
 from edge_agent.store.vault import Vault
-from edge_agent.supervisor import DeviceWish, Hear, Listen, Supervisor
+from edge_agent.supervisor import Listen, Supervisor
 from edge_agent.terminals import Terminals
 from edge_agent.till import Till
 from edge_agent.uplink import Patience, Uplink
@@ -177,7 +175,7 @@ class Edge:
             outbox=self.outbox,
             clock=clock,
             chance=world.chance,
-            make_decoder=_decoder_of,
+            make_decoder=decoder_of,
             listen=world.listen or listener(clock),
             terminals=self.terminals,
             currency=settings.currency,
@@ -383,27 +381,3 @@ def _mqtt(settings: EdgeSettings, identity: Identity) -> Dialler:
         tls=Tls(ca_file, tls.certificate, tls.key),
         keepalive_s=settings.centre.keepalive_s,
     )
-
-
-def _decoder_of(wish: DeviceWish) -> Decoder:
-    return driver(wish.driver).decoder(wish.options)
-
-
-def listener(clock: Clock) -> Listen:
-    """Opens a device's real port, and pumps."""
-
-    async def listen(wish: DeviceWish, decoder: Decoder, hear: Hear, stirred: asyncio.Event) -> None:
-        from drivers.ports import open_port  # brings pyserial, which a simulated store can do without
-        from drivers.pump import pump
-
-        kind = driver(wish.driver)
-        port = await open_port(
-            wish.port, clock=clock, defaults=kind.port_defaults, scenes=partial(kind.simulate, wish.options)
-        )
-        try:
-            await hear([])
-            await pump(decoder, port, clock, hear, stirred)
-        finally:
-            await port.close()
-
-    return listen

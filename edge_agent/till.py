@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Literal, NamedTuple, Protocol, overload
 
 import msgspec
 
-from edge_agent.errors import EdgeError, OutboxFull
+from edge_agent.errors import OutboxFull
 from edge_agent.identity import Identity
+from edge_agent.joining import Joining
 from edge_agent.shown import Claimed, Deed, News, Shown, Swipe, birthday_near
-from edge_agent.store.database import is_full
 from edge_agent.store.outbox import Outbox
 from edge_agent.store.replica import Replica
 from edge_agent.waits import Waits
 from sync.contract.clock import Clock
 from sync.contract.errors import BadId
-from sync.contract.events import CardPresented, CardRefused, MemberJoined
-from sync.contract.ids import MEMBER_RANDOM_BYTES, member_id
+from sync.contract.events import CardPresented, CardRefused
 from sync.contract.questions import (
     Answer,
     Balance,
@@ -49,24 +47,11 @@ from sync.contract.questions import (
 )
 from sync.contract.terminal import CardThere
 from sync.contract.tokens import card_token, phone_token
-from sync.contract.told import MemberTold
 
 RECENT_KEPT = 20  # swipes of one till, for a page that is opened later
 TILLS_MAX = 200  # named by settings and by whoever opens a page; beyond, the longest unused is forgotten
 WATCH_MAX = 16  # swipes that a slow page may be behind; then it misses the oldest
 CARD_STAYS_MS = 10 * 60 * 1000  # a card shown this long before a receipt still belongs to it
-NAME_MAX = 60
-NEW = "new"  # flag of a member whom the centre has not confirmed yet
-
-Why = Literal["name", "phone", "card", "payment_card", "consent", "known", "disk_full", "not_enrolled"]
-
-
-class JoinRefused(EdgeError):
-    """Somebody could not join; `reason` says why, in one word for the page to translate."""
-
-    def __init__(self, reason: Why) -> None:
-        super().__init__(f"cannot join: {reason}")
-        self.reason = reason
 
 
 class Payments(Protocol):
@@ -122,7 +107,14 @@ class Till:
         self._taken: dict[str, tuple[str, ShownCard]] = {}  # by till: the last `txn` that named no card
         self._recent: dict[str, deque[Swipe]] = {}
         self._watchers: defaultdict[str, set[asyncio.Queue[Shown]]] = defaultdict(set)
-        self._joining = asyncio.Lock()  # one after the other: a double click is the same person twice
+        self._joining = Joining(
+            identity=identity,
+            replica=replica,
+            outbox=outbox,
+            random_bytes=random_bytes,
+            country=country,
+            payment_card=payment_card,
+        )
 
     # ── questions ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -281,53 +273,9 @@ class Till:
 
         Raises JoinRefused.
         """
-        if self._identity is None or self._replica is None:
-            raise JoinRefused("not_enrolled")
-        name, phone, card = name.strip(), phone.strip(), card.strip()
-        if not 1 <= len(name) <= NAME_MAX or not name.isprintable():
-            raise JoinRefused("name")
-        if not consent:
-            raise JoinRefused("consent")
-        if not phone and not card:
-            raise JoinRefused("phone")
-        if card and self._payment_card(card):
-            raise JoinRefused("payment_card")
-        phone_is = self._checked("phone", lambda key: phone_token(key, phone, self._country)) if phone else ""
-        card_is = self._checked("card", lambda key: card_token(key, card)) if card else ""
-        async with self._joining:
-            for token in filter(None, (phone_is, card_is)):
-                if await self._look_up(token) != NobodyKnown():
-                    raise JoinRefused("known")
-            from sync.contract.sealed import Joiner, seal  # cryptography: 7 MiB that most days nobody needs
-
-            member = member_id(self._random_bytes(MEMBER_RANDOM_BYTES))
-            joiner = Joiner(name=name, phone=phone, card=card, consent=consent)
-            event = MemberJoined(
-                till=till,
-                member=member,
-                sealed=seal(joiner, self._identity.centre_public_key),
-                card=card_is,
-                phone=phone_is,
-            )
-            try:
-                await self._outbox.accept([event])
-            except OutboxFull:
-                raise JoinRefused("disk_full") from None
-            told = MemberTold(
-                member=member,
-                name=masked(name),
-                cards=(card_is,) if card_is else (),
-                phones=(phone_is,) if phone_is else (),
-                flags=(NEW,),
-            )
-            try:
-                await self._replica.expect(told)
-            except sqlite3.Error as error:
-                if not is_full(error):
-                    raise  # with a full disk the new member is known as soon as the centre says so
-        answer = MemberKnown(member=member, name=told.name, flags=told.flags)
-        self._publish(till, "keyboard", answer, card_is or phone_is)
-        self._stands(till, ShownCard(card_is or phone_is, member, self._clock.mono_ms()))
+        answer, token = await self._joining.join(till, name=name, phone=phone, card=card, consent=consent)
+        self._publish(till, "keyboard", answer, token)
+        self._stands(till, ShownCard(token, answer.member, self._clock.mono_ms()))
         return answer
 
     # ── pages ───────────────────────────────────────────────────────────────────────────────────────────
@@ -392,19 +340,7 @@ class Till:
             return card_token(key, question.number)
         return phone_token(key, question.phone, self._country)
 
-    def _checked(self, reason: Why, token: Callable[[bytes], str]) -> str:
-        assert self._identity is not None
-        try:
-            return token(self._identity.token_key)
-        except BadId:
-            raise JoinRefused(reason) from None
-
     async def _look_up(self, token: str) -> Answer:
         if self._replica is None or not token:
             return NobodyKnown()
         return await self._replica.look_up(token)
-
-
-def masked(name: str) -> str:
-    """``masked("王小明") == "王**"``: enough to greet somebody, too little to know them by."""
-    return f"{name[0]}**" if name else ""

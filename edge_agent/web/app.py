@@ -23,8 +23,9 @@ from starlette.staticfiles import StaticFiles
 from config.text import LANGUAGES
 from drivers.base import Decoder
 from edge_agent.health import Status
+from edge_agent.joining import JoinRefused
 from edge_agent.shift import Shifts
-from edge_agent.till import JoinRefused, Till
+from edge_agent.till import Till
 from edge_agent.web import asked, render, words
 from edge_agent.web.events import held, till_events
 from edge_agent.web.money import MoneyPages, Past

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from config.text import catalogue
-from edge_agent.till import JoinRefused
+from edge_agent.joining import JoinRefused
 from edge_agent.web.render import PACKAGE
 
 

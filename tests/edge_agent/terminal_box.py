@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from drivers.base import Decoder
 from drivers.decode import options_of
 from drivers.registry import driver
-from edge_agent.app import listener
 from edge_agent.identity import Identity
+from edge_agent.listening import decoder_of, listener
 from edge_agent.shown import Shown
 from edge_agent.supervisor import Supervisor
 from edge_agent.terminals import Terminals
@@ -143,7 +142,7 @@ async def open_box(
             outbox=shop.outbox,
             clock=clock,
             chance=random.Random(1),
-            make_decoder=_decoder,
+            make_decoder=decoder_of,
             listen=listener(clock),
             terminals=terminals,
         )
@@ -158,7 +157,3 @@ async def open_box(
                 yield box
             finally:
                 await supervisor.stop()
-
-
-def _decoder(wish: Any) -> Decoder:
-    return driver(wish.driver).decoder(wish.options)

@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from drivers.base import Heard, Note
 from edge_agent.identity import Identity
+from edge_agent.joining import JoinRefused
 from edge_agent.session import Session
 from edge_agent.shown import Claimed, birthday_near
 from edge_agent.store.replica import Replica
 from edge_agent.tally import Tally
-from edge_agent.till import CARD_STAYS_MS, JoinRefused, Till
+from edge_agent.till import CARD_STAYS_MS, Till
 from sync.contract.events import CardPresented, CardRefused, MemberJoined, Passed, SaleCompleted, SaleLine
 from sync.contract.ids import Lane
 from sync.contract.message import Envelope, Words, decode_batch
