@@ -12,7 +12,6 @@ from sync.contract.terminal import CardAwaited, CardThere, PinAwaited, PinGiven
 
 _T = TypeVar("_T", CardThere, PinGiven)
 LIMIT_MS_MAX = 180_000  # longer than any protocol lets a customer look for a card
-PIN_MAX = 12
 
 
 class Waits:
@@ -46,8 +45,8 @@ class Waits:
         _end(self._cards.get(till), there)
 
     def give_pin(self, till: str, pin: str) -> bool:
-        """A PIN was typed there; whether anybody wanted one. An empty one says that the customer will not."""
-        return _end(self._pins.get(till), PinGiven(pin=pin) if 0 < len(pin) <= PIN_MAX else None)
+        """A PIN was typed there; whether anybody wanted one."""
+        return _end(self._pins.get(till), PinGiven(pin=pin))
 
     def never_mind(self, till: str) -> None:
         """Nobody waits there any more."""

@@ -83,6 +83,7 @@ class Pages:
             Route("/till/events", self.events),
             Route("/till/lookup", self.look_up, methods=["POST"]),
             Route("/till/join", self.join, methods=["POST"]),
+            Route("/till/pin", self.pin, methods=["POST"]),
             Route("/edge", self.edge_page),
             Route("/edge/state", self.edge_state),
             Route("/edge/status", self.edge_status),
@@ -104,6 +105,7 @@ class Pages:
             swipe=swipe,
             balance=await held(self._till, swipe),
             recent=self._till.recent(till)[:RECENT_SHOWN],
+            wanted=self._till.waits.wanted(till),
         )
 
     async def display_page(self, request: Request) -> Response:
@@ -117,6 +119,19 @@ class Pages:
             self._till, asked.till_of(request), self._status, lang, recent_shown=RECENT_SHOWN
         )
         return EventStream(stream, request.app.state.ending)
+
+    async def pin(self, request: Request) -> Response:
+        """What the customer typed for a payment terminal that waits; empty: they will not."""
+        _ = words.translator(render.language(request, self._lang))
+        wanted = await asked.body(request, asked.PinAsked)
+        if wanted is None:
+            return PlainTextResponse(_("A PIN has four to twelve digits."), 422)
+        waits = self._till.waits
+        if not wanted.pin:
+            waits.never_mind(wanted.till)
+        elif not waits.give_pin(wanted.till, wanted.pin):
+            return PlainTextResponse(_("Nobody waits for a PIN any more."), 409)
+        return Response(status_code=204)
 
     async def look_up(self, request: Request) -> Response:
         _ = words.translator(render.language(request, self._lang))

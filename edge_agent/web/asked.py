@@ -64,6 +64,16 @@ class RefundAsked(Asked, forbid_unknown_fields=True, kw_only=True):
     of_till: Till
 
 
+class PinAsked(msgspec.Struct, forbid_unknown_fields=True):
+    """A PIN for whoever waits for one at the till; empty: none will come."""
+
+    till: Till
+    pin: Pin = ""
+
+    def __repr__(self) -> str:
+        return f"PinAsked({self.till!r})"  # never the PIN
+
+
 class ToldAsked(msgspec.Struct, forbid_unknown_fields=True):
     """What came of an attempt whose answer the page never saw."""
 

@@ -14,7 +14,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable
 
 from edge_agent.health import Status
-from edge_agent.shown import Claimed, Deed, News, Shown, Swipe
+from edge_agent.shown import Claimed, Deed, News, Shown, Swipe, Wanted
 from edge_agent.till import Till
 from edge_agent.web.render import templates
 from sync.contract.questions import Balance
@@ -30,6 +30,7 @@ async def till_events(
     pages = templates(lang)
     swipe_page, face_page = pages.get_template("swipe.html"), pages.get_template("face.html")
     recent_page, badge_page = pages.get_template("recent.html"), pages.get_template("badge.html")
+    wanted_page = pages.get_template("wanted.html")
     yield b"retry: %d\n\n" % RETRY_MS
 
     # A page that does not keep up misses the oldest.
@@ -43,6 +44,7 @@ async def till_events(
 
     listening = asyncio.ensure_future(listen())
     badge_shown = ""
+    wanted: Wanted | None = None
     swipe: Swipe | None = None
     said = False  # what stands there; the page may show what it had before the agent began anew
     try:
@@ -51,6 +53,12 @@ async def till_events(
             if badge != badge_shown:
                 badge_shown = badge
                 yield sse("badge", badge)
+            if wanted != till.waits.wanted(name):
+                wanted = till.waits.wanted(name)
+                yield sse("wanted", wanted_page.render(wanted=wanted))
+                stands = till.on_page(name)
+                balance = await held(till, stands)
+                yield sse("face", face_page.render(swipe=stands, balance=balance, deed=None, wanted=wanted))
             shown: Shown | None = None
             try:
                 shown = await asyncio.wait_for(heard.get(), BADGE_EVERY_S)
@@ -61,6 +69,8 @@ async def till_events(
                     yield b": still here\n\n"
                     continue
                 # The card has stood there too long; or it came before this page could hear of it.
+            if isinstance(shown, Wanted):
+                continue
             swipe, said = till.on_page(name), True
             if isinstance(shown, Swipe):  # the screen first; what the card holds takes another look
                 yield sse("swipe", swipe_page.render(swipe=swipe, balance=None))
@@ -97,6 +107,6 @@ async def held(till: Till, swipe: Swipe | None) -> Balance | None:
 
 
 def sse(kind: str, html: str) -> bytes:
-    """One event; every line of the text gets its own `data:`."""
-    lines = "".join(f"data: {line}\n" for line in html.splitlines() if line.strip())
+    """One event; every line of the text gets its own `data:`. Without any data a browser hears none."""
+    lines = "".join(f"data: {line}\n" for line in html.splitlines() if line.strip()) or "data:\n"
     return f"event: {kind}\n{lines}\n".encode()

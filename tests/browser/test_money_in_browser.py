@@ -13,7 +13,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from sync.contract.events import LeaseRecord, SaleCompleted, Tender
-from sync.contract.questions import CardShown
+from sync.contract.questions import CardShown, Declined
+from sync.contract.terminal import PinAwaited, PinGiven
 from tests.browser.counter import CARD, OTHER, Counter, counter_of
 from tests.edge_agent.web.till_money import PIN
 
@@ -332,3 +333,27 @@ async def test_what_comes_out_of_the_printer_is_the_sheet_alone(counter: Counter
     await expect(counter.page.locator("header")).not_to_be_visible()
     await expect(counter.page.locator("aside")).not_to_be_visible()
     await expect(counter.page.locator(".sheet h1")).to_have_text(re.compile("s001"))
+
+
+@pytest.mark.parametrize("lang", ["zh_CN", "en"])
+async def test_a_pin_that_a_payment_terminal_waits_for_is_typed_here(counter: Counter, lang: str) -> None:
+    await speak(counter.page, lang)
+    asked = PinAwaited(till="1", limit_ms=30_000, amount_minor=90_000, currency="CNY")
+    waits = counter.edge.till.waits
+    waiting = asyncio.ensure_future(waits.pin(asked))
+    await expect(counter.dialog.locator("input[name=pin]")).to_be_focused()
+    await counter.watched.speaks(lang, "edge_agent")
+    await counter.page.keyboard.type(PIN)
+    await counter.press("Enter")
+    assert await asyncio.wait_for(waiting, 5) == PinGiven(pin=PIN)
+    await expect(counter.dialog).not_to_be_visible()
+    await expect(counter.page.locator("#wanted [data-wanted]")).to_have_count(0)
+    waiting = asyncio.ensure_future(waits.pin(asked))
+    await expect(counter.dialog.locator("input[name=pin]")).to_be_focused()
+    await counter.press("Escape")  # the form is put away, and can be had again
+    await expect(counter.dialog).not_to_be_visible()
+    await counter.page.locator("#wanted [data-pin]").click()
+    await expect(counter.dialog.locator("input[name=pin]")).to_be_focused()
+    await counter.press("Escape")
+    await counter.page.locator("#wanted [data-never]").click()
+    assert await asyncio.wait_for(waiting, 5) == Declined("pin_needed")

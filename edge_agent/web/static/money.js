@@ -119,6 +119,20 @@ export function money({ till, sound, text }) {
     }
   }
 
+  // For a payment terminal that waits: nothing of ours is asked, and nothing to be repeated.
+  async function give(form) {
+    if (busy) return;
+    busy = true;
+    try {
+      await post(form.dataset.pinPath, { till, pin: form.pin.value });
+    } catch (error) {
+      said(error);
+    } finally {
+      busy = false;
+      close();
+    }
+  }
+
   function answered(html) {
     fill(html);
     const answer = dialog.firstElementChild;
@@ -134,6 +148,7 @@ export function money({ till, sound, text }) {
     event.preventDefault();
     const form = event.target;
     if (form.dataset.path) ask(form);
+    else if (form.dataset.pinPath) give(form);
     else if (form.dataset.find) {
       try {
         fill(await fetched(form.dataset.find.replace("/till/", "/till/money/"), { till, receipt: form.receipt.value }));
@@ -216,6 +231,17 @@ export function money({ till, sound, text }) {
   }
 
   return {
+    // A payment terminal waits for a PIN, or does not any more.
+    wanted(place) {
+      const form = place.querySelector("template");
+      const typed = dialog.querySelector("[data-pin-path]");
+      if (form && !busy && (!dialog.open || typed)) {
+        fill(form.innerHTML);
+        sound("attention");
+      } else if (!form && typed) {
+        close();
+      }
+    },
     // Another card stands on the page: a form with an amount goes on with that one, an asked question does not.
     swiped() {
       if (!dialog.open || busy) return;

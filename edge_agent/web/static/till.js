@@ -25,6 +25,10 @@ events.addEventListener("card", (event) => {
   show($("swipe"), event.data); // the same card: no sound
   deeds.known($("swipe").firstElementChild);
 });
+events.addEventListener("wanted", (event) => {
+  show($("wanted"), event.data);
+  deeds.wanted($("wanted"));
+});
 events.addEventListener("recent", (event) => show($("recent"), event.data));
 events.addEventListener("badge", (event) => show($("badge"), event.data));
 events.addEventListener("error", failed);
@@ -87,6 +91,13 @@ document.addEventListener("keydown", (event) => {
     $("text").focus(); // a wedge reader types wherever the focus happens to be
   }
 });
+
+$("wanted").addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button && "never" in button.dataset) post("/till/pin", { till, pin: "" }).catch((error) => toast(error.message));
+  else if (button) deeds.wanted($("wanted"));
+});
+deeds.wanted($("wanted"));
 
 const tick = () => { $("clock").textContent = new Date().toLocaleTimeString(document.documentElement.lang, { hourCycle: "h23" }); };
 tick();
