@@ -1,17 +1,22 @@
-"""A driver's simulator on the far end of a pseudo-terminal, for those who want a real serial line."""
+"""A driver's simulator on the far end of a line: a pseudo-terminal, as good as a serial line, or TCP."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from drivers.base import Driver, Options, Scene
-from drivers.ports.base import sleep_until
+from drivers.errors import PortGone, PortHeld
+from drivers.ports import open_port
+from drivers.ports.base import Port, sleep_until
 from drivers.ports.pseudo import PtyPort
 from sync.contract.clock import Clock
+
+RETRY_S = 1.0  # between two tries to reach who is to listen
+LOST_S = 0.1  # after a connection that stood: who hangs up at once must not keep us busy
 
 
 async def play_on_pty(scenes: Iterator[Scene], link: Path, clock: Clock, *, speed: float = 1.0) -> None:
@@ -23,15 +28,29 @@ async def play_on_pty(scenes: Iterator[Scene], link: Path, clock: Clock, *, spee
     port = PtyPort(link)
     listening = asyncio.create_task(_take(port))
     try:
-        due_ms = float(clock.mono_ms())
-        for scene in scenes:
-            due_ms += scene.wait_ms / speed
-            await sleep_until(clock, round(due_ms))
+        async for chunk in _in_time(scenes, clock, speed):
             with suppress(BlockingIOError):
-                port.say(scene.chunk)
+                port.say(chunk)
     finally:
         listening.cancel()
         await port.close()
+
+
+async def play_on_tcp(scenes: Iterator[Scene], url: str, clock: Clock, *, speed: float = 1.0) -> None:
+    """Say the scenes on ``tcp-listen://host:port`` (who calls hears them) or ``tcp://host:port`` (we call).
+
+    The story goes on whether or not anybody listens, as a device's does; a lost connection is made again.
+    Returns at the scenes' end. Raises BadPort, and PortHeld when the address is taken.
+    """
+    line = _Line(url, clock)
+    await line.open()
+    keeping = asyncio.create_task(line.keep())
+    try:
+        async for chunk in _in_time(scenes, clock, speed):
+            await line.say(chunk)
+    finally:
+        keeping.cancel()
+        await line.close()
 
 
 async def simulate_on_pty(driver: Driver, options: Options, link: Path, seed: int, clock: Clock) -> None:
@@ -39,6 +58,58 @@ async def simulate_on_pty(driver: Driver, options: Options, link: Path, seed: in
     await play_on_pty(driver.simulate(options, random.Random(seed)), link, clock)
 
 
-async def _take(port: PtyPort) -> None:
+async def simulate_on_tcp(driver: Driver, options: Options, url: str, seed: int, clock: Clock) -> None:
+    """`play_on_tcp` of the driver's own simulator; runs until cancelled."""
+    await play_on_tcp(driver.simulate(options, random.Random(seed)), url, clock)
+
+
+class _Line:
+    """A connection that is made again whenever it is lost."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        self._url, self._clock = url, clock
+        self._port: Port | None = None
+
+    async def open(self) -> None:
+        """Raises BadPort, PortHeld; that nobody listens yet is no mistake."""
+        try:
+            self._port = await open_port(self._url, clock=self._clock)
+        except PortHeld:
+            raise
+        except PortGone:
+            return
+
+    async def keep(self) -> None:
+        while True:
+            wait_s = RETRY_S
+            with suppress(PortGone):
+                if self._port is None:
+                    await self.open()
+                if self._port is not None:
+                    wait_s = LOST_S
+                    await _take(self._port)
+            await self.close()
+            await asyncio.sleep(wait_s)
+
+    async def say(self, chunk: bytes) -> None:
+        with suppress(PortGone):
+            if self._port is not None:
+                await self._port.write(chunk)
+
+    async def close(self) -> None:
+        port, self._port = self._port, None
+        if port is not None:
+            await port.close()
+
+
+async def _in_time(scenes: Iterator[Scene], clock: Clock, speed: float) -> AsyncIterator[bytes]:
+    due_ms = float(clock.mono_ms())
+    for scene in scenes:
+        due_ms += scene.wait_ms / speed
+        await sleep_until(clock, round(due_ms))
+        yield scene.chunk
+
+
+async def _take(port: Port) -> None:
     while True:
         await port.read()

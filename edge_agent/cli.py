@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 from config.text import catalogue, language_of
+from edge_agent.field.commands import key_values, register
 
 if TYPE_CHECKING:
     from config.edge import EdgeSettings
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 _OPTION = typer.Option([], "--option", "-o", help=_("A driver's option, as key=value."))
 _CONFIG = typer.Option(DEFAULT_CONFIG, "--config", "-c", help=_("The settings file."))
+register(app, DEFAULT_CONFIG)
 
 
 @app.command(help=_("Run the agent until it is told to stop."))
@@ -128,36 +130,11 @@ def decode(
     try:
         kind = driver(name)
         with stream:
-            for found in decode_stream(kind, _options(option), iter(lambda: stream.read(_CHUNK_BYTES), b"")):
+            given = key_values(option, language_of(os.environ))
+            for found in decode_stream(kind, given, iter(lambda: stream.read(_CHUNK_BYTES), b"")):
                 typer.echo(json.dumps(found, ensure_ascii=False) if as_json else _plain(found))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough
-    except (DriverError, OSError) as error:
-        _fail(str(error))
-
-
-@app.command(help=_("Let a driver's simulator speak on a pseudo-terminal, as the device would."))
-def simulate(
-    name: str = typer.Argument(metavar="DRIVER", help=_("As in `tillbeam-edge drivers`.")),
-    port: str = typer.Option(..., "--port", help=_("pty:/run/tillbeam/reader, the link to be made.")),
-    seed: int = typer.Option(1, "--seed", help=_("The same seed says the same.")),
-    option: list[str] = _OPTION,
-) -> None:
-    from drivers.decode import options_of
-    from drivers.errors import DriverError
-    from drivers.registry import driver
-    from drivers.simulated import simulate_on_pty
-    from sync.clock import SystemClock
-
-    pty, _colon, link = port.partition(":")
-    if pty != "pty" or not link:
-        _fail(_("The simulator speaks on --port pty:/path/of/a/link"))
-    try:
-        kind = driver(name)
-        options = options_of(kind, _options(option))
-        asyncio.run(simulate_on_pty(kind, options, Path(link), seed, SystemClock()))
-    except KeyboardInterrupt:
-        return
     except (DriverError, OSError) as error:
         _fail(str(error))
 
@@ -193,17 +170,6 @@ def status(config: Path = _CONFIG, as_json: bool = typer.Option(False, "--json")
         )
     for alarm in found["alarms"]:
         typer.echo(f"! {alarm['name']} {alarm['detail']}")
-
-
-def _options(given: list[str]) -> dict[str, str]:
-    """``["baud=9600"]`` as a mapping."""
-    options = {}
-    for each in given:
-        key, equals, value = each.partition("=")
-        if not equals:
-            _fail(_("An option is written key=value, not {given}").format(given=each))
-        options[key.strip()] = value
-    return options
 
 
 def _plain(found: dict[str, Any]) -> str:

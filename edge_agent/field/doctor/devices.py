@@ -1,0 +1,151 @@
+"""Whether the agent can open each device: there, allowed, free, and by a name that stays."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import socket
+from collections.abc import Iterator
+
+from config.edge import DeviceSettings
+from drivers.errors import BadPort
+from drivers.ports import check_port
+from drivers.ports.base import PortUrl
+from edge_agent.field.doctor.box import SERVICE, SERVICE_USER, Box
+from edge_agent.field.doctor.findings import Finding, bad, ok, warn
+from edge_agent.field.holders import holders_of
+from edge_agent.field.inputs import pcsc_readers
+from edge_agent.field.port_list import device_path
+from edge_agent.field.rights import rights_of
+from edge_agent.field.serial_lines import steady_names
+from edge_agent.field.suggested import serial_url
+from edge_agent.field.words import _
+
+CONNECT_MAX_S = 3.0
+_PINS = "/dev/gpiochip0"
+
+
+def devices(box: Box) -> Iterator[Finding]:
+    """Every device that is enabled, or that there is none."""
+    enabled = [device for device in box.settings.devices if device.enabled]
+    if not enabled:
+        yield warn(_("no devices are set up"), "tillbeam-edge ports")
+    for device in enabled:
+        try:
+            port = check_port(device.port)
+        except BadPort as error:
+            yield bad("{name}: {why}", f"sudoedit {box.settings_path}", name=device.name, why=error)
+            continue
+        if path := device_path(device.port) or (port.place if port.kind == "serial" else ""):
+            yield from _file(box, device, path.removeprefix("//"))
+        elif port.kind == "gpio":
+            yield from _pins(box, device)
+        elif port.kind == "pcsc":
+            yield from _reader(box, device, port)
+        elif port.kind == "tcp":
+            yield from _far(box, device, port)
+        else:
+            yield ok("{name}: {port}", name=device.name, port=device.port)
+
+
+def _file(box: Box, device: DeviceSettings, path: str) -> Iterator[Finding]:
+    name, serial = device.name, device.port.startswith("serial:")
+    place = box.machine.at(path)
+    if not place.exists():
+        yield bad(
+            _("{name}: {path} is not there: unplugged, or under another name"),
+            "tillbeam-edge ports",
+            name=name,
+            path=path,
+        )
+        return
+    real = box.machine.name_of(place.resolve()) if place.resolve().is_relative_to(box.machine.root) else path
+    rights = rights_of(box.machine, real, box.who, write=serial)
+    if rights and not rights.usable:
+        mend = rights.mend
+        if box.who.name == SERVICE_USER:
+            mend = f"{mend}; sudo systemctl restart {SERVICE}"
+        says = _("{name}: {user} may not open {path} ({owner}:{group} {mode})")
+        yield bad(
+            says,
+            mend,
+            name=name,
+            user=rights.user,
+            path=path,
+            owner=rights.owner,
+            group=rights.group,
+            mode=rights.mode,
+        )
+        return
+    others = [each for each in holders_of(box.machine, [real]).by[real] if each.pid != box.agent_pid]
+    if others:
+        says = _("{name}: {path} is held by {program} (process {pid} of {user})")
+        first = others[0]
+        yield bad(
+            says, first.mend, name=name, path=path, program=first.program, pid=first.pid, user=first.user
+        )
+        return
+    steady = next(iter(steady_names(box.machine).get(real, [])), "")
+    if serial and steady and path == real:
+        says = _("{name}: {path} may be another device tomorrow; in the settings rather {url}")
+        tail = device.port.partition("?")[2]
+        url = f"{serial_url(steady).partition('?')[0]}?{tail}" if tail else f"serial://{steady}"
+        yield warn(says, f"sudoedit {shlex.quote(str(box.settings_path))}", name=name, path=path, url=url)
+    else:
+        yield ok("{name}: {path}", name=name, path=path)
+
+
+def _pins(box: Box, device: DeviceSettings) -> Iterator[Finding]:
+    if importlib.util.find_spec("gpiozero") is None:
+        yield bad(
+            _("{name}: the library for pins is missing"),
+            "/opt/tillbeam/bin/pip install gpiozero lgpio",
+            name=device.name,
+        )
+        return
+    rights = rights_of(box.machine, _PINS, box.who)
+    if rights is None:
+        yield bad(_("{name}: this machine has no pins"), "ls /dev/gpiochip*", name=device.name)
+    elif not rights.usable:
+        says = _("{name}: {user} may not use the pins ({owner}:{group} {mode})")
+        yield bad(
+            says,
+            rights.mend,
+            name=device.name,
+            user=rights.user,
+            owner=rights.owner,
+            group=rights.group,
+            mode=rights.mode,
+        )
+    else:
+        yield ok("{name}: {port}", name=device.name, port=device.port)
+
+
+def _reader(box: Box, device: DeviceSettings, port: PortUrl) -> Iterator[Finding]:
+    found = [reader.name for reader in pcsc_readers()]
+    if any(port.place == "any" or name.startswith(port.place) for name in found):
+        yield ok("{name}: {port}", name=device.name, port=device.port)
+    else:
+        says = _("{name}: no PC/SC reader of that name; there are: {known}")
+        mend = "sudo systemctl enable --now pcscd.socket; tillbeam-edge ports"
+        yield bad(says, mend, name=device.name, known=", ".join(found) or "-")
+
+
+def _far(box: Box, device: DeviceSettings, port: PortUrl) -> Iterator[Finding]:
+    if box.agent_pid:  # many serial servers take one caller only, and that is the agent
+        yield ok("{name}: {port}", name=device.name, port=device.port)
+        return
+    host, number = port.host_and_port()
+    try:
+        socket.create_connection((host, number), CONNECT_MAX_S).close()
+    except OSError as error:
+        why = error.strerror or error
+        yield bad(
+            _("{name}: {port} does not answer: {why}"),
+            f"ping -c 3 {shlex.quote(host)}",
+            name=device.name,
+            port=device.port,
+            why=why,
+        )
+    else:
+        yield ok("{name}: {port}", name=device.name, port=device.port)

@@ -1,0 +1,121 @@
+"""Which driver understands a line, and how the line is set: every decoder is given what came, and counted.
+
+A decoder that makes something of any bytes proves nothing. So each is also given the same bytes in a random
+order, and only what it understands beyond that counts as evidence: right checksums and whole frames do not
+survive a shuffle, loose rules do.
+
+A line of seven bits with parity, heard as 8N1, has its parity in the top bit of every byte. That is seen in
+the bytes themselves, so it needs no listening of its own.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from drivers.base import Driver
+from drivers.registry import driver, names
+from edge_agent.field.listening import Piece, Tally, tally_of
+from edge_agent.field.suggested import Framing
+
+BROKEN = (ImportError, AttributeError, TypeError)  # what an outsider's driver that is none raises
+HEARD_MAX_BYTES = 16 * 1024  # what is kept of one framing to guess from: the newest
+BYTES_MIN = 4  # fewer say nothing about parity
+CONTROL_SEED = 1
+SURE = 2  # evidence from which there is no need to listen on
+
+# In the order in which they are met in shops.
+FRAMINGS = (
+    *(Framing(baud) for baud in (9600, 115200, 19200, 38400, 57600, 4800, 2400, 1200)),
+    *(Framing(baud, 8, "E") for baud in (9600, 19200, 115200)),
+)
+
+
+class Guess(NamedTuple):
+    """A driver's success with what came over a line set so; the framing is None where there is none (TCP)."""
+
+    evidence: int
+    driver: str
+    framing: Framing | None
+    tally: Tally
+    by_chance: int
+    pieces: Sequence[Piece]  # what it was judged by
+
+
+class Candidate(NamedTuple):
+    """A driver that may be the one, with the options it has by itself."""
+
+    driver: Driver
+    options: object
+
+
+def candidates(among: Iterable[str] | None = None) -> list[Candidate]:
+    """The drivers (all there are) that can be tried: complete, and content with their default options."""
+    found = []
+    for name in names() if among is None else among:
+        try:
+            each = driver(name)
+            found.append(Candidate(each, each.options()))
+        except (*BROKEN, ValidationError):
+            continue
+    return found
+
+
+def guesses(heard: Mapping[Framing | None, Sequence[Piece]], among: Sequence[Candidate]) -> list[Guess]:
+    """Every driver that has evidence for it, the most convincing first."""
+    found = [
+        guess
+        for framing, pieces in heard.items()
+        for shown, read in _readings(framing, pieces)
+        for each in among
+        if (guess := _judged(each, shown, read)).evidence > 0
+    ]
+    return sorted(found, key=lambda guess: (-guess.evidence, guess.tally.wrong, guess.driver))
+
+
+def is_sure(found: Sequence[Guess]) -> bool:
+    """Whether the first guess stands: something understood, more than went wrong, and nobody as good."""
+    if not found or found[0].evidence < SURE or found[0].tally.wrong > found[0].tally.good:
+        return False
+    return all(other.evidence < found[0].evidence or other.driver == found[0].driver for other in found[1:])
+
+
+def _judged(candidate: Candidate, framing: Framing | None, pieces: Sequence[Piece]) -> Guess:
+    tally = _tally(candidate, pieces)
+    chance = _tally(candidate, _shuffled(pieces)).good if tally.good else 0
+    evidence = tally.good - chance - tally.wrong // 2
+    return Guess(evidence, candidate.driver.name, framing, tally, chance, pieces)
+
+
+def _tally(candidate: Candidate, pieces: Sequence[Piece]) -> Tally:
+    return tally_of(candidate.driver.decoder(candidate.options), pieces)
+
+
+def _shuffled(pieces: Sequence[Piece]) -> list[Piece]:
+    """The same bytes in pieces of the same lengths and times, in another order."""
+    every = bytearray(b"".join(piece.chunk for piece in pieces))
+    random.Random(CONTROL_SEED).shuffle(every)
+    found, at = [], 0
+    for piece in pieces:
+        found.append(Piece(piece.t_ms, bytes(every[at : at + len(piece.chunk)])))
+        at += len(piece.chunk)
+    return found
+
+
+def _readings(
+    framing: Framing | None, pieces: Sequence[Piece]
+) -> Iterator[tuple[Framing | None, Sequence[Piece]]]:
+    """The pieces as they came; and without their top bits, where those are a parity."""
+    yield framing, pieces
+    every = b"".join(piece.chunk for piece in pieces)
+    if framing is None or (framing.bits, framing.parity) != (8, "N") or len(every) < BYTES_MIN:
+        return
+    if max(every) < 0x80:
+        return  # seven bits without parity look the same as eight
+    for parity, odd in (("E", 0), ("O", 1)):
+        if all(byte.bit_count() % 2 == odd for byte in every):
+            plain = [Piece(piece.t_ms, bytes(byte & 0x7F for byte in piece.chunk)) for piece in pieces]
+            yield Framing(framing.baud, 7, parity, 1), plain

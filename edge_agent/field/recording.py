@@ -1,0 +1,47 @@
+"""A recording as it is made, in the form that `replay:` plays, and read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from drivers.errors import DriverError
+from drivers.ports.files import LINE_BYTES_MAX, Recorded
+from edge_agent.field.listening import Piece
+
+RECORDING_MAX_BYTES = 64 * 1024 * 1024  # a busy till says about 1 MiB a day; then the recording ends
+
+
+class NoRecording(DriverError):
+    """A file is none; says at which line."""
+
+
+class Recording:
+    """Takes pieces until it has `max_bytes`; then it is `full`, ends with a whole line, and takes no more."""
+
+    def __init__(self, file: BinaryIO, max_bytes: int = RECORDING_MAX_BYTES) -> None:
+        self._file, self._left_bytes = file, max_bytes
+        self.full = False
+
+    def add(self, piece: Piece) -> None:
+        """Written and flushed at once: who pulls the plug has all but the last piece. Raises OSError."""
+        line = msgspec.json.encode(Recorded(piece.t_ms, piece.chunk.hex())) + b"\n"
+        self.full = self.full or len(line) > self._left_bytes
+        if not self.full:
+            self._left_bytes -= len(line)
+            self._file.write(line)
+            self._file.flush()
+
+
+def recorded(path: Path) -> Iterator[Piece]:
+    """The pieces of a recording, one after the other. Raises NoRecording, OSError."""
+    with path.open("rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(LINE_BYTES_MAX), b""), 1):
+            try:
+                said = msgspec.json.decode(line, type=Recorded)
+                yield Piece(said.t_ms, bytes.fromhex(said.hex))
+            except (msgspec.DecodeError, ValueError) as error:
+                raise NoRecording(f"{path}: line {number} is not of a recording: {error}") from None

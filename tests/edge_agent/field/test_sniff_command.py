@@ -1,0 +1,206 @@
+"""`sniff`, `replay` and `simulate` as a technician starts them, over pseudo-terminals and TCP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers.cardreader.rdm6300.protocol import encode_frame
+from drivers.ports.base import read_url
+from drivers.ports.serial_line import open_serial
+from edge_agent.field.listening import Piece
+from edge_agent.field.recording import Recording, recorded
+
+CARD = 3 * encode_frame("62E3086C3B")
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """A card held to the reader every 700 ms for two minutes."""
+    path = tmp_path / "cards.jsonl"
+    with path.open("wb") as file:
+        made = Recording(file)
+        for turn in range(170):
+            made.add(Piece(700 * turn, CARD))
+    return path
+
+
+@pytest.fixture
+def line(recording: Path, tmp_path: Path, speaking: Any) -> Path:
+    """The reader on a line of its own."""
+    link = tmp_path / "line"
+    speaking("replay", str(recording), "--port", f"pty:{link}", ready=link.exists)
+    return link
+
+
+def test_auto_finds_the_driver_shows_it_and_records_it(line: Path, edge: Any, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.jsonl"
+    done = edge("sniff", str(line), "--record", str(kept), "--seconds", "2.2")
+    assert done.returncode == 0, done.stderr
+    assert "This is cardreader.rdm6300 9600 8N1" in done.stdout
+    assert f"port: serial://{line}?baud=9600" in done.stdout
+    shown = re.search(
+        r"^ +\d+\.\d{3}  02 36 32 45 .* \.62E3086C3B.*\| frame .*tag=E3086C3B", done.stdout, re.MULTILINE
+    )
+    assert shown is not None
+    assert "card number=62E3086C3B" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+    pieces = list(recorded(kept))
+    assert b"".join(piece.chunk for piece in pieces).count(CARD[:14]) >= 3
+    assert [piece.t_ms for piece in pieces] == sorted(piece.t_ms for piece in pieces)
+
+
+def test_for_programs_every_line_is_an_object(line: Path, edge: Any) -> None:
+    done = edge("sniff", str(line), "--seconds", "2", "--json")
+    guess, *seen = map(json.loads, done.stdout.splitlines())
+    assert guess["guess"]["driver"] == "cardreader.rdm6300"
+    assert {"t_ms", "at_byte", "hex", "heard"} <= set(seen[0])
+    assert [each["at_byte"] for each in seen[:1]] == [0]
+
+
+def test_a_driver_that_is_named_is_taken_at_its_word(line: Path, edge: Any) -> None:
+    done = edge("sniff", str(line), "--driver", "counter.beam", "--seconds", "1")
+    assert done.returncode == 1  # nothing was understood
+    assert "02 36 32 45" in done.stdout
+    assert "This is" not in done.stdout
+
+
+def test_silence_ends_after_its_time_with_a_word_about_what_to_do(
+    tmp_path: Path, edge: Any, speaking: Any
+) -> None:
+    quiet = tmp_path / "quiet.jsonl"
+    with quiet.open("wb") as file:
+        Recording(file).add(Piece(100_000, b"x"))
+    link = tmp_path / "line"
+    speaking("replay", str(quiet), "--port", f"pty:{link}", ready=link.exists)
+    done = edge("sniff", str(link), "--seconds", "1", language="zh_CN.UTF-8")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "9600 8N1" in done.stderr
+
+
+def test_a_port_that_somebody_holds_is_told_with_who_it_is(line: Path, edge: Any, speaking: Any) -> None:
+    async def held() -> Any:
+        port = await open_serial(read_url(f"serial://{line}"), {})
+        try:
+            return await asyncio.to_thread(edge, "sniff", str(line), "--seconds", "1")
+        finally:
+            await port.close()
+
+    done = asyncio.run(held())
+    assert done.returncode == 1
+    assert "another program has it open" in done.stderr
+    assert f"{os.getpid()} " in done.stderr
+    assert "to free it: sudo " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (["/dev/ttyNONE"], 1, "No such file"),
+        (["seriel:///dev/x"], 1, "seriel"),
+        (["x.bin", "--framing", "9Z1"], 2, "8N1"),
+        (["x.bin", "--driver", "cardreader.rdm630"], 1, "did you mean cardreader.rdm6300"),
+        (["x.bin", "--driver", "counter.beam", "-o", "speed=3"], 1, "no such option"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(edge: Any, words: list[str], status: int, says: str) -> None:
+    done = edge("sniff", *words, "--seconds", "5")
+    assert done.returncode == status
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_can_be_sniffed_too(tmp_path: Path, edge: Any) -> None:
+    (tmp_path / "a.bin").write_bytes(4 * CARD)
+    done = edge("sniff", f"file:{tmp_path / 'a.bin'}")
+    assert done.returncode == 0
+    assert "This is cardreader.rdm6300" in done.stdout
+
+
+def test_a_recording_is_played_through_a_driver_at_once(recording: Path, edge: Any) -> None:
+    guessed = edge("replay", str(recording))
+    named = edge("replay", str(recording), "--driver", "cardreader.rdm6300", "--option", "silence_ms=800")
+    assert "This is cardreader.rdm6300" in guessed.stdout
+    assert guessed.stdout.count("card number=62E3086C3B") == 170
+    assert named.stdout.count("card number=62E3086C3B") == 1  # never away for long enough
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [(["none.jsonl"], "No such file"), ([__file__], "line 1 is not of a recording")],
+)
+def test_a_recording_that_is_none_is_told(edge: Any, words: list[str], says: str) -> None:
+    done = edge("replay", *words)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert edge("replay", __file__, "--port", "tcp://x:1").returncode == 2
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def test_a_simulator_is_heard_by_whoever_calls_again_and_again(free_port: int, speaking: Any) -> None:
+    def answers() -> bool:
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", free_port)) == 0
+
+    address = f"tcp-listen://127.0.0.1:{free_port}"
+    speaking(
+        "simulate", "counter.beam", "--port", address, "--seed", "4", "-o", "debounce_ms=5", ready=answers
+    )
+    # `answers` was the first caller; it has gone, and the next one is taken after it.
+    assert _heard(free_port)
+
+
+def test_a_simulator_calls_whoever_listens(free_port: int, speaking: Any) -> None:
+    with socket.create_server(("127.0.0.1", free_port)) as server:
+        server.settimeout(15)
+        speaking(
+            "simulate", "cardreader.magstripe", "--port", f"tcp://127.0.0.1:{free_port}", ready=lambda: True
+        )
+        server.accept()[0].close()
+        again, _ = server.accept()  # hung up on, it calls again
+        again.close()
+
+
+@pytest.mark.parametrize("port", ["pty:", "serial:///dev/ttyS0", "nonsense"])
+def test_a_simulator_says_where_it_can_speak(edge: Any, port: str) -> None:
+    done = edge("simulate", "counter.beam", "--port", port)
+    assert done.returncode == 1
+    assert "tcp-listen://" in done.stderr
+
+
+def test_an_address_that_is_taken_is_said(edge: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number = server.getsockname()[1]
+        done = edge("simulate", "counter.beam", "--port", f"tcp-listen://127.0.0.1:{number}")
+    assert done.returncode == 1
+    assert str(number) in done.stderr
+
+
+def _heard(number: int) -> bool:
+    """Whether somebody who calls is let stay: one caller at a time is."""
+    end_s = time.monotonic() + 15
+    while time.monotonic() < end_s:
+        try:
+            with socket.create_connection(("127.0.0.1", number), 5) as sock:
+                sock.settimeout(0.3)
+                if sock.recv(100) != b"":
+                    return True
+        except TimeoutError:
+            return True
+        except ConnectionError:
+            time.sleep(0.02)
+    return False
