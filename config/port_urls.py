@@ -17,10 +17,11 @@ _EXAMPLE = _("for example serial:///dev/ttyUSB0?baud=9600, tcp://10.0.0.5:4001 o
 
 Range = tuple[float, float]
 Choices = frozenset[str]
+Anything = None  # a path, which only this box can look up
 
 _SPEED: Range = (0.01, 100_000)
 # What may stand after '?', and which values it takes.
-PARAMETERS: Mapping[str, Mapping[str, Range | Choices]] = {
+PARAMETERS: Mapping[str, Mapping[str, Range | Choices | None]] = {
     "serial": {
         "baud": (50, 4_000_000),
         "bits": frozenset("5678"),
@@ -28,6 +29,7 @@ PARAMETERS: Mapping[str, Mapping[str, Range | Choices]] = {
         "stop": frozenset(("1", "1.5", "2")),
         "flow": frozenset(("none", "rtscts", "dsrdtr", "xonxoff")),
     },
+    "http-listen": {"cert": Anything, "key": Anything, "answer_s": (1, 600)},
     "replay": {"speed": _SPEED},
     "sim": {"speed": _SPEED},
     "gpio": {"active": frozenset(("high", "low")), "pull": frozenset(("up", "down", "none"))},
@@ -47,8 +49,12 @@ def port_url(url: str) -> str:
         raise wrong(_("nothing stands after '{kind}:'"), _EXAMPLE, kind=port.kind)
     if port.kind == "serial" and not port.place.removeprefix("//").startswith("/"):
         raise wrong(_("the whole path of the device is wanted"), "serial:///dev/serial/by-id/…")
-    if port.kind in ("tcp", "tcp-listen", "udp"):
+    if port.kind == "evdev" and not port.place.removeprefix("//").startswith("/"):
+        raise wrong(_("the whole path of the device is wanted"), "evdev:///dev/input/by-id/…-event-kbd")
+    if port.kind in ("tcp", "tcp-listen", "udp", "http-listen"):
         _host_and_port(port)
+    if port.kind == "http-listen" and ("cert" in port.given) != ("key" in port.given):
+        raise wrong(_("cert and key belong together"), "http-listen://0.0.0.0:8443?cert=…&key=…")
     for name, value in port.given.items():
         _parameter(port.kind, name, value)
     return url
@@ -68,6 +74,8 @@ def _parameter(kind: str, name: str, value: str) -> None:
         says = _("'{kind}:' has no parameter '{name}'")
         raise _not_among(says, name, known, kind=kind, name=name)
     takes = known[name]
+    if takes is Anything:
+        return
     if isinstance(takes, frozenset):
         if value not in takes:
             says = _("'{value}' is not among the choices")

@@ -7,9 +7,12 @@ import random
 from collections.abc import Mapping
 
 from drivers.ports.base import Port, PortUrl, read_url
+from drivers.ports.evdev import open_evdev
 from drivers.ports.files import RecordingPort, open_file, open_replay
 from drivers.ports.gpio import open_gpio
+from drivers.ports.http_listen import open_http_listen
 from drivers.ports.network import open_tcp, open_tcp_listen, open_udp
+from drivers.ports.pcsc import open_pcsc
 from drivers.ports.pretend import Scenes, open_sim
 from drivers.ports.pseudo import open_pty
 from drivers.ports.serial_line import open_serial
@@ -17,7 +20,20 @@ from sync.contract.clock import Clock
 
 __all__ = ["KINDS", "Port", "RecordingPort", "Scenes", "check_port", "open_port"]
 
-KINDS = ("serial", "tcp", "tcp-listen", "udp", "file", "replay", "sim", "pty", "gpio")
+KINDS = (
+    "serial",
+    "tcp",
+    "tcp-listen",
+    "udp",
+    "http-listen",
+    "file",
+    "replay",
+    "sim",
+    "pty",
+    "gpio",
+    "evdev",
+    "pcsc",
+)
 
 
 def check_port(url: str) -> PortUrl:
@@ -42,8 +58,8 @@ async def open_port(
 ) -> Port:
     """The port that `url` names, open and ours.
 
-    `defaults` are the driver's URL parameters of a serial line; `scenes` plays for ``sim:``, as in
-    ``scenes=partial(driver.simulate, options)``. `chance` seeds ``sim:any``.
+    `defaults` are the driver's URL parameters of a serial line or a server; `scenes` plays for ``sim:``, as
+    in ``scenes=partial(driver.simulate, options)``. `chance` seeds ``sim:any``.
     Raises BadPort, or PortGone (PortHeld when somebody else has it).
     """
     port = check_port(url)
@@ -56,6 +72,8 @@ async def open_port(
             return await open_tcp_listen(port)
         case "udp":
             return await open_udp(port)
+        case "http-listen":
+            return await open_http_listen(port, defaults or {})
         case "file":
             return open_file(port)
         case "replay":
@@ -64,5 +82,9 @@ async def open_port(
             return open_sim(port, clock, scenes, chance)
         case "pty":
             return open_pty(port)
+        case "evdev":
+            return await open_evdev(port)
+        case "pcsc":
+            return await open_pcsc(port)
         case _:
             return await open_gpio(port, clock)

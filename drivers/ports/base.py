@@ -18,7 +18,9 @@ WRITE_WAIT_S = 5.0  # a device that takes nothing for so long is gone
 EXAMPLES = """\
 serial:///dev/serial/by-id/usb-FTDI_…-port0?baud=9600&bits=8&parity=N&stop=1
 tcp://192.0.2.7:4001   tcp-listen://0.0.0.0:4001   udp://0.0.0.0:4001
-file:receipt.bin   replay:morning.jsonl?speed=10   sim:42   pty:/run/tillbeam/reader   gpio:A=17,B=27"""
+http-listen://0.0.0.0:8088   http-listen://0.0.0.0:8443?cert=/etc/tillbeam/pos.crt&key=/etc/tillbeam/pos.key
+file:receipt.bin   replay:morning.jsonl?speed=10   sim:42   pty:/run/tillbeam/reader   gpio:A=17,B=27
+evdev:///dev/input/by-id/usb-…-event-kbd   pcsc:ACS ACR122U PICC Interface   gpio:D0=17,D1=27"""
 
 
 class Port(Protocol):

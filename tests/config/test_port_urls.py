@@ -20,11 +20,14 @@ GOOD = [
     "tcp://[2001:db8::1]:4001",
     "tcp-listen://0.0.0.0:4001",
     "udp://0.0.0.0:4001",
+    "http-listen://0.0.0.0:8443?cert=/etc/tillbeam/pos.crt&key=/etc/tillbeam/pos.key&answer_s=150",
     "file:receipt.bin",
     "replay:morning.jsonl?speed=10",
     "sim:42",
     "pty:/run/tillbeam/reader",
     "gpio:A=17,B=27",
+    "evdev:///dev/input/by-id/usb-MagTek_USB_Swipe_Reader-event-kbd",
+    "pcsc:ACS ACR122U PICC Interface 00 00",
 ]
 
 BAD = [
@@ -32,10 +35,15 @@ BAD = [
     ("seriel:///dev/ttyUSB0", "no port is opened by 'seriel:'; did you mean 'serial'?"),
     ("sim:", "nothing stands after 'sim:'"),
     ("serial://ttyUSB0", "the whole path of the device is wanted; serial:///dev/"),
+    ("evdev:event3", "the whole path of the device is wanted; evdev:///dev/input/by-id/"),
+    ("evdev:///dev/input/event3?grab=no", "'evdev:' has no parameter 'grab'; remove it"),
     ("serial:///dev/ttyUSB0?buad=9600", "'serial:' has no parameter 'buad'; did you mean 'baud'?"),
     ("serial:///dev/ttyUSB0?baud=fast", "baud=fast is no number from 50 to 4000000"),
     ("serial:///dev/ttyUSB0?parity=X", "'X' is not among the choices; there are E, M, N, O, S"),
     ("tcp://10.0.0.5", "host and port number are wanted; tcp://192.0.2.7:4001"),
+    ("http-listen://0.0.0.0", "host and port number are wanted; http-listen://192.0.2.7:4001"),
+    ("http-listen://0.0.0.0:8443?cert=a.crt", "cert and key belong together; http-listen://"),
+    ("http-listen://0.0.0.0:8443?answer_s=0", "answer_s=0 is no number from 1 to 600"),
     ("tcp://10.0.0.5:4001?x=1", "'tcp:' has no parameter 'x'; remove it"),
 ]
 
@@ -69,6 +77,7 @@ def test_the_parameters_are_those_that_the_ports_take():
         for name in known:
             url = {
                 "serial": "serial:///none",
+                "http-listen": "http-listen://127.0.0.1:0",
                 "replay": "replay:none",
                 "sim": "sim:1",
                 "gpio": "gpio:A=1,B=2",
