@@ -23,6 +23,15 @@ class Summing(Protocol):
         ...
 
 
+@runtime_checkable
+class Asking(Protocol):
+    """A decoder that speaks first: it polls its device."""
+
+    def only_listen(self) -> None:
+        """There is nobody to ask, as in a recording; both sides may be heard on it."""
+        ...
+
+
 def options_of(driver: Driver, given: Mapping[str, Any]) -> Options:
     """The driver's options from ``{"debounce_ms": "30"}``, as a person types them, or as YAML has them.
 
@@ -53,6 +62,8 @@ def decode_stream(
 
 def _decoded(decoder: Decoder, chunks: Iterable[bytes], now_ms: int) -> Iterator[dict[str, Any]]:
     size_bytes = 0
+    if isinstance(decoder, Asking):
+        decoder.only_listen()
     for chunk in chunks:
         size_bytes += len(chunk)
         yield from map(flat, decoder.feed(chunk, now_ms))

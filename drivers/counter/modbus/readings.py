@@ -1,0 +1,131 @@
+"""Which questions a map needs, and what the answers say about people."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from drivers.counter.modbus.options import READ_FUNCTION, Channel, ModbusOptions, Name
+from drivers.counter.modbus.pdu import COIL_ON, REGISTERS_MAX, Question
+from drivers.counter.totals import Step, Total
+
+
+def questions(options: ModbusOptions) -> list[Question]:
+    """One for each run of addresses without a gap: what the map does not name is not read, it might clear."""
+    found: list[Question] = []
+    spans = sorted((READ_FUNCTION[ch.kind], ch.address, ch.size) for ch in options.map.values())
+    for function, address, size in spans:
+        last = found[-1] if found else None
+        end = address + size
+        if (
+            last is not None
+            and last.function == function
+            and address <= last.addr + last.size
+            and end - last.addr <= REGISTERS_MAX
+        ):
+            found[-1] = Question(function, last.addr, max(last.size, end - last.addr))
+        else:
+            found.append(Question(function, address, size))
+    return found
+
+
+def clearings(options: ModbusOptions) -> list[Question]:
+    """What is written after a reading."""
+    if options.clear != "by_writing":
+        return []
+    if options.clear_address is not None:
+        value = options.clear_value
+        if options.clear_kind == "coil":
+            return [Question(5, options.clear_address, 1, (COIL_ON if value else 0,))]
+        return [Question(6, options.clear_address, 1, (value,))]
+    found = []
+    names: tuple[Name, ...] = ("in", "out")
+    for name in names:
+        channel = options.map.get(name)
+        if channel is not None:
+            zeros = (0,) * channel.size
+            found.append(Question(6 if channel.size == 1 else 16, channel.address, channel.size, zeros))
+    return found
+
+
+def values_at(options: ModbusOptions, question: Question, registers: list[int]) -> dict[Name, int]:
+    """The channels that an answer to `question` holds whole, whichever of the register kinds it read."""
+    found: dict[Name, int] = {}
+    for name, channel in options.map.items():
+        at = channel.address - question.addr
+        bits = channel.kind in ("coil", "discrete")
+        if bits == (question.function < 3) and 0 <= at <= question.size - channel.size:
+            found[name] = channel.value(registers[at : at + channel.size])
+    return found
+
+
+def told_of(options: ModbusOptions, values: dict[Name, int]) -> dict[str, Any]:
+    """The channels as `decode` prints them: ``in_total_be32``, ``status``."""
+    return {
+        "status" if name == "state" else f"{name}_total_{options.map[name].form}": value
+        for name, value in values.items()
+    }
+
+
+class Reading(NamedTuple):
+    """What one answer of a unit adds."""
+
+    inward: int
+    outward: int
+    why: dict[str, str]  # by the channel: "base", "wrap", "reset", "jump"
+
+
+class Unit:
+    """One counter: its totals, and whether it is well."""
+
+    def __init__(self, options: ModbusOptions, line: str) -> None:
+        self.line = line
+        self.silence = ""  # why nothing good is heard of it
+        self.bad_rounds = 0
+        self.to_clear = False  # its counts of this round are not 0
+        self._is_bad = False  # says its state
+        self._options = options
+        self._totals = {n: self._total(ch) for n, ch in options.map.items() if n != "state"}
+        self._read_before = options.first_counts
+
+    def _total(self, channel: Channel) -> Total:
+        never = self._options.clear == "never"
+        whole = channel.wrap or 1 << 16 * channel.size
+        return Total(
+            wrap=whole if never else 0,
+            jump_max=self._options.jump_max,
+            scale=channel.scale,
+            first_counts=self._options.first_counts,
+            reset_counts=not never,
+        )
+
+    def read(self, values: dict[Name, int]) -> Reading:
+        """Takes the values of one answer."""
+        steps: dict[Name, Step] = {}
+        for name, total in self._totals.items():
+            if name not in values:
+                continue
+            if self._options.clear != "by_reading":
+                steps[name] = total.read(values[name])
+            elif self._read_before:
+                steps[name] = total.since(values[name])
+            else:
+                steps[name] = Step(0, "base")
+        self._read_before = self._read_before or bool(steps)
+        if "state" in values:
+            good = self._options.map["state"].good_bits
+            self._is_bad = values["state"] & good != good
+        self.to_clear |= any(values[name] for name in steps)
+        none = Step(0)
+        why: dict[str, str] = {name: step.why for name, step in steps.items() if step.why}
+        return Reading(steps.get("in", none).people, steps.get("out", none).people, why)
+
+    def cleared(self, by: Question) -> None:
+        """The unit says that it has written what clears it, or one of its counts."""
+        for name, total in self._totals.items():
+            if self._options.clear_address is not None or self._options.map[name].address == by.addr:
+                total.stands_at(0)
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with it; empty when nothing is."""
+        return self.silence or ("its state is bad" if self._is_bad else "")
