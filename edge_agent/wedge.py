@@ -1,7 +1,7 @@
 """Cards that come through a keyboard: the pages' input box follows the same rules as a reader on a line.
 
-Which numbers are our own cards and not a bank's is said at the store's magstripe reader (`prefixes`); a store
-without one uses that driver's default.
+Which numbers are our own cards and not a bank's is said at the store's stripe readers (`prefixes`); a store
+without one uses those drivers' default.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from drivers.base import Decoder
+from drivers.cardreader.magstripe.options import StripeOptions
 from drivers.cardreader.magstripe.protocol import MagstripeOptions
 from drivers.cardreader.magstripe.tracks import is_payment_card
 from drivers.registry import driver
@@ -30,5 +31,5 @@ def is_bank_card(settings: EdgeSettings, number: str) -> bool:
 
 
 def _prefixes(settings: EdgeSettings) -> list[str]:
-    readers = [d.options for d in settings.devices if isinstance(d.options, MagstripeOptions)]
-    return sorted({prefix for options in readers or [MagstripeOptions()] for prefix in options.prefixes})
+    readers = [d.options for d in settings.devices if isinstance(d.options, StripeOptions)]
+    return sorted({prefix for options in readers or [StripeOptions()] for prefix in options.prefixes})

@@ -2,7 +2,7 @@
 
     text    %B6287019900000010^DOE/JANE^30121010000000?;6287019900000010=30121010000000?\\r   text.py
     bits    000000110100110101000000 …                                                        bits.py
-    evdev   24 or 16 bytes for each key going down or up                                      evdev.py
+    evdev   24 or 16 bytes for each key going down or up                                       keys.py
 
 All three become a swipe (swipe.py), which becomes `CardShown` or `CardRefused`. What the tracks mean is in
 tracks.py.
@@ -14,9 +14,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from drivers.base import Heard, Options
+from drivers.base import Heard
+from drivers.cardreader.keyboard import encode_keys
 from drivers.cardreader.magstripe.bits import BitSwipes, encode_bits
-from drivers.cardreader.magstripe.evdev import Keyboard, encode_keys
+from drivers.cardreader.magstripe.keys import KeySwipes, Line
+from drivers.cardreader.magstripe.options import StripeOptions
 from drivers.cardreader.magstripe.swipe import Swipe, judge
 from drivers.cardreader.magstripe.text import TextSwipes
 
@@ -31,21 +33,12 @@ __all__ = [
 ]
 
 
-class MagstripeOptions(Options):
+class MagstripeOptions(StripeOptions):
     """The reader, and which cards are ours."""
 
     form: Literal["auto", "text", "bits", "evdev"] = Field(
         default="auto", description="How the reader tells a stripe; `auto` finds out."
     )
-    prefixes: list[str] = Field(
-        default=["6287"],
-        max_length=100,
-        description="What the numbers of our own cards begin with, where they look like bank cards.",
-    )
-    idle_ms: int = Field(
-        default=200, ge=20, le=5000, description="A swipe without a line end is over after this silence."
-    )
-    till: str = Field(default="", max_length=64, description="The till that the reader stands at.")
 
 
 class MagstripeDecoder:
@@ -56,10 +49,7 @@ class MagstripeDecoder:
         self._options = options
         self._text = TextSwipes() if form in ("auto", "text") else None
         self._bits = BitSwipes() if form in ("auto", "bits") else None
-        self._keyboard = Keyboard() if form in ("auto", "evdev") else None
-        self._typed = TextSwipes()
-        self._typed_at: list[int] = []  # where in the stream each character of `_typed` began
-        self._event_size = 0
+        self._keys = KeySwipes() if form in ("auto", "evdev") else None
         self.wake_at_ms: int | None = None
 
     def feed(self, chunk: bytes, now_ms: int) -> list[Heard]:
@@ -68,8 +58,8 @@ class MagstripeDecoder:
             swipes += self._text.feed(chunk)
         if self._bits:
             swipes += self._bits.feed(chunk)
-        if self._keyboard:
-            swipes += self._type(chunk, last=False)
+        if self._keys:
+            swipes += _swipes(self._keys.feed(chunk))
         self.wake_at_ms = now_ms + self._options.idle_ms if self._waiting() else None
         return self._judged(swipes)
 
@@ -82,10 +72,8 @@ class MagstripeDecoder:
             swipes += self._text.pause()
         if self._bits:
             swipes += self._bits.pause()
-        if self._keyboard:
-            swipes += self._type(b"", last=True)
-            swipes += self._placed(self._typed.pause())
-            self._typed_at.clear()
+        if self._keys:
+            swipes += _swipes(self._keys.pause())
         return self._judged(swipes)
 
     def answer(self, answer: object, now_ms: int) -> None:
@@ -98,34 +86,19 @@ class MagstripeDecoder:
         return bool(
             (self._text and self._text.waiting)
             or (self._bits and self._bits.waiting)
-            or (self._keyboard and (self._typed.waiting or self._keyboard.waiting))
+            or (self._keys and self._keys.waiting)
         )
-
-    def _type(self, chunk: bytes, *, last: bool) -> list[Swipe]:
-        assert self._keyboard is not None
-        swipes: list[Swipe] = []
-        for typed in self._keyboard.feed(chunk, last=last):
-            self._event_size = typed.event_size
-            self._typed_at.append(typed.at_byte)
-            found = self._typed.feed(b"\r" if typed.terminator else typed.character.encode())
-            swipes += self._placed(found, typed.terminator)
-            if not self._typed.waiting:
-                self._typed.restart()
-                self._typed_at.clear()
-        return swipes
-
-    def _placed(self, swipes: list[Swipe], terminator: str = "") -> list[Swipe]:
-        """Where the keys were, instead of where their characters would have been."""
-        for swipe in swipes:
-            swipe.at_byte = self._typed_at[swipe.at_byte] if swipe.at_byte < len(self._typed_at) else 0
-            swipe.extras |= {"terminator": terminator or None, "event_size": self._event_size}
-        return swipes
 
     def _judged(self, swipes: list[Swipe]) -> list[Heard]:
         options = self._options
         return [
             heard for swipe in swipes for heard in judge(swipe, till=options.till, prefixes=options.prefixes)
         ]
+
+
+def _swipes(typed: list[Swipe | Line]) -> list[Swipe]:
+    """Lines without a track are somebody's typing."""
+    return [swipe for swipe in typed if isinstance(swipe, Swipe)]
 
 
 def track1(number: str, name: str = "DOE/JANE", after: str = "30121010000000") -> str:
