@@ -28,11 +28,12 @@ Made from the READMEs under `drivers/`; change those. 本页由 `drivers/` 下�
 
 
 def devices_manual() -> str:
-    """docs/devices.md: a list, then each driver's README, one headline lower."""
+    """docs/devices.md: a list, what holds for a whole kind, then each driver; READMEs, one headline lower."""
     ours = [driver(name) for name in own_names()]
     rows = [f"| `{d.name}` | {d.title['en']} | {d.title['zh_CN']} |" for d in ours]
     listed = "\n".join(["| driver | device | 设备 |", "|---|---|---|", *rows])
-    return "\n".join([PREFACE, listed, "", *(_lowered(fresh_readme(d)) for d in ours)])
+    kinds = [path.read_text(encoding="utf-8") for kind in KINDS if (path := kind_readme_path(kind)).is_file()]
+    return "\n".join([PREFACE, listed, "", *map(_lowered, [*kinds, *map(fresh_readme, ours)])])
 
 
 def options_table(d: Driver) -> str:
@@ -80,6 +81,11 @@ def readme_path(name: str) -> Path:
     kind, _, device = name.partition(".")
     assert kind in KINDS
     return Path(__file__).parent / kind / device / "README.md"
+
+
+def kind_readme_path(kind: str) -> Path:
+    """Where that stands which holds for all devices of a kind; not every kind has it."""
+    return Path(__file__).parent / kind / "README.md"
 
 
 def _default(field: Any) -> str:

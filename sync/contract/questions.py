@@ -18,7 +18,7 @@ class CardShown(msgspec.Struct, frozen=True, tag_field="type", tag="card", omit_
     """A card is at the reader: who is it? `number` is a card number or a UID in capitals."""
 
     number: str
-    technology: str  # magstripe, rfid125, keyboard
+    technology: str  # magstripe, rfid125, iso14443, …: drivers/cardreader/README.md has them all
     confidence: str = ""  # "single-track" when the other track was misread
 
 
