@@ -164,7 +164,8 @@ class RtuFrames(Frames):
 
     def _whole(self, data: bytearray, at: int) -> int | None:
         unknown = False
-        for size in _sizes(data, at):
+        # The shortest first: a zero after a whole frame leaves its CRC right.
+        for size in sorted(_sizes(data, at), key=lambda size: size or RTU_BYTES_MAX):
             if size is None or at + size > len(data):
                 unknown = True
             elif crc16(memoryview(data)[at : at + size]) == 0:
