@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
+from config.edge import EdgeSettings
+from edge_agent.field.doctor.box import Box
 from edge_agent.field.machine import Machine, Who
+from tests.edge_agent.field.doctoring import Fixed, no_command
 
 ADA = Who("ada", 1000, frozenset({1000}))
 GROUPS = {5: "tty", 20: "dialout", 997: "gpio", 996: "input", 0: "root"}
@@ -131,3 +134,24 @@ def edge() -> Any:
         )
 
     return run
+
+
+@pytest.fixture
+def box_of(planted: Any, tmp_path: Path) -> Any:
+    """`box_of(**what differs)`: a box with its state in a folder of its own."""
+    state = tmp_path / "state"
+    state.mkdir()
+    planted.write("proc/sys/kernel/random/boot_id", "0000beef-1111-2222-3333-444455556666\n")
+
+    def make(**differs: Any) -> Box:
+        chosen = EdgeSettings.model_validate({"state_dir": str(state), **differs.pop("settings", {})})
+        usual = {
+            "settings_path": tmp_path / "edge.yaml",
+            "settings": chosen,
+            "machine": planted.machine,
+            "clock": Fixed(),
+            "run": no_command,
+        }
+        return Box(**{**usual, **differs})
+
+    return make
