@@ -39,6 +39,7 @@ HEAD_BYTES_MAX = 16 * 1024  # start line and headers
 BODY_BYTES_MAX = 4 * 1024 * 1024  # a camera's picture of 8 megapixels has about 2
 TARGET_BYTES_MAX = 2048
 CHUNK_LINE_BYTES_MAX = 1024  # a chunk's size and its extensions
+CLIENT_GONE = 499  # as nginx calls it
 METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
 _METHOD = b"(?:%s)" % b"|".join(METHODS)
 _START = re.compile(
@@ -70,7 +71,11 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """A whole response."""
+    """A whole response: in a recording, what the other side said.
+
+    With a number it comes from the port, which says what became of that request (`write_fate`): `status` 200,
+    our answer has arrived, or 499, it never will, because the client is gone or was told 504.
+    """
 
     at_byte: int
     number: int  # of the request it answers; 0 when it does not say
@@ -278,6 +283,11 @@ def write_response(
         said["Content-Type"] = content_type
     lines = "".join(f"{name}: {value}\r\n" for name, value in (said | dict(headers or {})).items())
     return f"HTTP/1.1 {status} {reason(status)}\r\n{lines}\r\n".encode("latin-1") + body
+
+
+def write_fate(number: int, *, arrived: bool) -> bytes:
+    """What became of the answer to a request, as a port tells it that was asked to."""
+    return write_response(number, 200 if arrived else CLIENT_GONE)
 
 
 def reason(status: int) -> str:

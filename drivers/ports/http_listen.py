@@ -13,15 +13,25 @@ Several connections at once, kept alive; bodies with a length or in chunks; Expe
         REQUEST_WAIT_S for a whole request    408, closed; the same for a TLS handshake
         IDLE_WAIT_S between two requests      closed
         answer_s without an answer            504; if the decoder has not seen the request, it never will
+
+Where money hangs on it, a driver's `port_defaults` have ``{"fates": "yes"}``: then the decoder is told what
+became of every request that it has seen, once (`Response` in drivers/http_frames.py). An answer has arrived
+when the client's machine has acknowledged its last byte; a client that hangs up or falls silent before that
+has none, and is noticed while the decoder still thinks.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import socket
 import ssl
+import struct
+import termios
 from collections import deque
 from collections.abc import Awaitable, Mapping
-from typing import TypeVar
+from contextlib import closing
+from typing import Any, TypeVar
 
 import h11
 
@@ -36,6 +46,7 @@ from drivers.http_frames import (
     HttpReader,
     Response,
     reason,
+    write_fate,
     write_request,
 )
 from drivers.ports.base import READ_BYTES, WRITE_WAIT_S, PortUrl
@@ -48,6 +59,9 @@ BODIES_BYTES_MAX = 4 * BODY_BYTES_MAX
 REQUEST_WAIT_S = 20.0
 IDLE_WAIT_S = 75.0
 LINGER_S = 2.0  # a client that is still sending what we refused would not see why
+ARRIVAL_WAIT_S = 10.0  # for the client's machine to acknowledge an answer: three retransmissions and more
+_ARRIVAL_LOOKS_S = (0.001, 0.1)  # the first look, and the longest time between two
+_ALIVE = (1, 8)  # TCP_ESTABLISHED, TCP_CLOSE_WAIT: linux/tcp_states.h
 # What was between the client and this server; the decoder sees a body of a length, whole.
 _HOP = {
     b"connection",
@@ -75,10 +89,11 @@ class Refused(Exception):
 class HttpListenPort:
     """Requests of all connections, one after the other; answers find their connection by the number."""
 
-    def __init__(self, name: str, answer_wait_s: float) -> None:
+    def __init__(self, name: str, answer_wait_s: float, *, fates: bool = False) -> None:
         self.name = name
         self.address: tuple[str, int] = ("", 0)
-        self._answer_wait_s = answer_wait_s
+        self.answer_wait_s = answer_wait_s
+        self.fates = fates
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._waiting: deque[tuple[int, bytes]] = deque()  # requests that `read` has not given yet
@@ -152,8 +167,8 @@ class HttpListenPort:
     def give_room(self, count: int) -> None:
         self._bodies_bytes -= count
 
-    async def answer(self, request: h11.Request, body: bytes) -> Response:
-        """What the decoder says to the request; 504 when it says nothing."""
+    def ask(self, request: h11.Request, body: bytes) -> tuple[int, asyncio.Future[Response]]:
+        """The request's number, and what the decoder will say; `over` must follow."""
         self._number += 1
         number = self._number
         target = request.target.decode("latin-1")
@@ -163,21 +178,22 @@ class HttpListenPort:
             if name.lower() not in _HOP
         ]
         whole = write_request(number, request.method.decode("latin-1"), target, headers, body)
-        waiting = (number, whole)
         answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
-        self._waiting.append(waiting)
+        self._waiting.append((number, whole))
         self._arrived.set()
-        try:
-            async with asyncio.timeout(self._answer_wait_s):
-                return await answer
-        except TimeoutError:
-            return Response(0, number, 504, {}, b"")
-        finally:
-            # Whoever was told 504, or went away, is not to be served behind his back.
-            self._answers.pop(number, None)
-            if waiting in self._waiting:
-                self._waiting.remove(waiting)
+        return number, answer
+
+    def over(self, number: int, *, arrived: bool) -> None:
+        """The client has the answer to its request, or will never have one."""
+        # Whoever was told 504, or went away, is not to be served behind his back.
+        self._answers.pop(number, None)
+        unseen = next((each for each in self._waiting if each[0] == number), None)
+        if unseen is not None:
+            self._waiting.remove(unseen)
+        elif self.fates:
+            self._waiting.append((0, write_fate(number, arrived=arrived)))
+            self._arrived.set()
 
 
 class _Connection:
@@ -206,18 +222,70 @@ class _Connection:
             request = await self._request()
             if request is None:
                 return False
-            answer = await self._port.answer(request, await self._body(request))
+            body = await self._body(request)
         except Refused as refused:
             await self._refuse(refused.status)
             return False
         except h11.RemoteProtocolError as wrong:
             await self._refuse(wrong.error_status_hint)
             return False
-        self._port.give_room(self._body_bytes)
-        self._body_bytes = 0
-        body = b"" if request.method == b"HEAD" else answer.body
-        await self._send(answer.status, answer.headers, body)
+        await self._answer(request, body)
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+
+    async def _answer(self, request: h11.Request, body: bytes) -> None:
+        """Raises OSError when the client goes before it has its answer, TimeoutError when it takes none."""
+        number, answer = self._port.ask(request, body)
+        arrived = False
+        try:
+            said = await self._said(answer)
+            self._port.give_room(self._body_bytes)
+            self._body_bytes = 0
+            if said is None:
+                await self._send(504, {}, b"")
+                return
+            # Of our own, because asyncio closes the other as soon as the client has said goodbye.
+            with closing(self._writer.get_extra_info("socket").dup()) as wire:
+                await self._send(said.status, said.headers, b"" if request.method == b"HEAD" else said.body)
+                arrived = not self._port.fates or await self._arrived(wire)
+        finally:
+            self._port.over(number, arrived=arrived)
+
+    async def _said(self, answer: asyncio.Future[Response]) -> Response | None:
+        """What the decoder says; None when it says nothing in time."""
+        hanging_up = asyncio.create_task(self._hung_up()) if self._port.fates else None
+        awaited: set[asyncio.Future[Any]] = {answer, hanging_up} if hanging_up else {answer}
+        try:
+            await asyncio.wait(awaited, timeout=self._port.answer_wait_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if hanging_up is not None:
+                hanging_up.cancel()
+                await asyncio.gather(hanging_up, return_exceptions=True)
+        if hanging_up is not None and (not hanging_up.cancelled() or self._reader.at_eof()):
+            raise ConnectionError("it hung up")
+        return answer.result() if answer.done() else None
+
+    async def _hung_up(self) -> None:
+        """Returns when the client has gone; what it says meanwhile is for later."""
+        ahead_bytes = 0
+        while chunk := await self._reader.read(READ_BYTES):
+            self._http.receive_data(chunk)
+            ahead_bytes += len(chunk)
+            if ahead_bytes > HEAD_BYTES_MAX:
+                await asyncio.Event().wait()  # no more of it before the answer
+
+    async def _arrived(self, wire: socket.socket) -> bool:
+        """Whether the client's machine acknowledges all that was written, within ARRIVAL_WAIT_S."""
+        wait_s, longest_s = _ARRIVAL_LOOKS_S
+        try:
+            async with asyncio.timeout(ARRIVAL_WAIT_S):
+                while self._writer.transport.get_write_buffer_size() or _on_the_way_bytes(wire):
+                    await asyncio.sleep(wait_s)
+                    wait_s = min(2 * wait_s, longest_s)
+        except TimeoutError:
+            return False
+        # A connection that was reset has nothing on the way either.
+        state: int = wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        return state in _ALIVE
 
     async def _request(self) -> h11.Request | None:
         """The next request's head; None when the client has no more."""
@@ -292,12 +360,18 @@ class _Connection:
             await self._writer.drain()
 
 
+def _on_the_way_bytes(wire: socket.socket) -> int:
+    """Written, and not acknowledged yet: SIOCOUTQ, tcp(7)."""
+    (count,) = struct.unpack("i", fcntl.ioctl(wire.fileno(), termios.TIOCOUTQ, bytes(4)))
+    return int(count)
+
+
 async def open_http_listen(url: PortUrl, defaults: Mapping[str, str]) -> HttpListenPort:
     """Raises BadPort, PortGone for a certificate of no use, or PortHeld when the address is taken."""
     url.only(*PARAMETERS)
     host, number = url.host_and_port()
     answer_wait_s = url.number("answer_s", defaults.get("answer_s", ANSWER_S), 1, ANSWER_S_MAX)
-    port = HttpListenPort(url.text, answer_wait_s)
+    port = HttpListenPort(url.text, answer_wait_s, fates="fates" in defaults)
     try:
         await port.listen(host, number, _tls(url))
     except OSError as error:

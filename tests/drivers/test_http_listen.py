@@ -20,7 +20,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from drivers.errors import BadPort, PortGone, PortHeld
-from drivers.http_frames import BODY_BYTES_MAX, HEAD_BYTES_MAX, HttpReader, Request, write_response
+from drivers.http_frames import (
+    BODY_BYTES_MAX,
+    HEAD_BYTES_MAX,
+    HttpReader,
+    Request,
+    Response,
+    write_response,
+)
 from drivers.ports import http_listen, open_port
 from sync.clock import SystemClock
 
@@ -309,3 +316,113 @@ async def test_curl_pushes_a_file(device: Device, tmp_path: Path, how: tuple[str
     async with asyncio.timeout(WITHIN_S):
         said, _ = await curl.communicate()
     assert said == b"2000000"
+
+
+# ── what becomes of an answer ───────────────────────────────────────────────────────────────────────────────
+
+
+class Witness:
+    """A decoder's side of a port that tells fates: the requests seen, and what became of each."""
+
+    def __init__(self, port: Any) -> None:
+        self.port, self.seen, self.fates = port, list[Request](), dict[int, int]()
+        self.number = int(port.address[1])
+
+    async def run(self) -> None:
+        reader = HttpReader()
+        while True:
+            for piece in reader.feed(await self.port.read()):
+                if isinstance(piece, Request):
+                    self.seen.append(piece)
+                elif isinstance(piece, Response):
+                    self.fates[piece.number] = piece.status
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(WITHIN_S):
+            while not done():
+                await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+async def witness(request: Any, tmp_path: Path) -> AsyncIterator[Witness]:
+    parameters = ""
+    if getattr(request, "param", "") == "tls":
+        cert, key = certificate(tmp_path)
+        parameters = f"?cert={cert}&key={key}"
+    port = await open_here(f"http-listen://127.0.0.1:0{parameters}", defaults={"fates": "yes"})
+    witness = Witness(port)
+    running = asyncio.create_task(witness.run())
+    yield witness
+    running.cancel()
+    await port.close()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+ASKED = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
+
+
+async def test_an_answer_that_arrived_is_told(witness: Witness) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", witness.number)
+    for told in ({1: 200}, {1: 200, 2: 200}):  # on a connection that is kept
+        writer.write(ASKED)
+        await witness.until(lambda told=told: len(witness.seen) == len(told))  # type: ignore[misc]
+        await witness.port.write(write_response(len(told), 200, b"yes"))
+        await witness.until(lambda told=told: witness.fates == told)  # type: ignore[misc]
+    writer.close()
+
+
+@pytest.mark.parametrize("witness", ["tls"], indirect=True)
+async def test_a_client_that_says_goodbye_when_it_has_its_answer_has_it(witness: Witness) -> None:
+    async with httpx.AsyncClient(verify=False) as client:
+        asked = asyncio.create_task(
+            client.post(f"https://127.0.0.1:{witness.number}/", headers={"Connection": "close"})
+        )
+        await witness.until(lambda: len(witness.seen) == 1)
+        await witness.port.write(write_response(1, 200, b"yes"))
+        assert (await asked).content == b"yes"
+    await witness.until(lambda: witness.fates == {1: 200})
+
+
+@pytest.mark.parametrize("witness", ["plain", "tls"], indirect=True)
+async def test_a_client_that_hangs_up_while_the_decoder_thinks_is_noticed_at_once(witness: Witness) -> None:
+    scheme = "https" if "cert=" in witness.port.name else "http"
+    async with httpx.AsyncClient(verify=False, timeout=httpx.Timeout(5, read=0.1)) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post(f"{scheme}://127.0.0.1:{witness.number}/")
+    await witness.until(lambda: witness.fates == {1: 499})
+    await witness.port.write(write_response(1, 200, b"too late"))
+    assert witness.fates == {1: 499}
+
+
+async def test_an_answer_that_the_clients_machine_never_takes_has_not_arrived(
+    witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_listen, "ARRIVAL_WAIT_S", 0.05)
+    monkeypatch.setattr(http_listen, "_on_the_way_bytes", lambda wire: 120)  # as when its cable is out
+    _, writer = await asyncio.open_connection("127.0.0.1", witness.number)
+    writer.write(ASKED)
+    await witness.until(lambda: len(witness.seen) == 1)
+    await witness.port.write(write_response(1, 200, b"yes"))
+    await witness.until(lambda: witness.fates == {1: 499})
+    writer.close()
+
+
+async def test_what_is_said_ahead_of_an_answer_is_heard_after_it(witness: Witness) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", witness.number)
+    writer.write(ASKED)
+    await witness.until(lambda: len(witness.seen) == 1)
+    writer.write(ASKED)
+    await asyncio.sleep(0)
+    await witness.port.write(write_response(1, 200))
+    await witness.until(lambda: len(witness.seen) == 2)
+    writer.close()
+    await witness.until(lambda: witness.fates == {1: 200, 2: 499})
+
+
+async def test_who_was_told_504_never_had_the_answer(witness: Witness) -> None:
+    witness.port.answer_wait_s = 0.05
+    reader, writer = await asyncio.open_connection("127.0.0.1", witness.number)
+    writer.write(ASKED)
+    assert b" 504 " in await reader.readline()
+    await witness.until(lambda: witness.fates == {1: 499})
+    writer.close()
