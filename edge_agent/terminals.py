@@ -20,7 +20,7 @@ from edge_agent.store.leases import Leases
 from edge_agent.store.lines import Sql
 from edge_agent.till import Till
 from sync.contract.clock import Clock
-from sync.contract.questions import TXN_MAX, Declined, Undo
+from sync.contract.questions import TXN_MAX, CardShown, Declined, Undo
 from sync.contract.terminal import (
     CardAwaited,
     Confirm,
@@ -32,6 +32,8 @@ from sync.contract.terminal import (
     TerminalAnswer,
     TerminalQuestion,
     TxnAsked,
+    TxnsAsked,
+    TxnsTold,
     TxnTold,
 )
 
@@ -64,6 +66,9 @@ class Terminals:
         Raises AnchorBroken, StoreBroken.
         """
         match question:
+            case CardAwaited() if question.number:
+                shown = CardShown(question.number, question.technology)
+                return await self._till.named(question.till, shown) or Declined("unknown")
             case CardAwaited():
                 return self._till.there(question.till) or await self._till.waits.card(question)
             case PinAwaited():
@@ -75,6 +80,8 @@ class Terminals:
                 return await self.confirm(question)
             case TxnAsked():
                 return await self.transaction(question)
+            case TxnsAsked():
+                return await self.transactions(question)
             case DayAsked():
                 return await self.day(question)
 
@@ -103,6 +110,18 @@ class Terminals:
             else:
                 found = journal.newest(question.till, question.prefix, question.suffix, question.kind)
             return self._told(journal, found) if found is not None else Declined("unknown_sale")
+
+        return await self._payments.read(work)
+
+    async def transactions(self, question: TxnsAsked) -> TxnsTold:
+        """The payments that the till's sums, not closed yet, are made of."""
+
+        def work(sql: Sql) -> TxnsTold:
+            journal = Journal(sql)
+            last = journal.closing(question.till)
+            after = last.entry if last is not None else 0
+            paid = journal.paid_after(question.till, after, question.prefix, question.limit)
+            return TxnsTold(txns=tuple(self._told(journal, entry) for entry in paid))
 
         return await self._payments.read(work)
 

@@ -20,6 +20,7 @@ from sync.contract.questions import (
     TXN_MAX,
     Balance,
     BalanceAsked,
+    CardShown,
     Declined,
     Paid,
     Pay,
@@ -39,11 +40,14 @@ from sync.contract.terminal import (
     PinAwaited,
     PinGiven,
     TxnAsked,
+    TxnsAsked,
+    TxnsTold,
     TxnTold,
 )
 
 PIN_TRIES = 3
 COUNT_DIGITS = 9
+SALES_MAX = 500  # told to a till one by one; the newest
 _PIN_ASKED = ("pin_needed", "pin_wrong")
 _KINDS = {"pay": "pay", "refund": "refund", "top": "top_up", "close": "day", "undo": "reverse"}
 
@@ -51,7 +55,7 @@ _KINDS = {"pay": "pay", "refund": "refund", "top": "top_up", "close": "day", "un
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a conversation ended. `reason`: empty when it went well, else a Reason, ``aborted`` or ``busy``."""
 
-    kind: str  # pay, refund, top_up, reverse, balance, day, lookup, card, confirm
+    kind: str  # pay, refund, top_up, reverse, balance, day, lookup, sales, card, confirm
     reason: str = ""
     txn: str = ""
     count: int = 0  # k of the transaction's number: what a protocol shows as its receipt number
@@ -85,14 +89,20 @@ class Habits:
 
 
 def pay(
-    habits: Habits, amount_minor: int, reference: str, receipt: str, cashier: str, held: bool
+    habits: Habits,
+    amount_minor: int,
+    reference: str,
+    receipt: str,
+    cashier: str,
+    held: bool,
+    named: CardShown | None = None,
 ) -> Conversation:
     if (known := (yield from _repeated(habits, "pay", reference, amount_minor))) is not None:
         return known
     txn, count = yield from _next(habits, reference)
-    there = yield from _card_or_none(habits, amount_minor)
-    if there is None:
-        return Outcome(kind="pay", reason="no_card", txn=txn, count=count)
+    there = yield from _whose(habits, amount_minor, named)
+    if not isinstance(there, CardThere):
+        return _declined("pay", there, txn, count)
     question = Pay(
         till="",
         txn=txn,
@@ -133,29 +143,37 @@ def pay(
 
 
 def refund(
-    habits: Habits, amount_minor: int, of: str, of_count: int, reference: str, receipt: str, cashier: str
+    habits: Habits,
+    amount_minor: int,
+    of: str,
+    of_count: int,
+    reference: str,
+    receipt: str,
+    cashier: str,
+    named: CardShown | None = None,
 ) -> Conversation:
     if (known := (yield from _repeated(habits, "refund", reference, amount_minor))) is not None:
         return known
     txn, count = yield from _next(habits, reference)
-    of_txn, there = "", None
+    of_txn, card, member = "", "", ""
     if of or of_count:
         found = yield _chosen(habits, of, of_count, "pay")
         if not isinstance(found, TxnTold):
             return _declined("refund", found, txn, count)
         of_txn = found.txn
     else:
-        there = yield from _card_or_none(habits, amount_minor)
-        if there is None:
-            return Outcome(kind="refund", reason="no_card", txn=txn, count=count)
+        there = yield from _whose(habits, amount_minor, named)
+        if not isinstance(there, CardThere):
+            return _declined("refund", there, txn, count)
+        card, member = there.card, there.member
     answer = yield Refund(
         till="",
         txn=txn,
         amount_minor=amount_minor,
         currency=habits.currency,
         of_txn=of_txn,
-        card=there.card if there else "",
-        member=there.member if there else "",
+        card=card,
+        member=member,
         receipt=receipt,
         cashier=cashier,
     )
@@ -165,14 +183,20 @@ def refund(
 
 
 def top_up(
-    habits: Habits, amount_minor: int, reference: str, receipt: str, cashier: str, tender: str
+    habits: Habits,
+    amount_minor: int,
+    reference: str,
+    receipt: str,
+    cashier: str,
+    tender: str,
+    named: CardShown | None = None,
 ) -> Conversation:
     if (known := (yield from _repeated(habits, "top", reference, amount_minor))) is not None:
         return known
     txn, count = yield from _next(habits, reference)
-    there = yield from _card_or_none(habits, amount_minor)
-    if there is None:
-        return Outcome(kind="top_up", reason="no_card", txn=txn, count=count)
+    there = yield from _whose(habits, amount_minor, named)
+    if not isinstance(there, CardThere):
+        return _declined("top_up", there, txn, count)
     answer = yield TopUp(
         till="",
         txn=txn,
@@ -198,26 +222,33 @@ def reverse(habits: Habits, of: str, of_count: int, cashier: str) -> Conversatio
     return (yield from undo(found.txn, count_of(found.txn), cashier=cashier))
 
 
-def balance(habits: Habits) -> Conversation:
-    there = yield from _card_or_none(habits, 0)
-    if there is None:
-        return Outcome(kind="balance", reason="no_card")
+def balance(habits: Habits, named: CardShown | None = None) -> Conversation:
+    there = yield from _whose(habits, 0, named)
+    if not isinstance(there, CardThere):
+        return _declined("balance", there)
     answer = yield BalanceAsked(till="", card=there.card, member=there.member)
     if not isinstance(answer, Balance):
         return _declined("balance", answer)
     return Outcome(kind="balance", told=answer)
 
 
-def card(habits: Habits) -> Conversation:
-    there = yield from _card_or_none(habits, 0)
-    return Outcome(kind="card", reason="" if there else "no_card", told=there)
+def card(habits: Habits, named: CardShown | None = None) -> Conversation:
+    there = yield from _whose(habits, 0, named)
+    if not isinstance(there, CardThere):
+        return _declined("card", there)
+    return Outcome(kind="card", told=there)
 
 
-def lookup(habits: Habits, of: str, of_count: int) -> Conversation:
-    found = yield _chosen(habits, of, of_count)
+def lookup(habits: Habits, of: str, of_count: int, kind: str = "") -> Conversation:
+    found = yield _chosen(habits, of, of_count, kind)
     if not isinstance(found, TxnTold):
         return _declined("lookup", found)
     return _recorded("lookup", found)
+
+
+def sales(habits: Habits) -> Conversation:
+    answer = yield TxnsAsked(prefix=f"{habits.scheme}:", limit=SALES_MAX)
+    return Outcome(kind="sales", reason="" if isinstance(answer, TxnsTold) else "trouble", told=answer)
 
 
 def day(habits: Habits, close: bool) -> Conversation:
@@ -233,11 +264,12 @@ def day(habits: Habits, close: bool) -> Conversation:
     return Outcome(kind="day", txn=txn, count=answer.number, told=answer)
 
 
-def _card_or_none(habits: Habits, amount_minor: int) -> Generator[Asked, Told, CardThere | None]:
-    there = yield CardAwaited(
-        limit_ms=habits.card_wait_ms, amount_minor=amount_minor, currency=habits.currency
-    )
-    return there if isinstance(there, CardThere) else None
+def _whose(habits: Habits, amount_minor: int, named: CardShown | None) -> Generator[Asked, Told, Told]:
+    """CardThere; anything else says why not."""
+    asked = CardAwaited(limit_ms=habits.card_wait_ms, amount_minor=amount_minor, currency=habits.currency)
+    if named is not None:
+        asked = msgspec.structs.replace(asked, number=named.number, technology=named.technology)
+    return (yield asked)
 
 
 def prefix_of(habits: Habits, reference: str) -> str:

@@ -18,7 +18,7 @@ import msgspec
 from drivers.base import Asked, Told
 from drivers.pos import conversations
 from drivers.pos.conversations import Conversation, Habits, Outcome
-from sync.contract.questions import Declined
+from sync.contract.questions import CardShown, Declined
 from sync.contract.terminal import CardAwaited, NeverMind, PinAwaited
 
 QUEUE_MAX = 8  # conversations that wait for the one before; a till that asks for more is told `busy`
@@ -48,16 +48,20 @@ class Terminal:
         receipt: str = "",
         cashier: str = "",
         held: bool = True,
+        named: CardShown | None = None,
     ) -> None:
         """A payment by the card at the till, or the one shown within `card_wait_ms`. Outcome `pay`.
 
+        `named`, here and below, is a card that the till has read itself: nobody is waited for.
         `held`: final after `acknowledged`. Another one that was left unacknowledged is undone first.
         """
         if self._held and not (
             reference and self._held[0].startswith(conversations.prefix_of(self.habits, reference))
         ):
             self.unacknowledged()
-        self._begin("pay", conversations.pay(self.habits, amount_minor, reference, receipt, cashier, held))
+        self._begin(
+            "pay", conversations.pay(self.habits, amount_minor, reference, receipt, cashier, held, named)
+        )
 
     def refund(
         self,
@@ -68,12 +72,13 @@ class Terminal:
         reference: str = "",
         receipt: str = "",
         cashier: str = "",
+        named: CardShown | None = None,
     ) -> None:
         """Gives back to who paid: of the payment with that reference `of`, or of that count; with neither, of
         the last payments of the card at the till. Outcome `refund`."""
         self._begin(
             "refund",
-            conversations.refund(self.habits, amount_minor, of, of_count, reference, receipt, cashier),
+            conversations.refund(self.habits, amount_minor, of, of_count, reference, receipt, cashier, named),
         )
 
     def top_up(
@@ -84,10 +89,12 @@ class Terminal:
         receipt: str = "",
         cashier: str = "",
         tender: str = "cash",
+        named: CardShown | None = None,
     ) -> None:
         """Puts what the till took onto the card there. Outcome `top_up`."""
         self._begin(
-            "top_up", conversations.top_up(self.habits, amount_minor, reference, receipt, cashier, tender)
+            "top_up",
+            conversations.top_up(self.habits, amount_minor, reference, receipt, cashier, tender, named),
         )
 
     def reverse(self, *, of: str = "", of_count: int = 0, cashier: str = "") -> None:
@@ -95,17 +102,22 @@ class Terminal:
         this terminal. Outcome `reverse`."""
         self._begin("reverse", conversations.reverse(self.habits, of, of_count, cashier))
 
-    def balance(self) -> None:
+    def balance(self, *, named: CardShown | None = None) -> None:
         """What is on the card there. Outcome `balance` with a Balance."""
-        self._begin("balance", conversations.balance(self.habits))
+        self._begin("balance", conversations.balance(self.habits, named))
 
-    def card(self) -> None:
+    def card(self, *, named: CardShown | None = None) -> None:
         """Whose card is there. Outcome `card` with a CardThere."""
-        self._begin("card", conversations.card(self.habits))
+        self._begin("card", conversations.card(self.habits, named))
 
-    def lookup(self, *, of: str = "", of_count: int = 0) -> None:
-        """What became of a transaction, chosen as for `reverse`. Outcome `lookup` with a TxnTold."""
-        self._begin("lookup", conversations.lookup(self.habits, of, of_count))
+    def lookup(self, *, of: str = "", of_count: int = 0, kind: str = "") -> None:
+        """What became of a transaction, chosen as for `reverse`; with `kind`, of the newest such. Outcome
+        `lookup` with a TxnTold."""
+        self._begin("lookup", conversations.lookup(self.habits, of, of_count, kind))
+
+    def sales(self) -> None:
+        """Every payment here since the till's sums were closed. Outcome `sales` with a TxnsTold."""
+        self._begin("sales", conversations.sales(self.habits))
 
     def day(self, *, close: bool) -> None:
         """The till's sums since they were last closed. Outcome `day` with a Day."""
@@ -126,7 +138,10 @@ class Terminal:
             self._begin("reverse", conversations.undo(txn, count))
 
     def abort(self) -> None:
-        """The till wants the conversation to end: it ends with `aborted`, and a payment in it is undone."""
+        """The till wants the conversation to end: it ends with `aborted`, and a payment in it is undone.
+
+        What was given back or topped up before that stands, and its outcome says so.
+        """
         if self._kind not in ("pay", "refund", "top_up", "balance", "card") or self._aborted:
             return
         self._aborted = True
@@ -198,7 +213,7 @@ class Terminal:
         self._now, self._kind, self._aborted = None, "", False
         if outcome.kind == "pay" and outcome.good and not outcome.final:
             self._held = outcome.txn, outcome.count
-        if aborted:
+        if aborted and not (outcome.good and outcome.kind in ("refund", "top_up")):
             if outcome.good and outcome.kind == "pay":
                 self._held = None
                 self._queue.appendleft(

@@ -254,6 +254,15 @@ class Journal:
         ).fetchone()
         return None if row is None else Entry(*row)
 
+    def paid_after(self, till: str, after: int, prefix: str, limit: int) -> list[Entry]:
+        """The till's payments behind that entry whose numbers begin so, oldest first; the newest `limit`."""
+        rows = self._sql.execute(
+            _SELECT + "till = ? AND entry > ? AND substr(txn, 1, length(?)) = ? AND kind = 'pay'"
+            " AND undone = 0 AND held = 0 ORDER BY entry DESC LIMIT ?",
+            (till, after, prefix, prefix, limit),
+        )
+        return [Entry(*row) for row in rows][::-1]
+
     def closing(self, till: str) -> Entry | None:
         """The till's last closing of its sums."""
         row = self._sql.execute(

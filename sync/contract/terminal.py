@@ -19,10 +19,13 @@ from sync.contract.questions import Declined, MoneyAnswer
 class CardAwaited(msgspec.Struct, frozen=True, tag_field="type", tag="card_awaited", kw_only=True):
     """Whose card is at the till, or will be within `limit_ms`? CardThere, or Declined `no_card`.
 
-    Its answer comes when it comes: what is asked meanwhile is answered before it.
+    Its answer comes when it comes: what is asked meanwhile is answered before it. A till that has read the
+    card itself gives its `number`: it is as if it was shown at the reader now.
     """
 
     limit_ms: int
+    number: str = ""
+    technology: str = "keyboard"  # of `number`, as `CardShown` has it
     amount_minor: int = 0  # for the till's page, which asks for the card
     currency: str = ""
     till: str = ""
@@ -61,6 +64,14 @@ class TxnAsked(msgspec.Struct, frozen=True, tag_field="type", tag="txn_asked", k
     prefix: str = ""
     suffix: str = ""
     kind: str = ""  # the newest of this kind
+    till: str = ""
+
+
+class TxnsAsked(msgspec.Struct, frozen=True, tag_field="type", tag="txns_asked", kw_only=True):
+    """The payments of that `prefix` since the till's sums were last closed: TxnsTold."""
+
+    prefix: str
+    limit: int  # so many of the newest
     till: str = ""
 
 
@@ -123,5 +134,11 @@ class TxnTold(msgspec.Struct, frozen=True, tag_field="type", tag="txn", kw_only=
     answer: MoneyAnswer | Day | None = None  # what the till was told
 
 
-TerminalQuestion = CardAwaited | PinAwaited | NeverMind | Confirm | TxnAsked | DayAsked
-TerminalAnswer = CardThere | PinGiven | Confirmed | TxnTold | Day | Declined
+class TxnsTold(msgspec.Struct, frozen=True, tag_field="type", tag="txns", kw_only=True):
+    """Payments that stand, oldest first: neither undone nor waiting for their till's word."""
+
+    txns: tuple[TxnTold, ...] = ()
+
+
+TerminalQuestion = CardAwaited | PinAwaited | NeverMind | Confirm | TxnAsked | TxnsAsked | DayAsked
+TerminalAnswer = CardThere | PinGiven | Confirmed | TxnTold | TxnsTold | Day | Declined

@@ -15,10 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import drivers
-from drivers.base import Driver, Note
+from drivers.base import Driver, Heard, Note, Told
 from drivers.decode import decode_stream
 from drivers.manual import fresh_readme, own_names, readme_path
 from drivers.registry import driver
+from sync.contract.events import Event
+from sync.contract.questions import Declined, NobodyKnown, Question
+from sync.contract.terminal import NeverMind
 
 JUNK = b"x\xffz"
 CUTS_MAX = 400  # longer cases are cut at so many places, evenly spread, to keep this file quick
@@ -164,13 +167,19 @@ def _played(d: Driver, decoder: Any, now_ms: int, scenes: int) -> int:
         due_ms = now_ms + scene.wait_ms
         while decoder.wake_at_ms is not None and decoder.wake_at_ms <= due_ms:
             now_ms = max(now_ms + 1, decoder.wake_at_ms)
-            count += _facts_in(decoder.wake(now_ms))
+            count += _facts_in(decoder.wake(now_ms), decoder, now_ms)
         now_ms = max(now_ms, due_ms)
-        count += _facts_in(decoder.feed(scene.chunk, now_ms))
+        count += _facts_in(decoder.feed(scene.chunk, now_ms), decoder, now_ms)
+        decoder.replies()
     return count
 
 
-def _facts_in(heard: list[Any]) -> int:
+def _facts_in(heard: list[Heard], decoder: Any, now_ms: int) -> int:
+    """How many there are; every question is answered, as a store does that knows nobody."""
+    for one in heard:
+        if not isinstance(one.what, Note | Event | NeverMind):
+            told: Told = NobodyKnown() if isinstance(one.what, Question) else Declined("no_card")
+            decoder.answer(told, now_ms)
     return sum(not isinstance(one.what, Note) for one in heard)
 
 

@@ -25,6 +25,7 @@ from sync.contract.terminal import (
     DayAsked,
     NeverMind,
     TxnAsked,
+    TxnsTold,
     TxnTold,
 )
 from tests.edge_agent.money_shop import MemoryAnchor, Office
@@ -203,6 +204,42 @@ async def test_the_days_sums_close_once_under_one_number(box: TerminalBox) -> No
     assert (first, first.number) == (again, 1)
     assert (first.paid, first.paid_minor, first.refunded_minor) == (1, 2_500, 500)
     assert await box.day() == Day(number=2, since_ms=box.shop.clock.wall_ms(), currency="CNY")
+
+
+async def test_the_payments_since_the_sums_were_closed_are_told_one_by_one(box: TerminalBox) -> None:
+    device = Device(box)
+    await box.show_card()
+
+    async def paid() -> list[tuple[int, str]]:
+        device.terminal.sales()
+        told = (await device.until_over()).told
+        assert isinstance(told, TxnsTold)
+        return [(txn.amount_minor, txn.receipt) for txn in told.txns]
+
+    assert await paid() == []
+    for amount in (1_000, 2_000, 500):
+        await device.pay(amount, receipt=f"R{amount}")
+        if amount != 500:  # what no till has acknowledged is none
+            device.terminal.acknowledged()
+    await device.until_over()
+    assert await paid() == [(1_000, "R1000"), (2_000, "R2000")]
+    device.terminal.reverse(of_count=1)
+    await device.until_over()
+    assert await paid() == [(2_000, "R2000")]
+    device.terminal.day(close=True)
+    await device.until_over()
+    assert await paid() == []
+
+
+async def test_the_last_payment_is_found_behind_a_refund(box: TerminalBox) -> None:
+    device = Device(box)
+    await box.show_card()
+    await device.pay(1_000)
+    device.terminal.acknowledged()
+    device.terminal.refund(400, of_count=1)
+    await device.until_over()
+    device.terminal.lookup(kind="pay")
+    assert (await device.until_over()).count == 1
 
 
 async def test_a_payment_is_reversed_by_its_count_once(box: TerminalBox) -> None:
