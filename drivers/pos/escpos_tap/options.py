@@ -6,7 +6,8 @@ from pydantic import Field, field_validator
 
 from drivers.base import Options as BaseOptions
 from drivers.errors import DriverError
-from drivers.pos.escpos_tap import codepages, profiles
+from drivers.pos import codepages
+from drivers.pos.escpos_tap import profiles
 from drivers.pos.escpos_tap.grammar import Grammar
 from sync.contract.errors import BadId
 from sync.contract.money import exponent

@@ -7,7 +7,7 @@ A piece that was placed (`ESC $`, `ESC \\`, tab) starts a new column; columns ar
 
 from __future__ import annotations
 
-from drivers.pos.escpos_tap.codepages import Piece, Reader, Style
+from drivers.pos.codepages import Piece, Reader, Style
 
 LINE_MAX_BYTES = 512  # the widest paper has 80 columns; more without a line end is wrapped here
 LINES_MAX = 2000

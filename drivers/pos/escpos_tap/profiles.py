@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from drivers.errors import DriverError
-from drivers.pos.escpos_tap import codepages
+from drivers.pos import codepages
 
 FOLDER = Path(__file__).with_name("profiles")
 FILE_MAX_BYTES = 64 * 1024

@@ -17,8 +17,8 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 from drivers.base import Heard, Note, QuietDecoder
+from drivers.pos.codepages import Reader, Style
 from drivers.pos.escpos_tap import profiles
-from drivers.pos.escpos_tap.codepages import Reader, Style
 from drivers.pos.escpos_tap.grammar import Grammar
 from drivers.pos.escpos_tap.job import Job, Totals, fields_of
 from drivers.pos.escpos_tap.lexer import FOUND, TEXT, UNKNOWN, Lexer, Token

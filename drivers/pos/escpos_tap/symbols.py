@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drivers.pos.escpos_tap.tables import decoded
+from drivers.pos.code_tables import decoded
 
 CODE128 = 73  # m of GS k
 QR = 49  # cn of GS ( k; others are PDF417, MaxiCode, DataBar, Aztec, Data Matrix

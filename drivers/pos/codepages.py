@@ -1,4 +1,4 @@
-"""Bytes of text → characters: the printer's code pages, its two-byte mode, and a judgement when nobody says.
+"""Bytes of text → characters: code pages of printers and displays, and a judgement when nobody says.
 
 Many tills send GBK to a Chinese printer without a word about it, and its library has just said `ESC t 0`
 for the heading. So page 0 (the power-on page) is a hint and not a fact: where the bytes form Chinese of the
@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from drivers.pos.escpos_tap import tables
+from drivers.pos import code_tables as tables
 
 # ESC t n, as "number codec". Where Python has no codec for a page its nearest relation stands in.
 _PAGES = """
