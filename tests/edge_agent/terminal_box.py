@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from drivers.decode import options_of
 from drivers.registry import driver
 from edge_agent.identity import Identity
@@ -23,7 +25,7 @@ from edge_agent.supervisor import Supervisor
 from edge_agent.terminals import Terminals
 from edge_agent.till import Till
 from sync.contract.clock import Clock
-from sync.contract.questions import CardShown
+from sync.contract.questions import CardShown, PurseShown
 from sync.contract.terminal import DayAsked
 from sync.contract.tokens import card_token
 from sync.contract.told import MemberTold
@@ -42,6 +44,7 @@ IDENTITY = Identity(
     store_key=b"s" * 32,
     centre_public_key=bytes(32),
 )
+LI = MemberTold(member="M000000000009", name="李*", cards=(CARD,))
 WAIT_S = 10.0
 
 
@@ -70,6 +73,10 @@ class TerminalBox:
     async def grant(self, amount: int) -> None:
         """The card may spend so much here."""
         await self.shop.grant(CARD, "P1", "CNY", "value", amount)
+
+    async def purse(self, balance: int) -> None:
+        """Head office says what stands in the card's purse, which may be topped up."""
+        await self.shop.tell(replace(LI, purses=(PurseShown("P1", "CNY", "value", balance),)))
 
     async def show_card(self, number: str = CARD_NUMBER) -> None:
         """A customer shows a card at the till's reader."""
@@ -134,8 +141,7 @@ async def open_box(
             payments=shop.payments,
             presented=shop.leasing.presented,
         )
-        member = MemberTold(member="M000000000009", name="李*", cards=(CARD,))
-        await shop.tell(member)
+        await shop.tell(LI)
         terminals = Terminals(till=till, payments=shop.payments, clock=clock, now_ms=clock.wall_ms, boot=boot)
         supervisor = Supervisor(
             till=till,

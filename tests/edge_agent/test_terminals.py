@@ -277,3 +277,32 @@ async def test_confirming_what_is_not_there_says_so(box: TerminalBox) -> None:
     await box.show_card()
     assert isinstance(await box.till.ask(pay), Paid)
     assert [await box.terminals.confirm(Confirm(till=TILL, txn="x")) for _ in range(2)] == [Confirmed()] * 2
+
+
+async def test_a_card_that_the_till_has_read_itself_pays_without_a_wait(box: TerminalBox) -> None:
+    device = Device(box)
+    paid = await device.pay(2_500, named=CardShown(CARD_NUMBER, "magstripe"))
+    assert (paid.good, await box.left()) == (True, 7_500)
+    (shown,) = box.till.recent(TILL)
+    assert shown.technology == "magstripe"
+
+
+async def test_a_card_number_that_is_none_is_never_another_card_that_lies_there(box: TerminalBox) -> None:
+    device = Device(box)
+    await box.show_card()
+    assert (await device.pay(2_500, named=CardShown("!", "keyboard"))).reason == "unknown"
+    assert await box.left() == 10_000
+
+
+async def test_a_top_up_that_is_done_is_not_aborted(box: TerminalBox) -> None:
+    device = Device(box)
+    await box.purse(30_000)
+    device.terminal.top_up(2_500)
+    await device.go_on()
+    await box.show_card()
+    while device.terminal.waiting:
+        await device.stirred.wait()
+    device.terminal.abort()  # between the card and the question about the money
+    outcome = await device.until_over()
+    assert outcome.good
+    assert (await box.day()).topped_minor == 2_500
