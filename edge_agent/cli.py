@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from config.text import catalogue, language_of
-from edge_agent.field.commands import key_values, register
+try:
+    from config.text import catalogue, language_of
+    from edge_agent.field.commands import key_values, register
+except ImportError as error:
+    from edge_agent.strangers import whose
+
+    raise SystemExit(whose(error)) from error
 
 if TYPE_CHECKING:
     from config.edge import EdgeSettings

@@ -21,7 +21,7 @@ from edge_agent.field.words import filled
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-FAILED = 1
+FAILED, WRONG = 1, 2
 AUTO = "auto"
 SIMULATED_ON = "--port pty:/path/of/a/link, tcp-listen://0.0.0.0:4001, tcp://host:4001"
 
@@ -152,8 +152,12 @@ def register(app: typer.Typer, default_config: Path) -> None:
         as_json: bool = _JSON,
         lang: str = _LANG,
     ) -> None:
-        from edge_agent.field.doctor.command import examine_box
+        try:
+            from edge_agent.field.doctor.command import examine_box
+        except ImportError as error:
+            from edge_agent.strangers import whose
 
+            _fail(whose(error), WRONG)
         _ended(lambda: examine_box(config, only, as_json=as_json, lang=_language(lang)))
 
 

@@ -76,15 +76,15 @@ def look_around(path: Path, environ: Mapping[str, str], lang: str, machine: Mach
         identity = read_identity(settings.state_dir / FILE_NAME)
     except (IdentityError, OSError) as error:
         identity_error = error
-    pids = lockers_of(machine, str(settings.state_dir.absolute() / LOCK_NAME))
+    pid = agents_process(machine, settings.state_dir)
     return Box(
         settings_path=path,
         settings=settings,
         refused=refused,
         identity=identity,
         identity_error=identity_error,
-        agent_pid=pids[0] if pids else 0,
-        who=agents_user(machine, pids[0] if pids else 0),
+        agent_pid=pid,
+        who=agents_user(machine, pid),
         machine=machine,
         environ=environ,
     )
@@ -105,6 +105,15 @@ def ports_in_use(path: Path, machine: Machine, environ: Mapping[str, str]) -> di
     """Which device file is whose in the settings: ``{"/dev/ttyUSB0": "card-1"}``."""
     settings, _refused = read_settings(path, environ, "en")
     return used_ports({device.name: device.port for device in settings.devices}, machine)
+
+
+def agents_process(machine: Machine, state_dir: Path) -> int:
+    """The agent's process: who locked the state folder or, if we may not look, as systemd says; 0: none."""
+    lockers = lockers_of(machine, str(state_dir.absolute() / LOCK_NAME))
+    if lockers:
+        return lockers[0]
+    said = run_command(["systemctl", "show", SERVICE, "--property=MainPID", "--value"]).text
+    return int(said) if said.isdecimal() else 0
 
 
 def agents_user(machine: Machine, pid: int) -> Who:

@@ -22,12 +22,13 @@ FREE_NONE_MIB = 32  # a database at work needs about that much for itself
 OLD_S, VERY_OLD_S = 600, 86_400  # of what waits: the fleet page says it after ten minutes
 CHECK_MAX_S = 20.0  # of the database's pages; a gigabyte on a card takes longer
 BUSY_S = 2.0
+AS_ROOT = "sudo tillbeam-edge doctor"  # the state folder is the agent's alone
 _MIB = 1024 * 1024
 
 
 @contextmanager
 def read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """The database, to look at; beside a running agent too. Raises sqlite3.Error, FileNotFoundError."""
+    """The database, to look at; beside a running agent too. Raises sqlite3.Error, OSError."""
     path.stat()
     sql = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=BUSY_S)
     try:
@@ -50,11 +51,13 @@ def disk(box: Box) -> Iterator[Finding]:
     except PermissionError:
         yield warn(
             _("{folder} may not be looked at by {user}"),
-            "sudo tillbeam-edge doctor",
+            AS_ROOT,
             folder=folder,
             user=os.getuid(),
         )
         return
+    if not folder.is_dir():
+        yield bad(_("{folder} is no folder"), f"ls -ld {shown}", folder=folder)
     if found.f_flag & os.ST_RDONLY:
         mend = f"sudo mount -o remount,rw {shown}; sudo dmesg | tail"
         yield bad(
@@ -100,6 +103,9 @@ def database(box: Box) -> Iterator[Finding]:
             file=path,
         )
         return
+    except OSError as error:
+        yield warn(_("{file} cannot be opened: {why}"), AS_ROOT, file=path, why=error.strerror)
+        return
     except sqlite3.Error as error:
         yield _database_error(path, error)
         return
@@ -128,7 +134,7 @@ def _database_error(path: Path, error: sqlite3.Error) -> Finding:
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return _damaged(path, str(error))
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY):
-        return warn(_("{file} cannot be opened: {why}"), "sudo tillbeam-edge doctor", file=path, why=error)
+        return warn(_("{file} cannot be opened: {why}"), AS_ROOT, file=path, why=error)
     return warn(_("{file} cannot be looked at now: {why}"), file=path, why=error)
 
 
@@ -148,7 +154,7 @@ def outbox(box: Box) -> Iterator[Finding]:
             )
     except FileNotFoundError:
         return
-    except sqlite3.Error:
+    except (sqlite3.Error, OSError):
         yield warn(_("cannot be said: see the database"))
         return
     shown = ", ".join(f"{lane.label} {count}" for lane, count in waiting.items())

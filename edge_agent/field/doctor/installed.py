@@ -13,8 +13,8 @@ from edge_agent.app import edge_version
 from edge_agent.field.doctor.box import Box
 from edge_agent.field.doctor.findings import Finding, bad, ok, warn
 from edge_agent.field.words import _
+from edge_agent.strangers import strangers
 
-OURS = ("config", "drivers", "sync")
 NEEDED = (
     "aiosqlite", "cryptography", "jinja2", "msgspec", "paho.mqtt", "prometheus_client", "pydantic", "rich",
     "ruamel.yaml", "serial", "starlette", "typer", "uvicorn",
@@ -23,15 +23,10 @@ NEEDED = (
 
 def packages(box: Box) -> Iterator[Finding]:
     """`config`, `drivers` and `sync` stand beside `edge_agent`, and every library can be found."""
-    beside = Path(edge_agent.__file__).resolve().parents[1]
-    wrong = False
-    for name in OURS:
-        place = _place(name)
-        if place is None or place.parent != beside:
-            wrong = True
-            says = _("the package {name} is somebody else's: {place}")
-            mend = "env -u PYTHONPATH /opt/tillbeam/bin/tillbeam-edge doctor"
-            yield bad(says, mend, name=name, place=place or "-")
+    wrong = strangers()
+    for name, place in wrong.items():
+        says = _("the package {name} is somebody else's: {place}")
+        yield bad(says, "env -u PYTHONPATH /opt/tillbeam/bin/tillbeam-edge doctor", name=name, place=place)
     missing = [name for name in NEEDED if not _is_there(name)]
     if missing:
         mend = f"{sys.executable} -m pip install --require-hashes -r requirements.lock"
@@ -39,16 +34,8 @@ def packages(box: Box) -> Iterator[Finding]:
     if platform.machine() not in ("x86_64", "aarch64") or sys.maxsize < 2**32:
         yield warn(_("{machine} is no 64-bit machine we know"), machine=platform.machine())
     if not wrong and not missing:
-        version = edge_version()
-        yield ok(_("version {version} in {place}"), version=version, place=beside)
-
-
-def _place(name: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None
-    return Path(spec.origin).resolve().parent if spec and spec.origin else None
+        home = Path(edge_agent.__file__).resolve().parents[1]
+        yield ok(_("version {version} in {place}"), version=edge_version(), place=home)
 
 
 def _is_there(name: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,12 +15,11 @@ import pytest
 from config.edge import EdgeSettings
 from edge_agent.field.doctor.box import Box
 from edge_agent.field.machine import Machine, Who
-from tests.edge_agent.field.doctoring import Fixed, no_command
+from tests.edge_agent.field.doctoring import COMMAND, Fixed, no_command
 
 ADA = Who("ada", 1000, frozenset({1000}))
 GROUPS = {5: "tty", 20: "dialout", 997: "gpio", 996: "input", 0: "root"}
 USERS = {0: "root", 1000: "ada", 994: "tillbeam"}
-COMMAND = str(Path(sys.executable).with_name("tillbeam-edge"))
 LIMIT_S = 20.0
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from edge_agent.field.doctor.box import Said
 from edge_agent.field.doctor.findings import Finding
@@ -10,6 +12,7 @@ from edge_agent.field.words import filled
 from edge_agent.identity import Identity
 
 BOOT = "0000beef"
+COMMAND = str(Path(sys.executable).with_name("tillbeam-edge"))
 STORE = Identity(
     store="hz-004",
     mqtt_url="mqtt://127.0.0.1:1",

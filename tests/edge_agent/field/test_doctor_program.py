@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import importlib.util
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -18,6 +18,7 @@ from edge_agent.field.doctor.service import agent, service
 from edge_agent.field.doctor.settings import enrolled, settings
 from edge_agent.field.machine import Who
 from edge_agent.identity import FILE_NAME, write_identity
+from edge_agent.strangers import strangers, whose
 from tests.edge_agent.field.doctoring import STORE, answering, the_one, told
 
 
@@ -96,17 +97,17 @@ def test_packages_that_are_ours_are_well(box_of: Any) -> None:
 def test_a_package_of_that_name_by_somebody_else_is_told_with_its_place(
     box_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    foreign = tmp_path / "site" / "sync"
-    foreign.mkdir(parents=True)
-    (foreign / "__init__.py").write_text("")
-    real = sys.modules["importlib.util"].find_spec
+    real = importlib.util.find_spec
 
     def find_spec(name: str) -> Any:
-        return SimpleNamespace(origin=str(foreign / "__init__.py")) if name == "sync" else real(name)
+        if name == "sync":
+            return SimpleNamespace(origin=None, submodule_search_locations=[str(tmp_path / "sync")])
+        return None if name == "drivers" else real(name)
 
     monkeypatch.setattr("importlib.util.find_spec", find_spec)
-    found = the_one(packages(box_of()))
-    assert (found.state, found.args["name"], found.args["place"]) == ("bad", "sync", foreign)
+    assert strangers() == {"drivers": "-", "sync": str(tmp_path / "sync")}
+    assert str(tmp_path / "sync") in whose(ImportError("cannot import name 'x'"))
+    assert [each.args["name"] for each in packages(box_of())] == ["drivers", "sync"]
 
 
 def test_libraries_that_are_missing_are_named(box_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
