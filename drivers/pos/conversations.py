@@ -86,6 +86,7 @@ class Habits:
     repeat_ms: int = 600_000  # as long the same reference and amount are a repetition, not a new sale
     partial: bool = False  # a payment may take less than was asked
     points: bool = False
+    count_most: int = 0  # the numbers of transactions that its till sees begin anew after so many; 0: never
 
 
 def pay(
@@ -157,7 +158,7 @@ def refund(
     txn, count = yield from _next(habits, reference)
     of_txn, card, member = "", "", ""
     if of or of_count:
-        found = yield _chosen(habits, of, of_count, "pay")
+        found = yield from _chosen(habits, of, of_count, "pay")
         if not isinstance(found, TxnTold):
             return _declined("refund", found, txn, count)
         of_txn = found.txn
@@ -213,10 +214,14 @@ def top_up(
     return Outcome(kind="top_up", txn=txn, count=count, amount_minor=answer.amount_minor, told=answer)
 
 
-def reverse(habits: Habits, of: str, of_count: int, cashier: str) -> Conversation:
-    found = yield _chosen(habits, of, of_count, "pay")
+def reverse(
+    habits: Habits, of: str, of_count: int, cashier: str, amount_minor: int | None = None
+) -> Conversation:
+    found = yield from _chosen(habits, of, of_count, "pay")
     if not isinstance(found, TxnTold):
         return _declined("reverse", found)
+    if amount_minor is not None and amount_minor != found.amount_minor:
+        return Outcome(kind="reverse", reason="unknown_sale", txn=found.txn, count=count_of(found.txn))
     if found.state == "undone":
         return Outcome(kind="reverse", reason="undone", txn=found.txn, count=count_of(found.txn))
     return (yield from undo(found.txn, count_of(found.txn), cashier=cashier))
@@ -239,8 +244,19 @@ def card(habits: Habits, named: CardShown | None = None) -> Conversation:
     return Outcome(kind="card", told=there)
 
 
+def resync(habits: Habits, last_seen: int) -> Conversation:
+    """`last_seen`: the number that the till saw last. A payment after it, of which it never heard, is undone."""
+    newest = yield TxnAsked(prefix=f"{habits.scheme}:")
+    if isinstance(newest, TxnTold) and newest.kind == "pay" and newest.state != "undone":
+        count = count_of(newest.txn)
+        if count > 1 and shown(habits, count - 1) == last_seen:
+            undone = yield from undo(newest.txn, count)
+            return msgspec.structs.replace(undone, kind="resync")
+    return Outcome(kind="resync")
+
+
 def lookup(habits: Habits, of: str, of_count: int, kind: str = "") -> Conversation:
-    found = yield _chosen(habits, of, of_count, kind)
+    found = yield from _chosen(habits, of, of_count, kind)
     if not isinstance(found, TxnTold):
         return _declined("lookup", found)
     return _recorded("lookup", found)
@@ -277,9 +293,24 @@ def prefix_of(habits: Habits, reference: str) -> str:
     return f"{habits.scheme}:{reference}"[: TXN_MAX - COUNT_DIGITS - 1] + "#"
 
 
-def _chosen(habits: Habits, of: str, of_count: int, kind: str = "") -> TxnAsked:
+def _chosen(habits: Habits, of: str, of_count: int, kind: str = "") -> Generator[Asked, Told, Told]:
+    """The transaction of that reference, of that number as the till sees it, or the newest."""
+    if of_count and habits.count_most:
+        newest = yield TxnAsked(prefix=f"{habits.scheme}:")
+        if not isinstance(newest, TxnTold):
+            return newest
+        last = count_of(newest.txn)
+        of_count = last - (last - of_count) % habits.count_most
+        if of_count < 1:
+            return Declined("unknown_sale")
     prefix = prefix_of(habits, of) if of else f"{habits.scheme}:"
-    return TxnAsked(prefix=prefix, suffix=f"#{of_count}" if of_count else "", kind=kind)
+    told = yield TxnAsked(prefix=prefix, suffix=f"#{of_count}" if of_count else "", kind=kind)
+    return told
+
+
+def shown(habits: Habits, count: int) -> int:
+    """A transaction's number as the till sees it; 0 stays what it is: none."""
+    return (count - 1) % habits.count_most + 1 if habits.count_most and count else count
 
 
 def _next(habits: Habits, reference: str) -> Generator[Asked, Told, tuple[str, int]]:

@@ -11,7 +11,7 @@ to the till, hands on what it is told, and says the `Outcome` in its own words.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -97,18 +97,26 @@ class Terminal:
             conversations.top_up(self.habits, amount_minor, reference, receipt, cashier, tender, named),
         )
 
-    def reverse(self, *, of: str = "", of_count: int = 0, cashier: str = "") -> None:
+    def reverse(
+        self, *, of: str = "", of_count: int = 0, cashier: str = "", amount_minor: int | None = None
+    ) -> None:
         """Takes a payment back as if it had never been: of that reference, of that count, else the newest of
-        this terminal. Outcome `reverse`."""
-        self._begin("reverse", conversations.reverse(self.habits, of, of_count, cashier))
+        this terminal; with `amount_minor` only if it took so much. Outcome `reverse`."""
+        self._begin("reverse", conversations.reverse(self.habits, of, of_count, cashier, amount_minor))
 
     def balance(self, *, named: CardShown | None = None) -> None:
         """What is on the card there. Outcome `balance` with a Balance."""
         self._begin("balance", conversations.balance(self.habits, named))
 
-    def card(self, *, named: CardShown | None = None) -> None:
-        """Whose card is there. Outcome `card` with a CardThere."""
-        self._begin("card", conversations.card(self.habits, named))
+    def card(self, *, named: CardShown | None = None, wait_ms: int | None = None) -> None:
+        """Whose card is there, within its own time if one is named. Outcome `card` with a CardThere."""
+        habits = self.habits if wait_ms is None else replace(self.habits, card_wait_ms=wait_ms)
+        self._begin("card", conversations.card(habits, named))
+
+    def resync(self, last_seen: int) -> None:
+        """The number of the last transaction that the till heard of: a payment made since is undone.
+        Outcome `resync`."""
+        self._begin("resync", conversations.resync(self.habits, last_seen))
 
     def lookup(self, *, of: str = "", of_count: int = 0, kind: str = "") -> None:
         """What became of a transaction, chosen as for `reverse`; with `kind`, of the newest such. Outcome
