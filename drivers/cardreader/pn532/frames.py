@@ -19,6 +19,7 @@ HOST, CHIP, FAULT = 0xD4, 0xD5, 0x7F  # TFI: who speaks; FAULT is the chip's "I 
 
 BODY_BYTES_MAX = 265  # TFI, command and 263 of data
 START = b"\x00\x00\xff"
+_START = re.compile(rb"\x00?\x00\xff")  # the first byte gets lost where a line wakes up
 _EXTENDED = b"\xff\xff"
 _WAKE_BYTES_MAX = 256  # zeros after 55 55; more is no wake-up but a line that is stuck
 _WOKEN = re.compile(rb"\x55\x55\x00{0,%d}\Z" % _WAKE_BYTES_MAX)
@@ -44,11 +45,7 @@ class Frames:
     def __init__(self) -> None:
         self._window = Window()
         self._woken = False  # what stood before the frame that has begun
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a frame has begun."""
-        return self._window.bytes.startswith(START)
+        self.waiting = False  # a frame has begun
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames that `chunk` completes, good and bad."""
@@ -57,32 +54,35 @@ class Frames:
 
     def give_up(self) -> list[Frame]:
         """The rest of what has begun does not come: what frames stand within it."""
-        return self._scan(len(START)) if self.waiting else []
+        return self._scan(len(START) - 1) if self.waiting else []
 
     def _scan(self, place: int) -> list[Frame]:
         window, data = self._window, self._window.bytes
         found: list[Frame] = []
-        while (at := data.find(START, place)) >= 0:
+        self.waiting = False
+        while start := _START.search(data, place):
+            at = start.start()
             if at > 0:
                 self._woken = _WOKEN.search(data, max(place, at - _WAKE_BYTES_MAX - 2), at) is not None
-            frame, end = _frame_at(data, at)
+            frame, place = _frame_at(data, start)
             if frame is None:
+                self.waiting = True
                 window.forget(at)
                 return found
-            found.append(frame._replace(at_byte=window.start + at, woken=self._woken))
+            if start[0] == START or not frame.problem:  # else it was no start
+                found.append(frame._replace(at_byte=window.start + at, woken=self._woken))
             self._woken = False
-            place = end
         begun = _BEGUN.search(data, max(place, len(data) - _WAKE_BYTES_MAX - 2))
         window.forget(begun.start() if begun else len(data))
         return found
 
 
-def _frame_at(data: bytearray, at: int) -> tuple[Frame | None, int]:
-    """The frame whose start code stands at `at`, and where it ends; None when more bytes are needed.
+def _frame_at(data: bytearray, start: re.Match[bytes]) -> tuple[Frame | None, int]:
+    """The frame that starts so, and where it ends; None when more bytes are needed.
 
     A bad one ends after its start code: in what looks like one a good one may stand.
     """
-    within = at + len(START)
+    at, within = start.span()
     head = bytes(data[within : within + 5])
     if len(head) < 2:
         return None, at

@@ -175,6 +175,12 @@ def test_what_begins_like_a_frame_does_not_hide_the_frame_behind_it() -> None:
     assert [frame.kind for frame in frames.give_up()] == ["ack"]
 
 
+def test_a_frame_that_lost_its_first_byte_is_heard_and_noise_like_it_is_not() -> None:
+    frame = encode_frame(bytes([CHIP, 0x4B, 0x00]))
+    assert [found.kind for found in Frames().feed(frame[1:] + ACK[1:])] == ["body", "ack"]
+    assert Frames().feed(b"\x07\x00\xff\x12\x34" + frame[1:-2] + b"\x00\x00") == []
+
+
 # ── the chip, as its manual has it ──────────────────────────────────────────────────────────────────────
 
 
