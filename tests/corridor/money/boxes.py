@@ -36,7 +36,7 @@ from sync.link.base import LinkDown, Message
 from tests.corridor.centre_box import KEYS
 from tests.corridor.disks import SimDisk, copy_database, put_back
 from tests.corridor.money.clocks import WalkClock
-from tests.corridor.money.eyes import Eyes, Now
+from tests.corridor.money.eyes import Eyes, Now, ends_of_leases
 from tests.corridor.money.power import FeelingAnchorDisk, FeelingLine, Power, PowerCut, one_line
 from tests.corridor.money.truth import Deal, Truth, Violation
 from tests.corridor.money.wires import Wires
@@ -114,7 +114,7 @@ class Box:
         self.crashes = 0
         self._eyes = Eyes(name, truth)
         self._seen = -1
-        self._was_wild = wild
+        self._was_wild, self._was_put_back = wild, False
         self._asked_ms: dict[str, int] = {}  # by request
         self._ends_ms: dict[str, int] = {}  # by lease
         self._lines: list[FeelingLine] = []
@@ -141,6 +141,9 @@ class Box:
         self._vault = await Vault.open(
             db, self._outbox, anchor, self.clock, boot=self.boot, store=self.name, store_key=store_key
         )
+        if self._was_put_back and not self._vault.fenced:
+            self._truth.forgotten(self.name, self._outbox.epoch, await db.read(ends_of_leases))
+        self._was_put_back = False
         replica = await Replica.open(db, self.name, store_key)
         pins = Pins(self.clock.mono_ms)
         self._leasing = Leasing(
@@ -234,6 +237,7 @@ class Box:
     def put_back(self, *, lose_anchor: bool) -> None:
         """The database is again what it was when it was copied. The box is off."""
         put_back(self._copy, self.path)
+        self._was_put_back = True
         if lose_anchor:
             self._anchor.unlink(missing_ok=True)
         self._another_disk()
@@ -242,6 +246,7 @@ class Box:
         """The database is gone for good, and the box is given an empty one. The box is off."""
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        self._was_put_back = False
         if not keep_anchor:
             self._anchor.unlink(missing_ok=True)
         self._another_disk()

@@ -108,3 +108,8 @@ class Eyes:
             sums[each.kind] += each.amount
         if tuple(sums.values()) != (granted, topped, refunded, spent, released):
             raise Violation("I3", f"{lease} of {self._store} is not the sum of its records")
+
+
+def ends_of_leases(sql: Any) -> dict[str, int]:
+    """The last number of each lease on the disk."""
+    return dict(sql.execute("SELECT lease, number FROM lease").fetchall())

@@ -25,6 +25,7 @@ from sync.contract.questions import (
 )
 
 OPEN, TOLD, VANISHED = "open", "told", "vanished"
+_WRITES = {Pay: ("spend",), Refund: ("refund",), Undo: ("refund",), TopUp: ("top",)}
 Sums = dict[str, int]  # by purse
 
 
@@ -140,6 +141,34 @@ class Truth:
         if left(log) < 0:
             raise Violation("I3", f"{store} handed out more of {record.lease} than it held")
         return True
+
+    def forgotten(self, store: str, epoch: str, ends: dict[str, int]) -> None:
+        """A disk that was put back starts in the same epoch, its leases at `ends`.
+
+        So it is older by nothing but what was written without its anchor when the power went: nobody was told
+        of it, and no line had it. Raises Violation when a till was told.
+        """
+        told = {
+            (deal.place, kind)
+            for deal in self.deals
+            if deal.state == TOLD and not isinstance(deal.answer, Declined)
+            for kind in _WRITES[type(deal.question)]
+        }
+        for lease, log in list(self.log.items()):
+            if self.written_by.get(lease) != store or not log or log[0].epoch != epoch:
+                continue
+            for record in log[ends.get(lease, 0) :]:
+                place = store, record.till, record.txn
+                if (place, record.kind) in told:
+                    raise Violation("I7", f"{store} was told of {record}, and its disk forgot it unnoticed")
+                if record in self.of_till.get(place, ()):
+                    self.of_till[place].remove(record)
+                if record.kind == "refund":
+                    self.back[record.refers_to] -= record.amount
+            del log[ends.get(lease, 0) :]
+            if not log:
+                del self.log[lease]
+                self.installed.pop(lease, None)
 
     # ── what follows ────────────────────────────────────────────────────────────────────────────────────
 
