@@ -22,6 +22,8 @@ from edge_agent.field.suggested import serial_url
 from edge_agent.field.words import _
 
 CONNECT_MAX_S = 3.0
+# The unit lets the service have serial lines; for the rest it needs a drop-in (docs/operating.md).
+_MORE_RIGHTS = f"sudo systemctl edit {SERVICE}  # [Service] SupplementaryGroups=dialout input gpio"
 _PINS = "/dev/gpiochip0"
 
 
@@ -64,7 +66,7 @@ def _file(box: Box, device: DeviceSettings, path: str) -> Iterator[Finding]:
     if rights and not rights.usable:
         mend = rights.mend
         if box.who.name == SERVICE_USER:
-            mend = f"{mend}; sudo systemctl restart {SERVICE}"
+            mend = f"{mend}; sudo systemctl restart {SERVICE}" if serial else _MORE_RIGHTS
         says = _("{name}: {user} may not open {path} ({owner}:{group} {mode})")
         yield bad(
             says,
