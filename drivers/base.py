@@ -88,6 +88,15 @@ class Display(Protocol):
         ...
 
 
+@runtime_checkable
+class Lasting(Protocol):
+    """A decoder that outlives its port: what a counter said before its line was cut still holds after it."""
+
+    def reopened(self, now_ms: int) -> None:
+        """The port was gone and is there again. What was begun on the old one is over."""
+        ...
+
+
 class QuietDecoder:
     """The parts of a decoder for devices that only talk: no answers, no replies, no wishes about time."""
 

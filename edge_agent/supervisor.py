@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from drivers.base import Decoder, Display, Heard
+from drivers.base import Decoder, Display, Heard, Lasting
 from drivers.errors import PortEnded, PortGone, PortRested
 from edge_agent.displaying import told_at
 from edge_agent.errors import StoreBroken
@@ -132,6 +132,7 @@ class _Device:
         self._announced: State = "starting"
         self._rising: asyncio.TimerHandle | None = None
         self._saying: set[asyncio.Task[None]] = set()
+        self._decoder: Decoder | None = None  # of the port before, when it lasts
         self._task = asyncio.ensure_future(self._keep_going()) if wish.enabled else None
 
     async def stop(self) -> None:
@@ -178,6 +179,7 @@ class _Device:
                 why = str(error)
             except Exception as error:
                 log.exception("device %s failed", self.wish.name)
+                self._decoder = None
                 why = f"{type(error).__name__}: {error}"
             self._sink()
             self._tally.problem(why)
@@ -187,9 +189,16 @@ class _Device:
                 waits = full_jitter_s(house._chance, BACK_OFF_FIRST_S, BACK_OFF_MOST_S)
             await asyncio.sleep(next(waits))
 
+    def _decoder_for_a_port(self) -> Decoder:
+        if isinstance(self._decoder, Lasting):
+            self._decoder.reopened(self._house._clock.mono_ms())
+            return self._decoder
+        self._decoder = self._house._make_decoder(self.wish)
+        return self._decoder
+
     async def _once(self) -> None:
         house = self._house
-        decoder = house._make_decoder(self.wish)
+        decoder = self._decoder_for_a_port()
         stirred = asyncio.Event()
         session = Session(
             device=self.wish.name,

@@ -67,6 +67,7 @@ class ModbusDecoder:
         self._round_at_ms = self._send_at_ms = 0
         self._heard_ms = 0
         self._blocked = False
+        self._lost: list[Note] = []  # when the port went, and not told yet
         self._replies = bytearray()
         self.wake_at_ms: int | None = 0 if self._polls else None
 
@@ -76,6 +77,17 @@ class ModbusDecoder:
         self._frames.listen_to()
         self._wish()
 
+    def reopened(self, now_ms: int) -> None:
+        """Totals go on from where they stood: who passed while the line was cut is counted."""
+        self._frames.pause()
+        self._jobs.clear()
+        self._replies.clear()
+        if self._open is not None:
+            self._lost += self._loss(self._open.job)
+        self._open = self._overheard = None
+        self._send_at_ms = now_ms
+        self._wish()
+
     def feed(self, chunk: bytes, now_ms: int) -> list[Heard]:
         self._heard_ms = now_ms
         heard = self._hear(self._frames.feed(chunk), now_ms)
@@ -83,7 +95,8 @@ class ModbusDecoder:
         return heard
 
     def wake(self, now_ms: int) -> list[Heard]:
-        heard: list[Heard] = []
+        heard = [Heard(self._frames.end, note) for note in self._lost]
+        self._lost.clear()
         if self._polls:
             if self._open is not None and now_ms >= self._open.due_ms:
                 heard += self._hear(self._frames.pause(), now_ms)
@@ -136,10 +149,7 @@ class ModbusDecoder:
 
     def _unanswered(self, asked: Open, now_ms: int) -> list[Heard]:
         job, unit = asked.job, self._units[asked.job.unit]
-        said: list[Said] = []
-        if job.reads and self._options.clear == "by_reading":
-            fields = {"unit": job.unit, "addr": job.question.addr, "count": job.question.size}
-            said.append(Note("loss", fields, "lost"))
+        said: list[Said] = [*self._loss(job)]
         tries_max = 1 if unit.silence else 1 + self._options.retries
         if asked.tries < tries_max:
             self._send(job, now_ms, asked.tries + 1)
@@ -148,6 +158,13 @@ class ModbusDecoder:
             said += self._bad_round(job, "no answer")
             self._next(now_ms)
         return [Heard(self._frames.end, what) for what in said]
+
+    def _loss(self, job: Job) -> list[Note]:
+        """What an answer that does not come has cost: a unit that clears itself counted them for nobody."""
+        if not job.reads or self._options.clear != "by_reading":
+            return []
+        fields = {"unit": job.unit, "addr": job.question.addr, "count": job.question.size}
+        return [Note("loss", fields, "lost")]
 
     def _bad_round(self, job: Job, fault: str) -> list[Said]:
         """A unit failed: the rest of its round is left out, so that the others need not wait."""

@@ -285,6 +285,20 @@ def test_a_state_that_is_not_good_blocks() -> None:
     assert line.run(2).states == ["blocked", "clear"]
 
 
+def test_who_passed_while_the_line_was_cut_is_counted_when_it_is_back() -> None:
+    for clear, counted in (("never", (9, 0)), ("by_writing", (9, 0)), ("by_reading", (7, 0))):
+        line = Line(clear=clear).run()
+        line.slave.walk(1, inward=2)
+        line.now_ms = line.master.wake_at_ms or 0
+        line.master.wake(line.now_ms)
+        line.slave.feed(line.master.replies())  # it answers into the void
+        line.slave.walk(1, inward=7)
+        line.now_ms += 60_000
+        line.master.reopened(line.now_ms)
+        assert line.run(2).passed == counted
+        assert line.problems == (["lost"] if clear == "by_reading" else [])
+
+
 def test_two_masters_are_one_too_many_so_it_may_only_listen() -> None:
     line = Line(poll_s=0, framing="rtu")
     assert line.master.wake_at_ms is None
