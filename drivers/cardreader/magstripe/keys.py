@@ -29,12 +29,13 @@ class KeySwipes:
         self._tracks_at: list[int] = []  # where in the stream each character of `_tracks` began
         self._line: list[Typed] = []
         self._swiped = False  # the line had a track in it
+        self._holed = False  # keys of the line are missing
         self._event_size = 0
 
     @property
     def waiting(self) -> bool:
         """Whether a pause would complete something."""
-        return self._tracks.waiting or self._keyboard.waiting or bool(self._line)
+        return self._tracks.waiting or self._keyboard.waiting or bool(self._line) or self._holed
 
     def feed(self, chunk: bytes) -> list[Swipe | Line]:
         """What `chunk` completes."""
@@ -76,15 +77,15 @@ class KeySwipes:
 
     def _end_line(self, terminator: str) -> list[Swipe | Line]:
         line, self._line = self._line, []
-        swiped, self._swiped = self._swiped, False
-        if swiped or not line:
+        nobodys, self._swiped, self._holed = self._swiped or self._holed, False, False
+        if nobodys or not line:
             return []
         text = "".join(key.character for key in line)
         return [Line(line[0].at_byte, text, terminator, self._event_size)]
 
     def _dropped(self, key: Typed) -> list[Swipe | Line]:
-        """Who knows which number it would have been: nothing of it counts."""
-        self._tracks, self._swiped = TextSwipes(), False
+        """Who knows which number it would have been: nothing of it counts, but a track that begins after."""
+        self._tracks, self._holed = TextSwipes(), True
         self._tracks_at.clear()
         self._line.clear()
         return [Line(key.at_byte, "", DROPPED, key.event_size)]

@@ -75,9 +75,10 @@ def test_caps_lock_turns_letters_round_and_nothing_else() -> None:
 
 
 def test_the_light_of_caps_lock_has_the_last_word() -> None:
-    light = encode_event(EV_LED, LED_CAPSL, 1, now_us=5_000_000)
+    on, off = (encode_event(EV_LED, LED_CAPSL, light, now_us=5_000_000) for light in (1, 0))
     text = b"".join(press(CODES[c]) for c in "abcd")
-    assert typed(text + press(KEY_CAPSLOCK) + light + text) == "abcd" + "ABCD"
+    assert typed(text + on + text + off + text) == "abcd" + "ABCD" + "abcd"
+    assert typed(press(KEY_CAPSLOCK) + on + text + press(KEY_CAPSLOCK) + off + text) == "ABCD" + "abcd"
 
 
 def test_either_shift_held_over_several_keys_counts_until_both_are_up() -> None:
@@ -119,6 +120,9 @@ def test_keys_that_the_kernel_lost_make_no_card() -> None:
     heard = said(hole + swipe)
     assert [one["error"] for one in heard if "error" in one] == ["dropped"]
     assert shown(hole + swipe) == ["9912345678"]
+    half, rest = b"".join(press(CODES[c]) for c in "00116"), encode_keys("49747")
+    assert shown(half + hole[-24:] + rest) == []
+    assert shown(half + hole[-24:] + rest + encode_keys("0011649747")) == ["0011649747"]
 
 
 @pytest.mark.parametrize(
