@@ -22,9 +22,10 @@ from edge_agent.field.machine import Machine, Who
 from edge_agent.field.rights import Rights
 from edge_agent.field.serial_lines import SerialLine, serial_lines
 from edge_agent.field.suggested import device_yaml, serial_url
-from edge_agent.field.words import _, filled
+from edge_agent.field.words import _, filled, padded
 
 FOR_THE_SETTINGS = _("for the settings, under devices:")
+_LABEL_WIDTH = 8
 HELD_BY = _("{pid} {program} of {user}; to free it: {mend}")
 Plug = SerialLine | Keyboard | GpioChip | CardSlot | PcscReader
 
@@ -65,7 +66,7 @@ def lines(plug: Plug, used_by: str, lang: str) -> Iterator[str]:
     """The plug for a person: a headline, then what there is to know, indented."""
     yield _headline(plug, lang)
     for label, text in _facts(plug, used_by, lang):
-        yield f"    {label}  {text}"
+        yield f"    {label} {text}"
     if not used_by and (yaml := yaml_for(plug)):
         yield f"    {filled(FOR_THE_SETTINGS, {}, lang)}"
         yield from (f"    {line}" for line in yaml.splitlines())
@@ -122,31 +123,31 @@ def _on_board(lang: str) -> str:
 
 def _facts(plug: Plug, used_by: str, lang: str) -> Iterator[tuple[str, str]]:
     def label(text: str) -> str:
-        return filled(text, {}, lang)
+        return padded(filled(text, {}, lang), _LABEL_WIDTH)
 
     if used_by:
-        yield label(_("used by ")), used_by
+        yield label(_("used by")), used_by
     if isinstance(plug, SerialLine):
         yield (
-            label(_("by id   ")),
+            label(_("by id")),
             ", ".join(plug.by_id) or label(_("none: its adapter has no name that stays")),
         )
-        yield label(_("by path ")), ", ".join(plug.by_path) or "-"
+        yield label(_("by path")), ", ".join(plug.by_path) or "-"
     if isinstance(plug, Keyboard) and plug.steady != plug.device:
-        yield label(_("by id   ")), plug.steady
+        yield label(_("by id")), plug.steady
     if isinstance(plug, SerialLine | Keyboard | GpioChip):
-        yield label(_("rights  ")), _rights(plug.rights, lang)
+        yield label(_("rights")), _rights(plug.rights, lang)
     if isinstance(plug, SerialLine):
         for each in plug.holders:
             args = {"pid": each.pid, "program": each.program, "user": each.user, "mend": each.mend}
-            yield label(_("held by ")), filled(HELD_BY, args, lang)
+            yield label(_("held by")), filled(HELD_BY, args, lang)
         if not plug.holders:
             free = _("nobody") if not plug.unseen else _("nobody we can see; all: sudo tillbeam-edge ports")
-            yield label(_("held by ")), label(free)
+            yield label(_("held by")), filled(free, {}, lang)
     if isinstance(plug, GpioChip) and not plug.library:
-        yield label(_("missing ")), "/opt/tillbeam/bin/pip install gpiozero lgpio"
+        yield label(_("missing")), "/opt/tillbeam/bin/pip install gpiozero lgpio"
     if isinstance(plug, CardSlot) and not (plug.library and plug.service):
-        yield label(_("missing ")), "sudo apt-get install pcscd libccid"
+        yield label(_("missing")), "sudo apt-get install pcscd libccid"
 
 
 def _rights(rights: Rights | None, lang: str) -> str:

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 
 from edge_agent.field.doctor.box import Box
 from edge_agent.field.doctor.findings import Finding, bad, ok, warn
-from edge_agent.field.doctor.network import DIAL_MAX_S, broker_of, ca_file
+from edge_agent.field.doctor.network import DIAL_MAX_S, ENROL_AGAIN, broker_of, ca_file
 from edge_agent.field.words import _
 from edge_agent.identity import Identity
 from sync.contract.topics import CENTRE_READS, down, here
@@ -24,7 +24,6 @@ from sync.link.mqtt import MqttConnection, MqttDialler, Tls
 WORD = b"tillbeam-edge doctor"
 HEARD_WITHIN_S = 1.0  # a broker passes a message on within milliseconds
 _EVERY_STORE = "tb/1/+/down"
-_ENROL_AGAIN = "sudo -u tillbeam tillbeam-edge enrol --code CODE"
 
 Dial = Callable[[], Awaitable[MqttConnection]]
 
@@ -33,7 +32,7 @@ def broker(box: Box) -> Iterator[Finding]:
     """The login; then what a store may read, and where it may publish."""
     place = broker_of(box)
     if place is None or box.identity is None:
-        yield warn(_("not enrolled: there is no login to try"), _ENROL_AGAIN)
+        yield warn(_("not enrolled: there is no login to try"), ENROL_AGAIN)
         return
     own = box.settings.centre
     with ca_file(box) as authority:
@@ -54,7 +53,7 @@ async def _tried(dial: Dial, identity: Identity, url: str) -> list[Finding]:
         async with _dialled(dial):
             took_ms = round((time.monotonic() - began_s) * 1000)
     except LinkRefused as error:
-        return [bad(_("{url} does not let us in: {why}"), _ENROL_AGAIN, url=url, why=error)]
+        return [bad(_("{url} does not let us in: {why}"), ENROL_AGAIN, url=url, why=error)]
     except LinkDown as error:
         host = url.partition("://")[2].replace(":", " ")
         return [bad(_("{url} cannot be reached: {why}"), f"nc -vz {host}", url=url, why=error)]

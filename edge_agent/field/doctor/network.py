@@ -19,10 +19,12 @@ from config.parts import on_this_machine
 from edge_agent.field.doctor.box import Box
 from edge_agent.field.doctor.findings import Finding, bad, ok, warn
 from edge_agent.field.words import _
+from edge_agent.identity import FILE_NAME
 
 DIAL_MAX_S = 8.0
 EXPIRES_SOON_DAYS = 30
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "http": 80, "https": 443}
+ENROL_AGAIN = "sudo -u tillbeam tillbeam-edge enrol --code CODE"
 _CLOCK = "timedatectl; tillbeam-edge doctor --only clock"
 
 
@@ -76,9 +78,8 @@ def certificates(box: Box) -> Iterator[Finding]:
     for path in filter(None, (box.settings.centre.ca, box.settings.centre.certificate)):
         yield from _file(path)
     if box.identity and box.identity.ca:
-        yield from _dates(
-            _("head office's authority"), x509.load_pem_x509_certificates(box.identity.ca.encode())
-        )
+        whose = str(box.settings.state_dir / FILE_NAME)
+        yield from _dates(whose, x509.load_pem_x509_certificates(box.identity.ca.encode()), ENROL_AGAIN)
     broker = broker_of(box)
     if broker is None:
         return
@@ -93,7 +94,7 @@ def certificates(box: Box) -> Iterator[Finding]:
             )
         return
     try:
-        yield from _dates(broker.host, _shown(box, broker))
+        yield from _dates(broker.host, _shown(box, broker), _CLOCK)
     except ssl.SSLCertVerificationError as error:
         mend = _CLOCK if error.verify_code in (9, 10) else f"sudoedit {shlex.quote(str(box.settings_path))}"
         says = _("the certificate of {host} is not to be trusted: {why}; is centre.ca right, and the clock?")
@@ -142,17 +143,17 @@ def _shown(box: Box, broker: Place) -> list[x509.Certificate]:
 
 def _file(path: Path) -> Iterator[Finding]:
     try:
-        yield from _dates(str(path), x509.load_pem_x509_certificates(path.read_bytes()))
+        mend = f"openssl x509 -enddate -noout -in {shlex.quote(str(path))}"
+        yield from _dates(str(path), x509.load_pem_x509_certificates(path.read_bytes()), mend)
     except (OSError, ValueError) as error:
         yield bad(_("{file} cannot be used: {why}"), f"ls -l {shlex.quote(str(path))}", file=path, why=error)
 
 
-def _dates(whose: str, found: list[x509.Certificate]) -> Iterator[Finding]:
+def _dates(whose: str, found: list[x509.Certificate], mend: str) -> Iterator[Finding]:
     now = datetime.now(UTC)
     for each in found:
         ends, days = each.not_valid_after_utc, (each.not_valid_after_utc - now).days
         args = {"whose": whose, "name": each.subject.rfc4514_string() or "-", "day": f"{ends:%Y-%m-%d}"}
-        mend = f"openssl x509 -enddate -noout -in {whose}" if whose.startswith("/") else _CLOCK
         if each.not_valid_before_utc > now:
             args["day"] = f"{each.not_valid_before_utc:%Y-%m-%d}"
             yield bad(_("{whose}: {name} is valid only from {day} on; is the clock right?"), _CLOCK, **args)

@@ -74,7 +74,8 @@ def agent(box: Box) -> Iterator[Finding]:
                 says, "tillbeam-edge ports", name=device.get("name"), state=device["state"], problem=problem
             )
     for alarm in status.get("alarms", []):
-        yield bad(_("alarm {name} {detail}"), name=alarm.get("name"), detail=alarm.get("detail", ""))
+        detail = alarm.get("detail", "")
+        yield bad(_("alarm {name} {detail}"), "tillbeam-edge status", name=alarm.get("name"), detail=detail)
 
 
 def agent_status(box: Box) -> dict[str, Any] | str:
