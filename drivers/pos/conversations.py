@@ -371,7 +371,7 @@ def confirm(txn: str, count: int) -> Conversation:
 
 def undo(txn: str, count: int, *, cashier: str = "", silent: bool = False) -> Conversation:
     answer = yield Undo(till="", txn=txn, cashier=cashier)
-    if not isinstance(answer, Undone):
-        return _declined("reverse", answer, txn, count)
     kind = "" if silent else "reverse"
+    if not isinstance(answer, Undone):
+        return _declined(kind, answer, txn, count)
     return Outcome(kind=kind, txn=txn, count=count, amount_minor=answer.amount_minor, told=answer)
