@@ -13,6 +13,7 @@ shape of JSON that has these fields; what else they have is passed over.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,6 +44,7 @@ SCARD = {
     "80100068": "reset",  # SCARD_W_RESET_CARD: by another program
     "8010000B": "held",  # SCARD_E_SHARING_VIOLATION
 }
+_SCARD_CODE = re.compile(r"(?:0[xX])?8010[0-9A-Fa-f]{4}")
 AGAIN = ("failed", "reset")  # worth another try: the card moved, or somebody else spoke to it
 
 
@@ -172,7 +174,7 @@ def encode_line(said: dict[str, Any]) -> bytes:
 def _known(said: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
     """The objects that say something to us, in a recording of whatever shape."""
     if isinstance(said, dict):
-        if {"atr", "response", "removed"} & said.keys() or {"apdu", "error"} <= said.keys():
+        if {"atr", "response", "removed"} & said.keys() or _SCARD_CODE.fullmatch(_text(said, "error")):
             yield said
             return
         said = list(said.values())
@@ -191,6 +193,8 @@ def _hex(said: dict[str, Any], key: str) -> bytes | None:
 
 def _text(said: dict[str, Any], key: str) -> str:
     value = said.get(key)
+    if isinstance(value, int):
+        return f"{value:08X}"  # how some write PC/SC's codes
     return value[:1024] if isinstance(value, str) else ""
 
 

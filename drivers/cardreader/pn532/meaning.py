@@ -13,6 +13,7 @@ from drivers.cardreader.pn532.frames import CHIP, FAULT, HOST, Frame
 
 GET_FIRMWARE_VERSION, SAM_CONFIGURATION, RF_CONFIGURATION = 0x02, 0x14, 0x32
 IN_LIST_PASSIVE_TARGET = 0x4A
+WITH_STATUS = (0x16, 0x40, 0x42, 0x44, 0x4E, 0x50, 0x52, 0x54, 0x56)  # whose answer begins with one, 00: well
 TYPE_A, FELICA_212, FELICA_424, TYPE_B, JEWEL = range(5)  # BrTy
 RANDOM_UID = 0x08  # the first of four bytes (ISO/IEC 14443-3, table 7): new at every tap, as telephones do
 
@@ -140,6 +141,8 @@ def note_of(frame: Frame, targets: list[Target] | None) -> Note:
         return _list_note(fields, data, targets)
     elif data:
         fields["data"] = data.hex()
+        if kind == "response" and code - 1 in WITH_STATUS:
+            fields["status"] = data[:1].hex()
     return Note(kind, fields)
 
 

@@ -82,6 +82,13 @@ def test_a_card_taken_away_while_it_was_asked_is_no_misread_card() -> None:
     assert reader.problems == ["removed"]
 
 
+@pytest.mark.parametrize("code", ["80100069", "0x8010000c", 0x80100069])
+def test_pcscs_word_for_a_card_that_is_gone_is_understood_however_written(code: str | int) -> None:
+    reader = Reader()
+    assert reader.say({"error": code}) == []
+    assert reader.problems == ["removed"]
+
+
 def test_a_card_without_a_uid_is_refused() -> None:
     reader = Reader()
     assert reader.say(COMES, {"apdu": "FFCA000000", "response": "6A81"}) == ["refused"]
@@ -128,12 +135,11 @@ def test_an_atr_says_what_the_card_is() -> None:
         assert told.technology == technology
 
 
-@given(name=st.integers(0, 0xFFFF), at=st.integers(1, 19), flip=st.integers(1, 255))
+@given(name=st.integers(0, 0xFFFF), at=st.integers(4, 19), flip=st.integers(1, 255))
 def test_an_atr_with_a_wrong_byte_is_none(name: int, at: int, flip: int) -> None:
     atr = bytearray(storage_card_atr(name))
     atr[at] ^= flip
-    told = read_atr(bytes(atr))
-    assert told is None or told.name != name  # a wrong length may make another one that is right
+    assert read_atr(bytes(atr)) is None
 
 
 @given(st.binary(max_size=40))
