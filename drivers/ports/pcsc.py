@@ -59,21 +59,21 @@ class PcscPort:
             try:
                 async with asyncio.timeout(EXCHANGE_WAIT_S):
                     answer = await _on(self._talk_thread, partial(self._exchange, apdu))
+                    await self._say({"apdu": apdu.hex().upper()} | answer)
             except TimeoutError:
                 raise self._gone(f"the card answered nothing for {EXCHANGE_WAIT_S:g} s") from None
-            await self._say({"apdu": apdu.hex().upper()} | answer)
 
     async def close(self) -> None:
         if self._closed:
             return
         self._closed = True
         self._watcher.cancel()
-        self._watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._watcher
         with contextlib.suppress(asyncio.QueueFull):
             self._lines.put_nowait(self._gone("closed"))
-        # A call that is stuck in a reader's driver must not hold up the house: its thread is left to it.
+        # A call that is stuck in pcscd must not hold up the house: its thread is left to it.
+        self._talk_thread.submit(self._watching.cancel)
         for thread, context in ((self._watch_thread, self._watching), (self._talk_thread, self._talking)):
             thread.submit(context.release)
             thread.shutdown(wait=False)
