@@ -58,6 +58,8 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
     from central_server.web.exports import AT_ONCE_MAX, LONGEST_S
     from config.edge import DEVICES_MAX
     from config.sources import ALL_FILES_MAX_BYTES, FILE_MAX_BYTES, FILES_MAX
+    from drivers.http_frames import BODY_BYTES_MAX, HEAD_BYTES_MAX
+    from drivers.ports import http_listen as http
     from edge_agent.health import OFFLINE_HEARTBEAT_MS
     from edge_agent.store.journal import SALE_MS
     from edge_agent.till import CARD_STAYS_MS, RECENT_KEPT
@@ -69,6 +71,13 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
         [EVENT_MAX_BYTES // 1024],
         [LINES_MAX, TENDERS_MAX],
         [DEVICES_MAX],
+        [
+            http.CONNECTIONS_MAX,
+            HEAD_BYTES_MAX // 1024,
+            BODY_BYTES_MAX // 2**20,
+            http.BODIES_BYTES_MAX // 2**20,
+        ],
+        [int(http.REQUEST_WAIT_S), int(http.ANSWER_S), int(http.IDLE_WAIT_S)],
         sorted([FILE_MAX_BYTES // 1024, ALL_FILES_MAX_BYTES // 2**20, FILES_MAX]),
         [EdgeSettings().outbox.max_mib],
         [CARD_STAYS_MS // 60_000],
