@@ -105,7 +105,8 @@ def pay(sql: Sql, leases: Leases, question: Pay, at: Counter, why_short: Reason)
     shares = shared(found, limit, question.currency, at.programmes, points=question.points)
     approved = sum(share.worth for share in shares)
     if approved < limit and not shares:
-        return Declined(why_short)
+        stopped = any(told.stopped for each in found if (told := at.programmes.get(each.programme)))
+        return Declined("stopped" if stopped else why_short)
     if approved < question.amount_minor and not question.partial:
         return Declined("short" if approved < limit else "offline_cap", approved)
     pin_above = pin_limit(shares, at.programmes)
@@ -158,6 +159,8 @@ def shared(
     kinds: dict[str, list[Lease]] = {"coupon": [], "points": [], "value": []}
     for lease in found:
         told = programmes.get(lease.programme)
+        if told is not None and told.stopped:
+            continue
         if lease.unit == POINTS:
             if points and told is not None and told.pay_per_unit > 0:
                 kinds["points"].append(lease)

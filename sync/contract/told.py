@@ -63,6 +63,7 @@ class ProgrammeTold(Word, frozen=True, tag="programme/1", kw_only=True):
     pin_above: int | None = None  # a payment above this asks for the PIN; None: never
     pay_max: int = 0  # what one payment may take from it; 0: no limit
     pay_per_unit: int = 0  # points: minor units of the shop's currency that 1 point pays; 0: they do not pay
+    stopped: bool = False  # nothing leaves its purses or enters them, whatever a store holds of them
 
     @property
     def key(self) -> str:

@@ -14,8 +14,8 @@ from edge_agent.leasing import Habits
 from edge_agent.paying import Caps
 from edge_agent.store.lines import connect_in_thread
 from sync.contract.events import LeaseRecord
-from sync.contract.questions import Declined, Paid, Undo
-from sync.contract.told import MemberTold
+from sync.contract.questions import Declined, Paid, Refunded, Undo
+from sync.contract.told import EVERYONE, MemberTold
 from tests.edge_agent.money_asks import back, pay
 from tests.edge_agent.money_shop import CARD, GIFT, MEMBER, PHONE, VALUE, WANG, MemoryAnchor, Shop, open_shop
 
@@ -37,6 +37,15 @@ class TestPaying:
         assert opened.lease == spent.lease
         assert len(shop.office.asks) == 1
         assert await shop.left() == 7_500
+
+    async def test_of_a_stopped_programme_not_even_what_was_set_aside_pays(self, shop: Shop) -> None:
+        await shop.grant(CARD, "P1", "CNY", "value", 10_000)
+        await shop.payments.pay(pay(2_500))
+        await shop.tell(msgspec.structs.replace(VALUE, stopped=True), feed=EVERYONE)
+        assert await shop.payments.pay(pay(2_500, txn="t2")) == Declined("stopped")
+        assert isinstance(await shop.payments.refund(back(2_500)), Refunded)
+        await shop.tell(VALUE, feed=EVERYONE)
+        assert isinstance(await shop.payments.pay(pay(2_500, txn="t3")), Paid)
 
     async def test_with_the_line_down_it_pays_the_same_way(self, shop: Shop) -> None:
         await shop.grant(CARD, "P1", "CNY", "value", 10_000)

@@ -130,6 +130,7 @@ def word_of(id_: str, rules: Rules, *, stopped: bool = False) -> ProgrammeTold:
         pin_above=rules.pin_above,
         pay_max=rules.pay_max,
         pay_per_unit=rules.pay_per_unit,
+        stopped=stopped,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from sync.contract import events as e
 from sync.contract.ids import Lane
 from sync.contract.message import Answered, Ask, Down, Hello, Here, Received, Up, Words
@@ -163,6 +165,7 @@ DOWN: dict[str, Down] = {
     "words-1-money": Words(
         "shop-1", 45, [(46, _RICH), (47, _PROGRAMME), (48, _POINTS), (49, _LEASE), (51, _RECALL)]
     ),
+    "words-1-stopped": Words(EVERYONE, 1, [(2, msgspec.structs.replace(_PROGRAMME, stopped=True))]),
     "answered-1": Answered(
         "8c1f0a6c",
         refused="empty",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
+
+from central_server.downlink.feed import FeedWord
 
 GIFT = {"kind": "value", "unit": "CNY", "zh": "礼品卡", "en": "Gift card", "reload": True, "valid_months": 36}
 
 
-async def test_a_programme_is_made_changed_and_stopped(client, as_) -> None:
+async def test_a_programme_is_made_changed_and_stopped(client, as_, database) -> None:
     made = await client.put("/api/v1/programmes/gift", json={"rules": GIFT}, headers=as_())
     assert (made.status_code, made.json()["version"]) == (200, 1), made.text
     changed = await client.put(
@@ -20,6 +23,10 @@ async def test_a_programme_is_made_changed_and_stopped(client, as_) -> None:
     assert stopped.json()["stopped"] is True
     (listed,) = (await client.get("/api/v1/programmes", headers=as_("cashier"))).json()
     assert (listed["id"], listed["stopped"]) == ("gift", True)
+    async with database.reading() as session:
+        told = await session.scalar(sa.select(FeedWord.body).where(FeedWord.key == "programme/gift"))
+    assert told is not None
+    assert b'"stopped":true' in told  # what stores hold of it pays no more either
 
 
 @pytest.mark.parametrize(
