@@ -1,8 +1,8 @@
 """Which driver understands a line, and how the line is set: every decoder is given what came, and counted.
 
-A decoder that makes something of any bytes proves nothing. So each is also given the same bytes in a random
-order, and only what it understands beyond that counts as evidence: right checksums and whole frames do not
-survive a shuffle, loose rules do.
+A decoder that makes something of any bytes proves nothing. So each is also given the same bytes with
+neighbours exchanged, and what it understands of those, too, counts against it: right checksums and whole
+frames do not survive that, loose rules do. Facts count for more than notes, and complaints count against.
 
 A line of seven bits with parity, heard as 8N1, has its parity in the top bit of every byte. That is seen in
 the bytes themselves, so it needs no listening of its own.
@@ -25,7 +25,10 @@ BROKEN = (ImportError, AttributeError, TypeError)  # what an outsider's driver t
 HEARD_MAX_BYTES = 16 * 1024  # what is kept of one framing to guess from: the newest
 BYTES_MIN = 4  # fewer say nothing about parity
 CONTROL_SEED = 1
-SURE = 2  # evidence from which there is no need to listen on
+MOVED_BYTES = 24  # within so many are bytes exchanged: longer than what frames begin with
+SURE = 2  # evidence from which there is no need to listen on, unless another driver has as much
+CLEAR = 10  # … and from which that does not matter: both drivers know the device
+FACT = 3  # what a fact is worth in notes
 
 # In the order in which they are met in shops.
 FRAMINGS = (
@@ -41,7 +44,6 @@ class Guess(NamedTuple):
     driver: str
     framing: Framing | None
     tally: Tally
-    by_chance: int
     pieces: Sequence[Piece]  # what it was judged by
 
 
@@ -77,17 +79,29 @@ def guesses(heard: Mapping[Framing | None, Sequence[Piece]], among: Sequence[Can
 
 
 def is_sure(found: Sequence[Guess]) -> bool:
-    """Whether the first guess stands: something understood, more than went wrong, and nobody as good."""
-    if not found or found[0].evidence < SURE or found[0].tally.wrong > found[0].tally.good:
+    """Whether the first guess stands: more was understood than went wrong, and nobody is as good."""
+    if not found or found[0].evidence < SURE or found[0].tally.wrong >= found[0].tally.good:
         return False
-    return all(other.evidence < found[0].evidence or other.driver == found[0].driver for other in found[1:])
+    return found[0].evidence >= CLEAR or not equals(found)
+
+
+def equals(found: Sequence[Guess]) -> list[str]:
+    """The drivers that did as well as the first."""
+    best = found[0]
+    return [each.driver for each in found if each.evidence == best.evidence and each.driver != best.driver]
 
 
 def _judged(candidate: Candidate, framing: Framing | None, pieces: Sequence[Piece]) -> Guess:
     tally = _tally(candidate, pieces)
-    chance = _tally(candidate, _shuffled(pieces)).good if tally.good else 0
-    evidence = tally.good - chance - tally.wrong // 2
-    return Guess(evidence, candidate.driver.name, framing, tally, chance, pieces)
+    worth = _worth(tally)
+    chance = max(0, _worth(_tally(candidate, _shuffled(pieces)))) if worth > 0 else 0
+    # The share that is not by chance, squared: who gets half of it from anything has proven little.
+    evidence = round(worth * (1 - chance / worth) ** 2) if worth > chance else 0
+    return Guess(evidence, candidate.driver.name, framing, tally, pieces)
+
+
+def _worth(tally: Tally) -> int:
+    return FACT * tally.facts + tally.notes - tally.wrong
 
 
 def _tally(candidate: Candidate, pieces: Sequence[Piece]) -> Tally:
@@ -95,12 +109,16 @@ def _tally(candidate: Candidate, pieces: Sequence[Piece]) -> Tally:
 
 
 def _shuffled(pieces: Sequence[Piece]) -> list[Piece]:
-    """The same bytes in pieces of the same lengths and times, in another order."""
-    every = bytearray(b"".join(piece.chunk for piece in pieces))
-    random.Random(CONTROL_SEED).shuffle(every)
+    """The same bytes in pieces of the same lengths and times, each moved a few places: text stays text."""
+    chance = random.Random(CONTROL_SEED)
+    every = b"".join(piece.chunk for piece in pieces)
+    moved = b"".join(
+        bytes(chance.sample(block, len(block)))
+        for block in (every[at : at + MOVED_BYTES] for at in range(0, len(every), MOVED_BYTES))
+    )
     found, at = [], 0
     for piece in pieces:
-        found.append(Piece(piece.t_ms, bytes(every[at : at + len(piece.chunk)])))
+        found.append(Piece(piece.t_ms, moved[at : at + len(piece.chunk)]))
         at += len(piece.chunk)
     return found
 

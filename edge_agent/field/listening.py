@@ -30,20 +30,26 @@ class Seen(NamedTuple):
 class Tally(NamedTuple):
     """How well a decoder got on with its bytes."""
 
-    good: int = 0
-    wrong: int = 0
+    facts: int = 0  # events and questions: what others act on
+    notes: int = 0
+    wrong: int = 0  # notes that have a problem
+
+    @property
+    def good(self) -> int:
+        """Everything that was understood."""
+        return self.facts + self.notes
 
     def with_(self, heard: Iterable[Heard]) -> Tally:
         """And with these things heard."""
-        good, wrong = self
+        facts, notes, wrong = self
         for each in heard:
             if not isinstance(each.what, Note):
-                good += 1
+                facts += 1
             elif each.what.problem:
                 wrong += 1
             elif each.what.type not in QUIET_TYPES:
-                good += 1
-        return Tally(good, wrong)
+                notes += 1
+        return Tally(facts, notes, wrong)
 
 
 class WatchedDecoder:

@@ -15,6 +15,7 @@ from edge_agent.field.guessing import candidates, guesses
 from edge_agent.field.listening import Piece, show_pieces
 from edge_agent.field.recording import recorded
 from edge_agent.field.screen import FAILED, WRONG, Screen
+from edge_agent.field.sniffing import newest
 from edge_agent.field.words import _
 from sync.clock import SystemClock
 
@@ -40,12 +41,12 @@ def replay_file(
             asyncio.run(play_on_pty(_scenes(recorded(file)), Path(link), SystemClock(), speed=speed))
             return 0
         pieces = list(recorded(file))
-        found = [] if name else guesses({None: pieces}, candidates())
+        found = [] if name else guesses({None: newest(pieces)}, candidates())
         if not name and not found:
             screen.complain(_("No driver makes sense of it."))
             return FAILED
         if found:
-            screen.found(found[0], "")
+            screen.found(found, "")
         each = driver(name or found[0].driver)
         show_pieces(each.decoder(options_of(each, options)), pieces, screen.show)
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from edge_agent.field.guessing import Guess, is_sure
+from edge_agent.field.guessing import Guess, equals, is_sure
 from edge_agent.field.holders import holders_of
 from edge_agent.field.listening import Seen
 from edge_agent.field.machine import Machine
@@ -64,7 +64,8 @@ class Screen:
             says = _("{size} bytes came; perhaps {driver}. Once more, to be sure.")
             self.note(says, size=size_bytes, driver=found[0].driver)
 
-    def found(self, guess: Guess, port: str) -> None:
+    def found(self, guesses: Sequence[Guess], port: str) -> None:
+        guess, others = guesses[0], equals(guesses)
         yaml = device_yaml("device-1", port, guess.driver) if port else ""
         said = {
             "driver": guess.driver,
@@ -73,7 +74,7 @@ class Screen:
             "wrong": guess.tally.wrong,
         }
         if self.as_json:
-            more = {"evidence": guess.evidence, "yaml": yaml}
+            more = {"evidence": guess.evidence, "equals": others, "yaml": yaml}
             typer.echo(json.dumps({"guess": said | more}, ensure_ascii=False))
             return
         typer.echo(

@@ -108,7 +108,7 @@ async def _sniff(wish: Sniffing, screen: Screen, heard: Shown) -> None:
                     return
                 kind, framing = driver(guesses[0].driver), guesses[0].framing
                 options = options_of(kind, wish.options)
-                screen.found(guesses[0], serial_url(_steady(url), framing) if framing else url)
+                screen.found(guesses, serial_url(_steady(url), framing) if framing else url)
                 show_pieces(kind.decoder(options), guesses[0].pieces, heard.take)
                 if ended:
                     return

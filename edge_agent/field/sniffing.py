@@ -67,7 +67,7 @@ async def find_out(
                 while True:
                     progress.waiting(framing)
                     pieces, ended = await _burst(port, clock, began_ms)
-                    heard[framing] = _newest([*heard.get(framing, []), *pieces])
+                    heard[framing] = newest([*heard.get(framing, []), *pieces])
                     found = guesses(heard, among)
                     progress.judged(framing, sum(len(piece.chunk) for piece in pieces), found)
                     if ended or is_sure(found):
@@ -98,7 +98,8 @@ async def _burst(port: Port, clock: Clock, began_ms: int) -> tuple[list[Piece], 
     return pieces, False
 
 
-def _newest(pieces: list[Piece]) -> list[Piece]:
+def newest(pieces: list[Piece]) -> list[Piece]:
+    """The last HEARD_MAX_BYTES of them: what guesses are made from."""
     size = 0
     kept: list[Piece] = []
     for piece in reversed(pieces):
