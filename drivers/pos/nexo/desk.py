@@ -78,10 +78,23 @@ def _print(message: Message, *, busy: bool) -> Body:
     return {"DocumentQualifier": qualifier, "Response": said}
 
 
+def _input(message: Message, *, busy: bool) -> Body:
+    """Nobody types anything for the till here."""
+    asked = found(message.body, "InputData")
+    return {
+        "InputResult": {
+            "Device": text(asked, "Device") or "CustomerInput",
+            "InfoQualify": text(asked, "InfoQualify") or "Input",
+            **unknown(message),
+        }
+    }
+
+
 AT_ONCE: Mapping[str, Callable[..., Body]] = {
     "Diagnosis": _diagnosis,
     "Display": _display,
     "Print": _print,
+    "Input": _input,
     "EnableService": _done,
     "Login": _done,
     "Logout": _done,
