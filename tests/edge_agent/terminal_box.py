@@ -105,6 +105,12 @@ class TerminalBox:
                 assert found is not None
                 await asyncio.sleep(0.01)
 
+    async def turns(self, state: str) -> None:
+        """Waits until the device's port is ``up`` or ``down``."""
+        async with asyncio.timeout(WAIT_S):
+            while self.supervisor.status()[0].state != state:
+                await asyncio.sleep(0.01)
+
     @asynccontextmanager
     async def device(self, name: str, port: str, **options: Any) -> AsyncIterator[Wish]:
         """A terminal of that driver on a real port, for as long as the block lasts."""

@@ -67,13 +67,13 @@ class Wire:
             os.set_blocking(master, False)
             self._ends[end] = master, slave
             link = self.folder / end
-            link.unlink(missing_ok=True)
             link.symlink_to(os.ttyname(slave))
             loop.add_reader(master, self._carry, end)
 
     def cut(self) -> None:
         """Both ends lose their line."""
-        for master, slave in self._ends.values():
+        for end, (master, slave) in self._ends.items():
+            (self.folder / end).unlink()  # the next one to be made, anywhere, may have its number
             asyncio.get_running_loop().remove_reader(master)
             os.close(master)
             os.close(slave)
