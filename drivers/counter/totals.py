@@ -64,10 +64,12 @@ class Total:
         self._last = value
 
     def _step(self, count: int, why: str) -> Step:
-        people = count * self._scale + self._rest
+        people = count if self._scale == 1.0 else count * self._scale + self._rest
         if people > self._jump_max:
             self._rest = 0.0
             return Step(0, "jump")
+        if isinstance(people, int):
+            return Step(people, why)
         whole = int(people + 1e-9)
         self._rest = people - whole
         return Step(whole, why)

@@ -164,8 +164,10 @@ class RtuFrames(Frames):
 
     def _whole(self, data: bytearray, at: int) -> int | None:
         unknown = False
-        # The shortest first: a zero after a whole frame leaves its CRC right.
-        for size in sorted(_sizes(data, at), key=lambda size: size or RTU_BYTES_MAX):
+        sizes = _sizes(data, at)
+        if len(sizes) > 1:  # the shortest first: a zero after a whole frame leaves its CRC right
+            sizes = tuple(sorted(sizes, key=lambda size: size or RTU_BYTES_MAX))
+        for size in sizes:
             if size is None or at + size > len(data):
                 unknown = True
             elif crc16(memoryview(data)[at : at + size]) == 0:

@@ -11,6 +11,7 @@ function                          question                       answer
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -137,8 +138,8 @@ def fields_of(pdu: bytes, *, asked: Question | None) -> dict[str, Any]:
 
 
 def _word(pdu: bytes, at: int) -> int:
-    return int.from_bytes(pdu[at : at + 2], "big")
+    return pdu[at] << 8 | pdu[at + 1]
 
 
 def _words(data: bytes) -> list[int]:
-    return [_word(data, at) for at in range(0, len(data) - 1, 2)]
+    return list(struct.unpack_from(f">{len(data) // 2}H", data))

@@ -21,7 +21,7 @@ from drivers.base import Heard, Note
 from drivers.counter.modbus.frames import EXCEPTION, Frame, Junk, RtuFrames, TcpFrames, rtu_frame, tcp_frame
 from drivers.counter.modbus.options import ModbusOptions
 from drivers.counter.modbus.pdu import Question, answers, fields_of, question_of, values_in
-from drivers.counter.modbus.readings import Unit, clearings, questions, told_of, values_at
+from drivers.counter.modbus.readings import Layout, Unit, clearings, questions
 from sync.contract.events import DeviceState, Passed
 
 LISTENED_GAP_MS = 250  # nothing more of a frame that we only overhear
@@ -57,6 +57,7 @@ class ModbusDecoder:
         # A line is full of others' frames; only in a recording do they matter.
         self._frames = (RtuFrames if options.framing == "rtu" else TcpFrames)(options.units)
         self._questions, self._clearings = questions(options), clearings(options)
+        self._layout = Layout(options)
         self._units = {number: Unit(options, line) for number, line in options.units.items()}
         self._polls = options.poll_s > 0
         self._jobs: deque[Job] = deque()
@@ -140,10 +141,10 @@ class ModbusDecoder:
             self._replies += tcp_frame(self._transaction, job.unit, job.question.pdu)
         self._open = Open(job, self._transaction, now_ms + self._options.answer_ms, tries)
 
-    def _next(self, now_ms: int) -> None:
+    def _next(self, now_ms: int, pause_ms: int) -> None:
         """The open question is done with."""
         self._open = None
-        pause_at_ms = now_ms + self._options.pause_ms
+        pause_at_ms = now_ms + pause_ms
         round_at_ms = self._round_at_ms + round(self._options.poll_s * 1000)
         self._send_at_ms = pause_at_ms if self._jobs else max(pause_at_ms, round_at_ms)
 
@@ -156,7 +157,7 @@ class ModbusDecoder:
         else:
             said.append(Note("silence", {"unit": job.unit, "tries": asked.tries}, "no_answer"))
             said += self._bad_round(job, "no answer")
-            self._next(now_ms)
+            self._next(now_ms, self._options.pause_ms)
         return [Heard(self._frames.end, what) for what in said]
 
     def _loss(self, job: Job) -> list[Note]:
@@ -199,15 +200,8 @@ class ModbusDecoder:
         return heard
 
     def _damaged(self, frame: Frame) -> Note:
-        fields = {"unit": frame.unit, "fc": frame.pdu[0] & ~EXCEPTION if frame.pdu else None}
-        return Note("frame", self._head(ok=False) | fields | {"error": self._error}, self._error)
-
-    @property
-    def _error(self) -> str:
-        return "crc" if self._options.framing == "rtu" else "frame"
-
-    def _head(self, *, ok: bool) -> dict[str, Any]:
-        return {"crc_ok": ok} if self._options.framing == "rtu" else {}
+        function = frame.pdu[0] & ~EXCEPTION if frame.pdu else None
+        return Note("frame", {"crc_ok": False, "unit": frame.unit, "fc": function, "error": "crc"}, "crc")
 
     def _frame(self, frame: Frame, now_ms: int) -> list[Said]:
         asked = self._open
@@ -236,7 +230,9 @@ class ModbusDecoder:
             if unit.to_clear:
                 self._jobs.extendleft(Job(job.unit, question) for question in reversed(self._clearings))
             unit.to_clear = False
-        self._next(now_ms)
+        # An answer to the try before may still come, and would look like the answer to what we ask next.
+        tries = self._open.tries if self._open else 1
+        self._next(now_ms, self._options.pause_ms if tries == 1 else self._options.answer_ms)
         return said
 
     def _understood(self, job: Job, pdu: bytes) -> list[Said]:
@@ -247,8 +243,7 @@ class ModbusDecoder:
         if not job.reads:
             unit.cleared(job.question)
             return []
-        values = values_at(self._options, job.question, values_in(pdu))
-        reading = unit.read(values)
+        reading = unit.read(self._layout.values(job.question, values_in(pdu)))
         if job.question.addr == self._questions[-1].addr:
             unit.bad_rounds, unit.silence = 0, ""  # a whole round was good
         said: list[Said] = []
@@ -296,12 +291,15 @@ class ModbusDecoder:
         return None
 
     def _note(self, frame: Frame, asked: Question | None, role: str, problem: str = "") -> Note:
-        fields = self._head(ok=True) | {"unit": frame.unit}
-        if frame.transaction is not None:
+        fields: dict[str, Any] = {"unit": frame.unit}
+        if frame.transaction is None:
+            fields = {"crc_ok": True, "unit": frame.unit}
+        else:
             fields["transaction"] = frame.transaction
         fields |= fields_of(frame.pdu, asked=asked)
         if asked is not None and asked.function <= 4 and not frame.pdu[0] & EXCEPTION:
-            fields |= told_of(self._options, values_at(self._options, asked, values_in(frame.pdu)))
+            fields |= self._layout.told(asked, values_in(frame.pdu))
         if not problem and "exception" in fields:
             problem = "exception"
-        return Note("frame", fields | {"role": role}, problem)
+        fields["role"] = role
+        return Note("frame", fields, problem)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from drivers.counter.modbus.options import READ_FUNCTION, Channel, ModbusOptions, Name
 from drivers.counter.modbus.pdu import COIL_ON, REGISTERS_MAX, Question
@@ -47,23 +48,58 @@ def clearings(options: ModbusOptions) -> list[Question]:
     return found
 
 
-def values_at(options: ModbusOptions, question: Question, registers: list[int]) -> dict[Name, int]:
-    """The channels that an answer to `question` holds whole, whichever of the register kinds it read."""
-    found: dict[Name, int] = {}
-    for name, channel in options.map.items():
-        at = channel.address - question.addr
-        bits = channel.kind in ("coil", "discrete")
-        if bits == (question.function < 3) and 0 <= at <= question.size - channel.size:
-            found[name] = channel.value(registers[at : at + channel.size])
-    return found
+class Place(NamedTuple):
+    """A channel, as an answer is searched for it."""
+
+    name: Name
+    address: int
+    size: int
+    function: int
+    channel: Channel
+    plain: bool  # high word and high byte first
+    told: str  # in what `decode` prints: "in_total_be32", "status"
 
 
-def told_of(options: ModbusOptions, values: dict[Name, int]) -> dict[str, Any]:
-    """The channels as `decode` prints them: ``in_total_be32``, ``status``."""
-    return {
-        "status" if name == "state" else f"{name}_total_{options.map[name].form}": value
-        for name, value in values.items()
-    }
+class Layout:
+    """Where the channels stand in answers."""
+
+    def __init__(self, options: ModbusOptions) -> None:
+        self._places = tuple(
+            Place(
+                name,
+                channel.address,
+                channel.size,
+                READ_FUNCTION[channel.kind],
+                channel,
+                channel.words == channel.bytes == "high_first",
+                "status" if name == "state" else f"{name}_total_{channel.form}",
+            )
+            for name, channel in options.map.items()
+        )
+
+    def values(self, question: Question, numbers: Sequence[int]) -> dict[Name, int]:
+        """The channels that an answer to `question` holds whole; `numbers` are its registers or coils."""
+        return {place.name: value for place, value in self._found(question, numbers, alike=False)}
+
+    def told(self, question: Question, numbers: Sequence[int]) -> dict[str, int]:
+        """For the technician, whichever of the two kinds of registers was read."""
+        return {place.told: value for place, value in self._found(question, numbers, alike=True)}
+
+    def _found(
+        self, question: Question, numbers: Sequence[int], *, alike: bool
+    ) -> Iterator[tuple[Place, int]]:
+        for place in self._places:
+            at = place.address - question.addr
+            if not 0 <= at <= question.size - place.size:
+                continue
+            if place.function != question.function and not (
+                alike and place.function > 2 and question.function in (3, 4)
+            ):
+                continue
+            if not place.plain:
+                yield place, place.channel.value(list(numbers[at : at + place.size]))
+            else:
+                yield place, numbers[at] if place.size == 1 else numbers[at] << 16 | numbers[at + 1]
 
 
 class Reading(NamedTuple):
@@ -84,6 +120,8 @@ class Unit:
         self.to_clear = False  # its counts of this round are not 0
         self._is_bad = False  # says its state
         self._options = options
+        self._good_bits = options.map["state"].good_bits if "state" in options.map else 0
+        self._clears = options.clear
         self._totals = {n: self._total(ch) for n, ch in options.map.items() if n != "state"}
         self._read_before = options.first_counts
 
@@ -104,7 +142,7 @@ class Unit:
         for name, total in self._totals.items():
             if name not in values:
                 continue
-            if self._options.clear != "by_reading":
+            if self._clears != "by_reading":
                 steps[name] = total.read(values[name])
             elif self._read_before:
                 steps[name] = total.since(values[name])
@@ -112,8 +150,7 @@ class Unit:
                 steps[name] = Step(0, "base")
         self._read_before = self._read_before or bool(steps)
         if "state" in values:
-            good = self._options.map["state"].good_bits
-            self._is_bad = values["state"] & good != good
+            self._is_bad = values["state"] & self._good_bits != self._good_bits
         self.to_clear |= any(values[name] for name in steps)
         none = Step(0)
         why: dict[str, str] = {name: step.why for name, step in steps.items() if step.why}

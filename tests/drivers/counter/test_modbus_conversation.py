@@ -252,6 +252,33 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_another() -> None:
     assert line.problems == ["lost", "no_answer", "unasked"]
 
 
+def test_two_answers_to_two_tries_are_not_taken_for_two_readings() -> None:
+    line = Line(map={"in": {"address": 0}, "out": {"address": 100}}).run()
+    line.slave.walk(1, inward=3)
+    late: list[bytes] = []
+
+    def slow(answer: bytes) -> bytes | None:
+        line.spoil = lambda again: late.extend((answer, again)) or answer  # type: ignore[func-returns-value]
+        return None
+
+    line.spoil = slow
+    line.run(1)
+    line.spoil = bytes
+    line.now_ms += 20
+    line.say(late[1])  # it looks like the answer to what is asked next: one register
+    line.run(2)
+    assert line.passed == (3, 0)
+    assert line.problems == ["unasked"]
+
+
+def test_another_masters_reading_of_other_registers_counts_nothing() -> None:
+    line = Line().run()
+    for count in (10, 12):
+        line.say(rtu_frame(1, bytes.fromhex("0400000005")))
+        line.say(rtu_frame(1, reading(4, [0, count, 0, 0, 1])))
+    assert line.passed == (0, 0)
+
+
 def test_an_exception_or_silence_is_a_fault_and_never_nobody() -> None:
     line = Line(units={1: "", 2: ""}, silent_after=2).run()
     line.spoil = lambda answer: rtu_frame(1, exception(3, 4)) if answer[0] == 1 else answer
