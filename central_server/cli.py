@@ -45,7 +45,9 @@ aside_app = typer.Typer(no_args_is_help=True, help=_("Events that could not be a
 store = typer.Typer(no_args_is_help=True, help=_("Stores and their enrolment."))
 keys_app = typer.Typer(no_args_is_help=True, help=_("The keys of personal fields."))
 ledger_app = typer.Typer(no_args_is_help=True, help=_("Money and points."))
+user = typer.Typer(no_args_is_help=True, help=_("Users."))
 app.add_typer(admin, name="admin")
+app.add_typer(user, name="user")
 app.add_typer(aside_app, name="aside")
 app.add_typer(store, name="store")
 app.add_typer(keys_app, name="keys")
@@ -113,6 +115,34 @@ def admin_create(
         await create_first_admin(
             database, Passwords(), login, name or login, password, now_ms=now_ms, lang=lang
         )
+
+    _with_database(config, work)
+
+
+@user.command(
+    "create",
+    help=_(
+        "Create a user whose login nobody has had in hand: what they ask and what you allow are two people's."
+        " The password is asked for, or is the first line of standard input; they change it at sign-in."
+    ),
+)
+def user_create(
+    login: str,
+    roles: Annotated[list[str], typer.Option("--role", help=_("Once for each role."))],
+    config: ConfigFile = DEFAULT_SETTINGS,
+    name: Annotated[str, typer.Option()] = "",
+    stores: Annotated[
+        list[str] | None, typer.Option("--store", help=_("Only this store; once for each. Default: all."))
+    ] = None,
+) -> None:
+    from central_server.staff.passwords import Passwords
+    from central_server.staff.service import NewUser, create_user
+
+    password, lang = _password(), _settings(config).language
+    new = NewUser(login, name or login, roles, stores or None, lang=lang)
+
+    async def work(database: Database) -> None:
+        await create_user(database, Passwords(), new, password, now_ms=SystemClock().wall_ms())
 
     _with_database(config, work)
 

@@ -20,7 +20,7 @@ from typing import Any
 from config.text import language_of
 from demo.counted import counted
 from demo.programs import NotReady
-from demo.stage import LOGIN, Stage, stage
+from demo.stage import LOGIN, OTHERS, Stage, stage
 from demo.words import WORDS
 
 HOME = Path(__file__).resolve().parent.parent / "var" / "demo"
@@ -96,6 +96,7 @@ async def _attended(folder: Path, seed: int, language: str, say: Callable[[str],
                 central=house.places.central_url,
                 edge=house.places.edge_url,
                 login=LOGIN,
+                others=", ".join(OTHERS),
                 password=house.password,
                 folder=folder,
                 verify=house.places.verify_command,

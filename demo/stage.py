@@ -14,7 +14,7 @@ from central_server import migrations
 from central_server.db import Database
 from central_server.keys import Keys
 from central_server.staff.passwords import Passwords
-from central_server.staff.service import COMMAND, create_first_admin
+from central_server.staff.service import COMMAND, NewUser, create_first_admin, create_user
 from central_server.stores import service as stores
 from config.central import CentralSettings
 from config.load import load
@@ -26,6 +26,8 @@ from demo.shop import Shop
 from sync.clock import SystemClock
 
 LOGIN = "admin"
+# Their logins were in nobody's hand, so what one asks another may allow; the password is LOGIN's.
+OTHERS = {"finance": "finance", "boss": "manager", "service": "service", "auditor": "auditor"}
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,9 @@ async def stage(
         await create_first_admin(
             database, Passwords(), LOGIN, "Admin", password, now_ms=now_ms, lang=language
         )
+        for login, role in OTHERS.items():
+            new = NewUser(login, login.capitalize(), [role], lang=language)
+            await create_user(database, Passwords(), new, password, now_ms=now_ms, must_change=False)
         await history.fill(
             database, keys, chance=random.Random(seed), now_ms=now_ms, days=days, people=people
         )

@@ -10,6 +10,7 @@ _EN = {
     "cut": "The line is cut.",
     "whole": "The line is whole again.",
     "places": """  Head office   {central}/        login: {login}   password: {password}
+                {others} sign in with the same password: what one asks, another allows
   Till          {edge}/till      customer display: {edge}/till/display
   This box      {edge}/edge
   Logs, data    {folder}
@@ -27,6 +28,7 @@ _ZH = {
     "cut": "线路已断开。",
     "whole": "线路已恢复。",
     "places": """  总部       {central}/        用户名：{login}   密码：{password}
+             {others} 用同一密码登录：一人申请，另一人批准
   收银台     {edge}/till      顾客显示屏：{edge}/till/display
   本机       {edge}/edge
   日志与数据 {folder}

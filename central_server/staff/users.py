@@ -70,6 +70,30 @@ async def create_first_admin(
     return await database.run(created)
 
 
+async def create_user(
+    database: Database,
+    passwords: Passwords,
+    new: NewUser,
+    password: str,
+    *,
+    now_ms: int,
+    must_change: bool = True,
+) -> int:
+    """A new user's id, made at the machine itself, so that no user has had their login in hand.
+
+    Raises Invalid, and Conflict when the name is taken.
+    """
+    _check_password(password, new.login, new.name)
+    hashed = await passwords.hash(password)
+
+    async def created(session: AsyncSession) -> int:
+        user = await _added(session, new, hashed, must_change=must_change, now_ms=now_ms)
+        await record_change(session, COMMAND, "created", "user", user.id, None, seen_by_audit(user), now_ms)
+        return user.id
+
+    return await database.run(created)
+
+
 async def add_user(
     database: Database, passwords: Passwords, viewer: Viewer, new: NewUser, password: str, *, now_ms: int
 ) -> int:

@@ -152,6 +152,20 @@ async def test_there_is_one_first_administrator(database, app, passwords, clock)
         await service.create_first_admin(database, passwords, "two", "Two", "short", now_ms=clock.now_ms)
 
 
+async def test_a_user_made_at_the_machine_was_in_nobodys_hand(database, passwords, clock) -> None:
+    new = service.NewUser("fay", "Fay", ["finance"])
+    made = await service.create_user(database, passwords, new, PASSWORD, now_ms=clock.now_ms)
+    async with database.reading() as session:
+        (change,) = await service.changes(session, service.Filter(subject_kind="user", subject_id=str(made)), rows_max=2)
+    assert change.actor_id is None
+    with pytest.raises(Conflict):
+        await service.create_user(database, passwords, new, PASSWORD, now_ms=clock.now_ms)
+    with pytest.raises(Invalid):
+        await service.create_user(
+            database, passwords, service.NewUser("gil", "Gil", ["king"]), PASSWORD, now_ms=clock.now_ms
+        )
+
+
 @pytest.mark.parametrize(
     "bad", ["short", "xAlice1234x", "my alice smith", "Password123", "1234567890", "aabbaabbaabb", "x" * 257]
 )
