@@ -10,9 +10,9 @@
                  ◄─────────────── 06 0F       84 xx, or nothing at all: undone)
     80 00 00     ───────────────►
 
-The till's answer to 04 0F is what makes a payment final (PA00P015, 2.2.8); a 06 0F that is lost changes nothing.
-A till that begins something else has forgotten what it began: that is aborted, and a payment undone. One that
-says the very same again has missed our answer, and gets it again.
+The till's answer to 04 0F is what makes a payment final (PA00P015, 2.2.8); a 06 0F that is lost changes
+nothing. A till that begins something else has forgotten what it began: that is aborted, and a payment undone.
+One that says the very same again has missed our answer, and gets it again.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ PLEASE_WAIT_MS = 2000
 HELD_MS_MAX = 240_000  # of 84 9C, all in all: the box gives back what is held for five minutes
 GIVE_UP_MS = 240_000  # a question that our own box has not answered; longer than anybody looks for a card
 INSERT_CARD, WATCH_PIN_PAD = 0x0A, 0x01
+FIRST_STATUS_MS = 500  # a card that lies there already is not asked for
 _WANTS_INTERMEDIATE = 0x08
 
 
@@ -182,7 +183,7 @@ class Dialogue:
             self._asked_ms.append(now_ms)
             if self._terminal.waiting:
                 self._status = WATCH_PIN_PAD if isinstance(question, PinAwaited) else INSERT_CARD
-                self._status_ms = now_ms
+                self._status_ms = now_ms + FIRST_STATUS_MS
 
     def _begin(self, message: Message) -> None:
         """A command of the till, when nothing else is going on."""

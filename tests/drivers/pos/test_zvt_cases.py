@@ -1,4 +1,4 @@
-"""The golden vectors of ZVT: whole, byte by byte, behind junk and in two pieces, each one line of `decode`."""
+"""The golden vectors of ZVT: whole, byte by byte, behind junk and in two pieces, each a line of `decode`."""
 
 from __future__ import annotations
 

@@ -72,7 +72,11 @@ class Scissors:
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.said = []
         cut, self._cut = self._cut, None
-        box_reader, box_writer = await asyncio.open_connection("127.0.0.1", self._box_port)
+        try:
+            box_reader, box_writer = await asyncio.open_connection("127.0.0.1", self._box_port)
+        except OSError:  # between two callers the box's port is closed for a moment
+            writer.transport.abort()
+            return
         ways = (
             asyncio.create_task(self._carry("till", reader, box_writer, cut)),
             asyncio.create_task(self._carry("box", box_reader, writer, cut)),
