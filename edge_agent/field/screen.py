@@ -77,9 +77,10 @@ class Screen:
             more = {"evidence": guess.evidence, "equals": others, "yaml": yaml}
             typer.echo(json.dumps({"guess": said | more}, ensure_ascii=False))
             return
-        typer.echo(
-            filled(_("This is {driver} {framing}: {good} understood, {wrong} wrong."), said, self.lang)
-        )
+        says = _("This is {driver} {framing}: {good} understood, {wrong} wrong.")
+        typer.echo(filled(says, said, self.lang))
+        if others:
+            typer.echo(filled(_("As well: {drivers}."), {"drivers": ", ".join(others)}, self.lang))
         if yaml:
             typer.echo(filled(FOR_THE_SETTINGS, {}, self.lang))
             typer.echo(yaml)

@@ -27,6 +27,7 @@ from sync.contract.clock import Clock
 
 SERVICE = "tillbeam-edge"
 SERVICE_USER = "tillbeam"
+AS_ROOT = "sudo tillbeam-edge doctor"  # the state folder is the agent's alone
 COMMAND_MAX_S = 5.0
 _REPAIRS_MAX = 100  # mistakes in one file that are cut out; a store's box has 64 devices at most
 
@@ -61,6 +62,11 @@ class Box:
     def boot(self) -> str:
         """This run of the machine, as the agent names it."""
         return self.machine.text("/proc/sys/kernel/random/boot_id").replace("-", "")[:8]
+
+    @property
+    def denied(self) -> bool:
+        """Whether who this box is may only be read by somebody else than us."""
+        return self.identity_error is not None and isinstance(self.identity_error.__cause__, PermissionError)
 
     @property
     def database(self) -> Path:
@@ -118,13 +124,10 @@ def agents_process(machine: Machine, state_dir: Path) -> int:
 
 def agents_user(machine: Machine, pid: int) -> Who:
     """Whom devices have to let in: the running agent's user with its groups, or the service's, or ours."""
-    ours = ourselves()
     if pid and (running := machine.user(pid)):
         return running
-    if ours.uid == 0:  # root may open everything, which says nothing about the service
-        groups = run_command(["systemctl", "show", SERVICE, "--property=SupplementaryGroups", "--value"])
-        return account(SERVICE_USER, groups.text.split() or ["dialout"]) or ours
-    return ours
+    groups = run_command(["systemctl", "show", SERVICE, "--property=SupplementaryGroups", "--value"])
+    return account(SERVICE_USER, groups.text.split() or ["dialout"]) or ourselves()
 
 
 def run_command(words: Sequence[str]) -> Said:

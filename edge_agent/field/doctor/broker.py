@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
-from edge_agent.field.doctor.box import Box
+from edge_agent.field.doctor.box import AS_ROOT, Box
 from edge_agent.field.doctor.findings import Finding, bad, ok, warn
 from edge_agent.field.doctor.network import DIAL_MAX_S, ENROL_AGAIN, broker_of, ca_file
 from edge_agent.field.words import _
@@ -32,7 +32,7 @@ def broker(box: Box) -> Iterator[Finding]:
     """The login; then what a store may read, and where it may publish."""
     place = broker_of(box)
     if place is None or box.identity is None:
-        yield warn(_("not enrolled: there is no login to try"), ENROL_AGAIN)
+        yield warn(_("there is no login to try: see the enrolment"), AS_ROOT if box.denied else ENROL_AGAIN)
         return
     own = box.settings.centre
     with ca_file(box) as authority:

@@ -19,8 +19,11 @@ _NTP_ON = "sudo timedatectl set-ntp true"
 
 def clock(box: Box, synced: Callable[[], bool] = ntp_synced) -> Iterator[Finding]:
     """What the centre's hello said of this boot's clock, as the agent keeps it; and whether NTP minds it."""
-    minded = _minded(box, synced)
-    offset_s = _ahead_s(box)
+    minded, readable = _minded(box, synced), True
+    try:
+        offset_s = _ahead_s(box)
+    except (sqlite3.Error, PermissionError):
+        offset_s, readable = None, False  # the check of the database says why
     if offset_s is not None and abs(offset_s) > WRONG_S:
         mend = _NTP_ON if not minded else "timedatectl timesync-status"
         yield bad(_("the clock is {s} s ahead of head office's"), mend, s=f"{offset_s:+.0f}")
@@ -28,7 +31,7 @@ def clock(box: Box, synced: Callable[[], bool] = ntp_synced) -> Iterator[Finding
         yield warn(_("the clock is {s} s ahead of head office's"), _NTP_ON, s=f"{offset_s:+.1f}")
     elif offset_s is not None:
         yield ok(_("the clock agrees with head office ({s} s)"), s=f"{offset_s:+.1f}")
-    elif not minded:
+    elif readable and not minded:
         yield warn(
             _("neither head office nor NTP has said what time it is since this box was switched on"), _NTP_ON
         )
@@ -66,6 +69,6 @@ def _ahead_s(box: Box) -> float | None:
     try:
         with read_only(box.database) as sql:
             row = sql.execute("SELECT offset_ms FROM boot WHERE boot = ? AND sure", (box.boot,)).fetchone()
-    except (sqlite3.Error, OSError):
-        return None  # the check of the database says what is wrong with it
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     return None if row is None else (box.clock.wall_ms() - box.clock.mono_ms() - int(row[0])) / 1000

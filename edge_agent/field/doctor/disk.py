@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from edge_agent.field.doctor.box import SERVICE, SERVICE_USER, Box
+from edge_agent.field.doctor.box import AS_ROOT, SERVICE, SERVICE_USER, Box
 from edge_agent.field.doctor.findings import Finding, bad, ok, warn
+from edge_agent.field.rights import may_use
 from edge_agent.field.words import _
 from edge_agent.store.database import MIGRATIONS
 from sync.contract.ids import Lane
@@ -22,7 +23,6 @@ FREE_NONE_MIB = 32  # a database at work needs about that much for itself
 OLD_S, VERY_OLD_S = 600, 86_400  # of what waits: the fleet page says it after ten minutes
 CHECK_MAX_S = 20.0  # of the database's pages; a gigabyte on a card takes longer
 BUSY_S = 2.0
-AS_ROOT = "sudo tillbeam-edge doctor"  # the state folder is the agent's alone
 _MIB = 1024 * 1024
 
 
@@ -30,7 +30,9 @@ _MIB = 1024 * 1024
 def read_only(path: Path) -> Iterator[sqlite3.Connection]:
     """The database, to look at; beside a running agent too. Raises sqlite3.Error, OSError."""
     path.stat()
-    sql = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=BUSY_S)
+    # SQLite wants to make files beside a database in WAL; where it cannot, nobody else can write either.
+    how = "mode=ro&immutable=1" if os.statvfs(path.parent).f_flag & os.ST_RDONLY else "mode=ro"
+    sql = sqlite3.connect(f"file:{quote(str(path.absolute()))}?{how}", uri=True, timeout=BUSY_S)
     try:
         yield sql
     finally:
@@ -44,7 +46,7 @@ def disk(box: Box) -> Iterator[Finding]:
     make = f"sudo install -d -o {SERVICE_USER} -m 700 {shown}"
     try:
         found = os.statvfs(folder)
-        owner = folder.stat().st_uid
+        mode = folder.stat()
     except FileNotFoundError:
         yield warn(_("{folder} is not there yet; the service makes it when it starts"), make, folder=folder)
         return
@@ -63,9 +65,9 @@ def disk(box: Box) -> Iterator[Finding]:
         yield bad(
             _("the disk under {folder} is read-only: a damaged card often ends so"), mend, folder=folder
         )
-    elif box.who.uid not in (0, owner) and not os.access(folder, os.W_OK):
+    elif not may_use(mode, box.who, write=True):
         mend = f"sudo chown -R {shlex.quote(box.who.name)} {shown}"
-        yield bad(_("{folder} does not belong to {user}"), mend, folder=folder, user=box.who.name)
+        yield bad(_("{folder} may not be written by {user}"), mend, folder=folder, user=box.who.name)
     free_mib = found.f_bavail * found.f_frsize // _MIB
     room = "sudo journalctl --vacuum-size=100M; sudo apt-get clean; df -h"
     if free_mib < FREE_NONE_MIB:

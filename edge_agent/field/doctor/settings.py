@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from config.mistakes import SettingsUnreadable
 from edge_agent.errors import NotEnrolled
-from edge_agent.field.doctor.box import SERVICE_USER, Box
+from edge_agent.field.doctor.box import AS_ROOT, SERVICE_USER, Box
 from edge_agent.field.doctor.findings import Finding, bad, ok, warn
 from edge_agent.field.words import _
 from edge_agent.identity import FILE_NAME
@@ -45,9 +45,8 @@ def enrolled(box: Box) -> Iterator[Finding]:
         yield bad(_("this box is no store yet; head office gives a code"), enrol)
         return
     if box.identity is None:
-        denied = isinstance(box.identity_error and box.identity_error.__cause__, PermissionError)
-        if denied:
-            yield warn("{why}", "sudo tillbeam-edge doctor", why=box.identity_error)
+        if box.denied:
+            yield warn("{why}", AS_ROOT, why=box.identity_error)
         else:
             yield bad("{why}", enrol, why=box.identity_error)
         return

@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +149,36 @@ def test_a_box_with_somebody_elses_package_says_whose_it_is(name: str, tmp_path:
     assert done.returncode in (1, 2)
     assert f"{name} ({tmp_path / name})" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from edge_agent.field.doctor.command import examine_box, look_around
+look_around(Path(sys.argv[1]), {}, "en")  # loads what is only loaded when needed: Python may be root's own
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+only = ["disk", "database", "outbox", "enrolled", "broker"]
+sys.exit(examine_box(Path(sys.argv[1]), only, as_json=True, lang="en"))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
+def test_without_rights_it_says_what_it_may_not_see_and_how_to_see_it() -> None:
+    with tempfile.TemporaryDirectory() as open_folder:  # pytest's own are closed to others
+        folder = Path(open_folder)
+        folder.chmod(0o755)
+        state = folder / "state"
+        state.mkdir(mode=0o700)
+        for name in ("identity.json", "edge.db"):
+            (state / name).write_text("secret")
+        (folder / "edge.yaml").write_text(f"state_dir: {state}\n")
+        words = [sys.executable, "-P", "-c", AS_NOBODY, str(folder / "edge.yaml")]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    found = read(done)
+    for name in ("database", "enrolled", "broker"):
+        (only,) = found[name]
+        assert (only["state"], only["mend"]) == ("warn", "sudo tillbeam-edge doctor")
+    assert states(found, "outbox") == {"warn"}
+    assert not any("this check broke" in each["says"] for said in found.values() for each in said)

@@ -115,6 +115,19 @@ async def test_a_damaged_database_is_told_and_so_is_one_put_aside(
     assert told(outbox(box)) == [("warn", "cannot be said: see the database")]
 
 
+async def test_a_database_on_a_read_only_disk_is_looked_at_without_making_a_file(
+    box_of: Any, open_outbox: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = box_of()
+    async with open_outbox(box.database, clock, boot=BOOT) as full:
+        await full.accept([Passed(device="door", inward=1)])
+    before = sorted(box.settings.state_dir.iterdir())
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY))
+    assert the_one(database(box)).state == "ok"
+    assert the_one(outbox(box)).args["shown"] == "till 0, count 1, health 0"
+    assert sorted(box.settings.state_dir.iterdir()) == before
+
+
 async def test_a_database_of_a_later_version_is_told(box_of: Any, open_outbox: Any, clock: Any) -> None:
     box = box_of()
     async with open_outbox(box.database, clock, boot=BOOT):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
+import random
 import re
 import socket
 import time
@@ -16,6 +18,7 @@ import pytest
 from drivers.cardreader.rdm6300.protocol import encode_frame
 from drivers.ports.base import read_url
 from drivers.ports.serial_line import open_serial
+from drivers.registry import driver
 from edge_agent.field.listening import Piece
 from edge_agent.field.recording import Recording, recorded
 
@@ -116,6 +119,15 @@ def test_what_is_wrong_is_one_sentence(edge: Any, words: list[str], status: int,
     assert done.returncode == status
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_device_that_two_drivers_know_is_told_with_both(tmp_path: Path, edge: Any) -> None:
+    wedge = driver("cardreader.wedge")
+    scenes = itertools.islice(wedge.simulate(wedge.options(), random.Random(5)), 8)
+    (tmp_path / "a.bin").write_bytes(b"".join(scene.chunk for scene in scenes))
+    done = edge("sniff", f"file:{tmp_path / 'a.bin'}")
+    assert "This is cardreader.magstripe" in done.stdout
+    assert "As well: cardreader.wedge." in done.stdout
 
 
 def test_a_file_can_be_sniffed_too(tmp_path: Path, edge: Any) -> None:
