@@ -73,13 +73,13 @@ class Vault:
         if restored:
             await vault._anchor.hold(_NO_DISK)  # so that it is still known after a restart before the hello
         if put_back(vault._anchor.held, vault._mark, expected=found.anchored or found.leases > 0):
-            vault.doubtful = await db.write(doubt_all)
+            vault.doubtful = await db.write(_fence)
             vault._fenced_epoch = outbox.epoch
             outbox.distrust()
             return vault
         await vault.hold()
         if not found.anchored and not vault.broken:
-            await db.write(lambda sql: sql.execute("UPDATE money SET anchored = 1"))
+            await db.write(_anchored)
         return vault
 
     @property
@@ -157,6 +157,16 @@ def put_back(held: Mark | None, mark: Mark, *, expected: bool) -> bool:
         or held.commits > mark.commits
         or (held.commits == mark.commits and held.head != mark.head)
     )
+
+
+def _anchored(sql: Sql) -> None:
+    sql.execute("UPDATE money SET anchored = 1")
+
+
+def _fence(sql: Sql) -> int:
+    # The new epoch will have an anchor: a copy of this disk from before its first lease expects one, too.
+    _anchored(sql)
+    return doubt_all(sql)
 
 
 def _found(sql: Sql) -> _Found:

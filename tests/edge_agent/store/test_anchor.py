@@ -155,3 +155,16 @@ async def test_a_box_that_never_had_money_may_lose_its_anchor_no_more(
         assert not shop.vault.fenced
     async with open_shop(path, clock, running, hello=False) as shop:
         assert shop.vault.fenced
+
+
+async def test_a_new_disk_beside_an_old_anchor_expects_one_from_its_first_epoch_on(
+    tmp_path: Path, clock: Any, running: Any
+) -> None:
+    """Copied before its first lease and put back without its anchor it was believed; a walk found that."""
+    path, anchor = tmp_path / "e.db", MemoryAnchor()
+    async with open_shop(tmp_path / "old.db", clock, running, anchor=anchor):
+        pass
+    async with open_shop(path, clock, running, anchor=anchor, hello=False) as shop:
+        assert shop.vault.fenced
+    async with open_shop(path, clock, running, anchor=MemoryAnchor(), hello=False) as shop:
+        assert shop.vault.fenced
