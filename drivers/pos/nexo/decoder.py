@@ -202,11 +202,14 @@ class NexoDecoder:
             self._say({number}, letter, message, desk.unknown(message))
 
     def _business(self, letter: Letter, message: Message, number: int) -> None:
+        if not message.header.service_id:  # nobody could say later which request is meant
+            self._say({number}, letter, message, answers.failed(message, "wrong"))
+            return
         known = self._memory.get(message.header, self._now_ms)
         if known is not None and known.again:
             self._say({number}, letter, message, known.body)
             return
-        for job in (*self._queue, *([self._job] if self._job else [])):
+        for job in self._jobs():
             if _name(job.message.header) == _name(message.header):
                 job.numbers.add(number)  # the till repeats itself before it has the answer
                 return
@@ -214,7 +217,7 @@ class NexoDecoder:
 
     def _status(self, letter: Letter, message: Message, number: int) -> None:
         of = scripts.referred(message)
-        for job in (*self._queue, *([self._job] if self._job else [])):
+        for job in self._jobs():
             if of is None or job.message.header.reference == of.reference:
                 self._say({number}, letter, message, answers.failed(message, "in_progress"))
                 return
@@ -233,12 +236,17 @@ class NexoDecoder:
             self._queue.append(Job(letter, message, {number}, script, self._now_ms))
             self._begin_next()
 
+    def _jobs(self) -> list[Job]:
+        """What is worked on, and what waits for its turn."""
+        return [*([self._job] if self._job else []), *self._queue]
+
     def _abort(self, message: Message) -> None:
         of = scripts.referred(message)
-        job = self._job
-        if job is not None and of is not None and job.message.header.reference == of.reference:
-            job.aborted = True
-            self._terminal.abort()
+        for job in self._jobs():
+            if of is not None and job.message.header.reference == of.reference:
+                job.aborted = True
+                if job is self._job:
+                    self._terminal.abort()
 
     # ── business ────────────────────────────────────────────────────────────────────────────────────────
 

@@ -114,7 +114,7 @@ def account(body: Any) -> Mapping[str, Any] | None:
     """The first account of the message that has a number."""
     for path in _ACCOUNTS:
         there = found(body, *path)
-        if isinstance(there, dict) and _number(there):
+        if isinstance(there, dict) and _number(there) and not _is_of_ours(there):
             return there
     return None
 
@@ -197,7 +197,15 @@ def _of_message(message: Message) -> dict[str, Any]:
 
 
 def _number(there: Mapping[str, Any]) -> str:
-    return next((number for name in _NUMBERS if (number := text(there, name))), "")
+    number = next((number for name in _NUMBERS if (number := text(there, name))), "")
+    if text(there, "IdentificationType") == "ISOTrack2":
+        return number.lstrip(";").partition("=")[0]
+    return number
+
+
+def _is_of_ours(there: Mapping[str, Any]) -> bool:
+    """A member's number as a CardAcquisition has told it: that card is the one at the till."""
+    return "LoyaltyID" in there and text(there, "IdentificationType") == "AccountNumber"
 
 
 def _first(body: Any) -> Any:

@@ -54,6 +54,11 @@ class Header(NamedTuple):
         """One word for SaleID and ServiceID, short enough for a transaction's number."""
         return reference_of(self.sale_id, self.service_id)
 
+    @property
+    def who(self) -> tuple[str, ...]:
+        """What the header outside a secured message must have in common with the one inside."""
+        return self.category, self.message_type, self.sale_id, self.service_id, self.poi_id
+
     def written(self, message_type: str) -> dict[str, str]:
         """A MessageHeader."""
         fields = {
@@ -117,7 +122,7 @@ def read_letter(raw: bytes, key: Key | None) -> Letter:
     except Unsafe as unsafe:
         return Letter(header, problem=unsafe.problem)
     opened = read_letter(plain, None)
-    same = opened.header is not None and opened.header.written("") == header.written("")
+    same = opened.header is not None and opened.header.who == header.who
     return Letter(
         opened.header,
         opened.message,

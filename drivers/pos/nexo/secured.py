@@ -77,10 +77,12 @@ class Key:
         }
 
     def _is_named_by(self, trailer: Mapping[str, Any]) -> bool:
+        # As text, because some tills write their numbers as such.
+        version = None if self.version is None else str(self.version)
         return (
-            trailer.get("AdyenCryptoVersion", CRYPTO_VERSION) == CRYPTO_VERSION
+            str(trailer.get("AdyenCryptoVersion", CRYPTO_VERSION)) == str(CRYPTO_VERSION)
             and self.identifier in ("", trailer.get("KeyIdentifier"))
-            and self.version in (None, trailer.get("KeyVersion"))
+            and version in (None, str(trailer.get("KeyVersion")))
         )
 
     @property
