@@ -41,6 +41,11 @@ class Swipe(msgspec.Struct, frozen=True):
     def member(self) -> str:
         return self.answer.member if isinstance(self.answer, MemberKnown) else ""
 
+    @property
+    def name(self) -> str:
+        """Masked; empty when nobody is known by it."""
+        return self.answer.name if isinstance(self.answer, MemberKnown) else ""
+
 
 class Deed(msgspec.Struct, frozen=True):
     """Money has moved at a till; the question is without its PIN."""

@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from edge_agent.health import Status
+from edge_agent.shown import Swipe
 from edge_agent.store.journal import PaymentShown
 from edge_agent.till import ShownCard, Till
 from edge_agent.web import asked, render, words
@@ -91,13 +92,13 @@ class MoneyPages:
     # What the cashier is shown
 
     async def pay_form(self, request: Request) -> Response:
-        whose = await self._whose(asked.till_of(request))
+        whose = await self._whose(request)
         points = sum(each.pays_minor for each in _purses(whose) if each.unit == POINTS)
         return self._html(request, "money_pay.html", amount=_typed(request), points=points, **whose)
 
     async def top_form(self, request: Request) -> Response:
         _ = self._translator(request)
-        whose = await self._whose(asked.till_of(request))
+        whose = await self._whose(request)
         tops = [each for each in _purses(whose) if each.reload and each.unit == self._currency]
         most = max((each.top_max for each in tops), default=0)
         limits = ""
@@ -197,14 +198,30 @@ class MoneyPages:
         began_s = time.perf_counter()
         return await self._till.ask(question), (time.perf_counter() - began_s) * 1000
 
-    async def _whose(self, till: str) -> dict[str, Any]:
-        """The card that stands on the page, what it holds, and whether a payment may be taken from it."""
+    async def _whose(self, request: Request) -> dict[str, Any]:
+        """The card that stands on the page, what it holds, and whether a payment may be taken from it.
+
+        `?was=` is the moment at which the card was shown that the form was opened for: when another one stands
+        there, `other` is that one's holder, as far as known; else None.
+        """
+        till = asked.till_of(request)
         swipe, card = self._till.on_page(till), self._till.shown(till)
         if swipe is None or card is None or card.card != swipe.card:
-            return {"swipe": None, "card": None, "balance": None, "currency": self._currency}
+            return {"swipe": None, "card": None, "balance": None, "other": None, "currency": self._currency}
         found = await self._till.balance(card.card, card.member)
         balance = found if isinstance(found, Balance) else Balance()
-        return {"swipe": swipe, "card": card, "balance": balance, "currency": self._currency}
+        other = self._other(till, request.query_params.get("was", "0"), swipe)
+        return {"swipe": swipe, "card": card, "balance": balance, "other": other, "currency": self._currency}
+
+    def _other(self, till: str, was: str, swipe: Swipe) -> str | None:
+        """The name on the card shown at that moment, unless `swipe` is of that card or the same member's."""
+        if was in ("0", str(swipe.wall_ms)):
+            return None
+        before = next((each for each in self._till.recent(till) if str(each.wall_ms) == was), None)
+        if before is None:
+            return ""
+        same = before.card == swipe.card or (before.member != "" and before.member == swipe.member)
+        return None if same else before.name
 
     def _card(self, till: str, at: int) -> ShownCard | Declined:
         """The card that was shown at that moment, if it is still the one; else why not."""

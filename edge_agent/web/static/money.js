@@ -3,11 +3,13 @@
 // Each attempt has one number, made here before anything is asked and kept until its answer has been seen: pressed
 // twice, sent again or after a reload it is the same question, and nothing is taken twice. The PIN is kept nowhere.
 import { failed, post, show, toast } from "./page.js";
+import { stillness } from "./still.js";
 
 const KEYS = { F6: "pay", F7: "top", F8: "refund" };
 const FORMS = { pay: "/till/money/pay", top: "/till/money/top", refund: "/till/money/payments" };
 const LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"; // none that is taken for another
 const PENDING = "attempt";
+const CARDS = ["pay", "top"]; // these forms are for the card that stands there
 
 export function money({ till, sound, text }) {
   const dialog = document.getElementById("deed");
@@ -15,12 +17,24 @@ export function money({ till, sound, text }) {
   let kind = ""; // of the form that is open; empty when none is, or an answer stands there
   let attempt = null; // {txn, body}: what has been asked, while its answer is not known
   let busy = false;
+  let opened = "0"; // the moment at which the card was shown that the form was opened for; 0: none was
+  let turns = 0; // forms asked for: only the last one is put in
+
+  const hands = stillness({
+    changed: (waiting) => dialog.classList.toggle("still", waiting),
+    dropped: (key) => {
+      toast(dialog.dataset.still);
+      if (key === "Enter") sound("refused");
+    },
+  });
 
   cashier.value = localStorage.getItem("cashier") ?? "";
   cashier.addEventListener("change", () => localStorage.setItem("cashier", cashier.value));
 
   function fill(html) {
+    const pin = dialog.querySelector("input[name=pin]");
     show(dialog, html);
+    if (pin && dialog.querySelector("input:not([name=pin])")) hands.wait(true); // no field is in clear for a PIN
     if (!dialog.open) dialog.showModal();
     const focus = dialog.querySelector("[autofocus]:not([disabled])") ?? dialog.querySelector("button");
     focus?.focus();
@@ -34,35 +48,73 @@ export function money({ till, sound, text }) {
     return html;
   }
 
+  // A form that somebody asks for is for the card that stands there now.
   async function open(wanted, amount = "") {
+    const turn = ++turns;
     try {
       const html = await fetched(FORMS[wanted], { till, amount });
+      if (turn !== turns || busy) return; // overtaken
+      const before = attempt?.body;
       kind = wanted;
       attempt = null;
-      fill(html);
+      put(html, before);
+      opened = dialog.querySelector("form[data-at]")?.dataset.at ?? "0";
     } catch (error) {
       said(error);
     }
   }
 
-  // The same form for the card as it stands by now: what has been typed stays, and typing goes on.
-  async function anew() {
+  // The same form for the card as it stands by now. `asked`: what had been asked when that came to nothing.
+  async function anew(asked) {
     const form = kind;
+    if (!CARDS.includes(form)) return;
+    const turn = ++turns;
     try {
-      const html = await fetched(FORMS[form], { till });
-      if (kind !== form || busy || attempt) return; // overtaken
-      const fields = () => [...dialog.querySelectorAll("input.amount, input[name=receipt]")];
-      const typed = fields().map((field) => [field.value, field === document.activeElement]);
-      fill(html);
-      fields().forEach((field, index) => {
-        const [value, typing] = typed[index];
-        field.value = value;
-        if (typing) field.focus();
-        field.setSelectionRange(value.length, value.length);
-      });
+      const html = await fetched(FORMS[form], { till, was: opened });
+      if (turn !== turns || kind !== form || busy) return; // overtaken
+      const place = document.createElement("template");
+      show(place, html);
+      const { at, other } = place.content.querySelector("form").dataset;
+      if (attempt && other === undefined && at !== "0") {
+        attempt.body.at = Number(at); // the same card once more: what was asked goes on
+        const standing = dialog.querySelector("form[data-at]");
+        if (standing) standing.dataset.at = at;
+        return;
+      }
+      const before = asked ?? attempt?.body;
+      if (attempt) {
+        attempt = null;
+        sessionStorage.removeItem(PENDING);
+        toast(dialog.dataset.otherCard);
+      }
+      put(html, before, other === undefined);
+      if (other !== undefined) {
+        hands.wait(false);
+        sound("attention");
+      } else if (opened === "0") {
+        opened = at;
+      }
     } catch (error) {
       said(error);
     }
+  }
+
+  // A form in the place of another, for the same card or not: what has been typed by now stays, and typing goes on.
+  function put(html, asked, same = false) {
+    const standing = dialog.querySelector("form[data-at]");
+    const before = standing ? Object.fromEntries(new FormData(standing)) : asked ?? {};
+    const { name, selectionStart, selectionEnd } = standing?.contains(document.activeElement) ? document.activeElement : {};
+    fill(html);
+    for (const field of dialog.querySelectorAll("form[data-at] input")) {
+      if (field.type === "checkbox") field.checked = same && Boolean(before[field.name]);
+      else if (field.type === "radio") field.checked = same && before.purse ? field.value === before.purse : field.checked;
+      else if (field.name in before) field.value = before[field.name];
+      if (name && field.name === name && field.type === "text") {
+        field.focus();
+        field.setSelectionRange(selectionStart, selectionEnd);
+      }
+    }
+    if (!name) dialog.querySelector("input.amount")?.select();
   }
 
   function close() {
@@ -83,7 +135,7 @@ export function money({ till, sound, text }) {
   }
 
   async function ask(form) {
-    if (busy) return;
+    if (busy || !hands.takes("Enter")) return;
     const { path, at } = form.dataset;
     const fields = Object.fromEntries(new FormData(form));
     for (const box of form.querySelectorAll("input[type=checkbox]")) fields[box.name] = box.checked;
@@ -107,12 +159,12 @@ export function money({ till, sound, text }) {
         toast(dialog.dataset.again); // perhaps it was done: the same number is asked again
         sound("refused");
       } else {
-        const { amount } = attempt.body;
+        const asked = attempt.body;
         attempt = null;
         sessionStorage.removeItem(PENDING);
         said(error);
-        if (again) open(kind, amount); // a PIN belongs to what was asked, and that has ended
-        else if (error.status === 409) anew(); // another card stands there, or none that may pay
+        // Another card stands there, or none that may pay. A PIN belongs to what was asked, and that has ended.
+        if (again || error.status === 409) anew(asked);
       }
     } finally {
       dialog.classList.remove("busy");
@@ -162,7 +214,7 @@ export function money({ till, sound, text }) {
     const button = event.target.closest("button");
     if (!button) return;
     const { digit, amount, refund, deed } = button.dataset;
-    if (digit !== undefined) key(digit);
+    if (digit !== undefined) hands.takes(digit) && key(digit);
     else if (amount !== undefined) dialog.querySelector(".amount").value = amount;
     else if (deed !== undefined) open(deed, dialog.dataset.amount);
     else if ("print" in button.dataset) print();
@@ -199,7 +251,7 @@ export function money({ till, sound, text }) {
       close();
     } else if (event.key in KEYS && !busy) {
       event.preventDefault();
-      open(KEYS[event.key], dialog.querySelector("input.amount:not([name=pin])")?.value ?? "");
+      open(KEYS[event.key]);
     } else if (/^F\d/.test(event.key)) {
       event.preventDefault();
     } else if (";%".includes(event.key) && !busy) {
@@ -240,22 +292,16 @@ export function money({ till, sound, text }) {
         sound("attention");
       } else if (!form && typed) {
         close();
+        hands.wait(true); // it may be typed just now
       }
     },
-    // Another card stands on the page: a form with an amount goes on with that one, an asked question does not.
+    // A card was shown: an open form goes on with that one, and so does a question if it is the same card again.
     swiped() {
-      if (!dialog.open || busy) return;
-      const amount = attempt?.body.amount ?? dialog.querySelector("input.amount")?.value ?? "";
-      if (attempt) {
-        attempt = null;
-        sessionStorage.removeItem(PENDING);
-        toast(dialog.dataset.otherCard);
-      }
-      if (kind === "pay" || kind === "top") open(kind, amount);
+      if (dialog.open && !busy) anew();
     },
     // The card stands there otherwise by now: more is known of it, a receipt took it. An open form shows that.
     known(card) {
-      if (busy || attempt || !["pay", "top"].includes(kind)) return;
+      if (busy || attempt || !CARDS.includes(kind)) return;
       const at = "aside" in card.dataset ? "0" : card.dataset.at;
       if (dialog.querySelector("form.deed").dataset.at !== at || !dialog.querySelector("[data-purse]")) anew();
     },
