@@ -36,15 +36,18 @@ def broker(box: Box) -> Iterator[Finding]:
         return
     own = box.settings.centre
     with ca_file(box) as authority:
-        dialler = MqttDialler(
-            place.url,
-            login=box.identity.login,
-            password=box.identity.password,
-            client_id=f"{box.identity.login}/doctor",
-            tls=Tls(authority, own.certificate, own.key),
-            dial_timeout_s=DIAL_MAX_S,
-        )
-        yield from asyncio.run(_tried(lambda: dialler.dial([]), box.identity, place.url))
+        try:
+            dialler = MqttDialler(
+                place.url,
+                login=box.identity.login,
+                password=box.identity.password,
+                client_id=f"{box.identity.login}/doctor",
+                tls=Tls(authority, own.certificate, own.key),
+                dial_timeout_s=DIAL_MAX_S,
+            )
+            yield from asyncio.run(_tried(lambda: dialler.dial([]), box.identity, place.url))
+        except ValueError as error:  # an address that is none, or a name that can be none
+            yield bad(_("{url} cannot be reached: {why}"), ENROL_AGAIN, url=place.url, why=error)
 
 
 async def _tried(dial: Dial, identity: Identity, url: str) -> list[Finding]:

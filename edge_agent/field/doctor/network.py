@@ -44,14 +44,13 @@ def broker_of(box: Box) -> Place | None:
 
 
 def place_of(url: str) -> Place:
-    """The address taken apart."""
+    """The address taken apart; port 0 when it is none."""
     parts = urlsplit(url)
-    return Place(
-        url,
-        parts.hostname or "",
-        parts.port or _PORTS.get(parts.scheme, 0),
-        parts.scheme in ("mqtts", "https"),
-    )
+    try:
+        port = parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        port = 0
+    return Place(url, parts.hostname or "", port, parts.scheme in ("mqtts", "https"))
 
 
 def names(box: Box) -> Iterator[Finding]:
@@ -66,9 +65,9 @@ def names(box: Box) -> Iterator[Finding]:
     for host in dict.fromkeys(place.host for place in places):
         try:
             found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter for what can be no name
             mend = f"cat /etc/resolv.conf; getent hosts {shlex.quote(host)}; ip route"
-            yield bad(_("{host} has no address: {why}"), mend, host=host, why=error.strerror or error)
+            yield bad(_("{host} has no address: {why}"), mend, host=host, why=_why(error))
         else:
             yield ok("{host}: {address}", host=host, address=found[0][4][0])
 
@@ -79,7 +78,7 @@ def certificates(box: Box) -> Iterator[Finding]:
         yield from _file(path)
     if box.identity and box.identity.ca:
         whose = str(box.settings.state_dir / FILE_NAME)
-        yield from _dates(whose, x509.load_pem_x509_certificates(box.identity.ca.encode()), ENROL_AGAIN)
+        yield from _pem(whose, box.identity.ca.encode(), ENROL_AGAIN)
     broker = broker_of(box)
     if broker is None:
         return
@@ -99,8 +98,8 @@ def certificates(box: Box) -> Iterator[Finding]:
         mend = _CLOCK if error.verify_code in (9, 10) else f"sudoedit {shlex.quote(str(box.settings_path))}"
         says = _("the certificate of {host} is not to be trusted: {why}; is centre.ca right, and the clock?")
         yield bad(says, mend, host=broker.host, why=error.verify_message)
-    except OSError as error:
-        why = error.strerror or error
+    except (OSError, UnicodeError) as error:
+        why = _why(error)
         yield bad(
             _("no TLS with {host}:{port}: {why}"),
             f"nc -vz {broker.host} {broker.port}",
@@ -108,6 +107,10 @@ def certificates(box: Box) -> Iterator[Finding]:
             port=broker.port,
             why=why,
         )
+
+
+def _why(error: Exception) -> object:
+    return getattr(error, "strerror", None) or error
 
 
 @contextlib.contextmanager
@@ -142,11 +145,20 @@ def _shown(box: Box, broker: Place) -> list[x509.Certificate]:
 
 
 def _file(path: Path) -> Iterator[Finding]:
+    shown = shlex.quote(str(path))
     try:
-        mend = f"openssl x509 -enddate -noout -in {shlex.quote(str(path))}"
-        yield from _dates(str(path), x509.load_pem_x509_certificates(path.read_bytes()), mend)
-    except (OSError, ValueError) as error:
-        yield bad(_("{file} cannot be used: {why}"), f"ls -l {shlex.quote(str(path))}", file=path, why=error)
+        yield from _pem(str(path), path.read_bytes(), f"openssl x509 -enddate -noout -in {shown}")
+    except OSError as error:
+        yield bad(_("{file} cannot be used: {why}"), f"ls -l {shown}", file=path, why=error.strerror)
+
+
+def _pem(whose: str, text: bytes, mend: str) -> Iterator[Finding]:
+    try:
+        found = x509.load_pem_x509_certificates(text)
+    except ValueError as error:
+        yield bad(_("{file} cannot be used: {why}"), mend, file=whose, why=error)
+    else:
+        yield from _dates(whose, found, mend)
 
 
 def _dates(whose: str, found: list[x509.Certificate], mend: str) -> Iterator[Finding]:

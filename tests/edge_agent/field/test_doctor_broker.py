@@ -202,6 +202,17 @@ def test_what_travels_in_clear_is_told(box_of: Any, url: str, state: str) -> Non
     assert the_one(certificates(box_of(identity=replace(S1, mqtt_url=url)))).state == state
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["mqtts://", "mqtts://a..b", "mqtts://h:99999", "http://127.0.0.1:1", "nonsense", "mqtts://" + "x" * 300],
+)
+def test_an_address_that_is_none_breaks_no_check(box_of: Any, url: str) -> None:
+    box = box_of(identity=replace(S1, mqtt_url=url, ca="-----BEGIN CERTIFICATE-----\nno\n"))
+    assert list(broker(box))[-1].state == "bad"
+    assert "bad" in {each.state for each in certificates(box)}
+    told([*names(box), *certificates(box)])
+
+
 def test_a_name_that_leads_nowhere_is_told(box_of: Any) -> None:
     settings = {"centre": {"url": "https://no-such-name.invalid", "broker": "mqtts://localhost"}}
     found = list(names(box_of(settings=settings)))

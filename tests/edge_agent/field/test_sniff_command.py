@@ -123,7 +123,7 @@ def test_what_is_wrong_is_one_sentence(edge: Any, words: list[str], status: int,
 
 def test_a_device_that_two_drivers_know_is_told_with_both(tmp_path: Path, edge: Any) -> None:
     wedge = driver("cardreader.wedge")
-    scenes = itertools.islice(wedge.simulate(wedge.options(), random.Random(5)), 8)
+    scenes = itertools.islice(wedge.simulate(wedge.options(), random.Random(5)), 2)
     (tmp_path / "a.bin").write_bytes(b"".join(scene.chunk for scene in scenes))
     done = edge("sniff", f"file:{tmp_path / 'a.bin'}")
     assert "This is cardreader.magstripe" in done.stdout
