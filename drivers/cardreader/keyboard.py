@@ -57,6 +57,8 @@ class Typed(NamedTuple):
 
 
 class _Run(NamedTuple):
+    begin: int
+    size: int
     events: int
     strokes: int
 
@@ -94,29 +96,33 @@ class Keyboard:
         window.forget(place)
         return typed
 
-    def _lock(self, place: int, last: bool) -> tuple[int, int]:
-        """Where the next event begins and its size; size 0, and what may be forgotten, when there is none."""
+    def _lock(self, floor: int, last: bool) -> tuple[int, int]:
+        """Where the next event begins and its size; size 0, and what may be forgotten, when there is none.
+
+        Nothing before `floor` is looked at again: a key whose time stands there in part is given up.
+        """
         data = self._window.bytes
+        place = floor
         while key := _ANY_KEY.search(data, place):
             at = key.start()
             if len(data) - at < 24 * EVENTS_TO_LOCK and not last:
-                return max(place, at - 16), 0
-            runs = {
-                size: self._run(at - (size - 8), size) for size in (24, 16) if _LOCKS[size].match(data, at)
-            }
-            size = max(runs, key=lambda s: runs[s].strokes, default=0)
-            if size and runs[size].events >= EVENTS_TO_LOCK - 1:
-                return max(place, at - (size - 8)) if at >= size - 8 else at + 8, size
+                return max(floor, at - 16), 0
+            runs = [
+                self._run(at - (size - 8) if at - (size - 8) >= floor else at + 8, size)
+                for size in (24, 16)
+                if _LOCKS[size].match(data, at)
+            ]
+            best = max(runs, key=lambda run: run.strokes, default=None)
+            if best and best.events >= EVENTS_TO_LOCK - 1:
+                return best.begin, best.size
             place = at + 1
-        return max(place, len(data) - 24), 0
+        return max(floor, len(data) - 24), 0
 
-    def _run(self, place: int, size: int) -> _Run:
-        """The sensible events in a row, the first at `place` (below 0: its time is cut off)."""
-        events = strokes = 0
-        if place < 0:
-            place += size
-            events = strokes = 1
+    def _run(self, begin: int, size: int) -> _Run:
+        """The sensible events in a row, the first at `begin`."""
         data = self._window.bytes
+        events = strokes = 0
+        place = begin
         while place + size <= len(data) and events < RUN_MAX:
             event = SHAPES[size].unpack_from(data, place)
             if not _plausible(*event):
@@ -124,7 +130,7 @@ class Keyboard:
             place += size
             events += 1
             strokes += event[2] != EV_SYN  # zeros look like SYN at either size
-        return _Run(events, strokes)
+        return _Run(begin, size, events, strokes)
 
     def _read(self, place: int) -> tuple[int, list[Typed]]:
         data, size = self._window.bytes, self._size

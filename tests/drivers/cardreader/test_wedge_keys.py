@@ -125,6 +125,15 @@ def test_keys_that_the_kernel_lost_make_no_card() -> None:
     assert shown(half + hole[-24:] + rest + encode_keys("0011649747")) == ["0011649747"]
 
 
+@pytest.mark.parametrize("size", [24, 16])
+def test_a_stream_that_lost_bytes_anywhere_is_picked_up_again(size: int) -> None:
+    whole = encode_keys(";9912345678=3012?", size=size)
+    for event in (8, 9, 20, 21):
+        for lost in range(1, size):
+            at = event * size
+            assert typed(whole[:at] + whole[at + lost :] + whole).endswith(";9912345678=3012?<KEY_ENTER>")
+
+
 @pytest.mark.parametrize(
     ("line", "options", "number"),
     [
