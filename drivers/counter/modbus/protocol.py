@@ -82,9 +82,9 @@ class ModbusDecoder:
         """Totals go on from where they stood: who passed while the line was cut is counted."""
         self._frames.pause()
         self._jobs.clear()
-        self._replies.clear()
-        if self._open is not None:
+        if self._open is not None and not self._replies:
             self._lost += self._loss(self._open.job)
+        self._replies.clear()
         self._open = self._overheard = None
         self._send_at_ms = now_ms
         self._wish()
@@ -99,6 +99,9 @@ class ModbusDecoder:
         heard = [Heard(self._frames.end, note) for note in self._lost]
         self._lost.clear()
         if self._polls:
+            if self._replies and self._open is not None:
+                # The port has not taken our question, as when it has just gone: the wait has not begun.
+                self._open = self._open._replace(due_ms=now_ms + self._options.answer_ms)
             if self._open is not None and now_ms >= self._open.due_ms:
                 heard += self._hear(self._frames.pause(), now_ms)
                 if self._open is not None:
