@@ -23,6 +23,10 @@ _PAGES = {ord("A"): 0, ord("J"): 1, ord("R"): 17, ord("L"): 18}
 
 
 _TEXT = re.compile(rb"[\x20-\xff]+")
+NONSENSE_MAX = 64  # things that no display knows, in one breath: the line is noise, or its speed is wrong
+# With these a program surely begins a screen; noise has one of them in 20 kB.
+_SURE = re.compile(rb"\x1b@|\x1bQ[AB]|(?:\x0c|\x1bl..|\x1f\$..)[\x20-\x7e]{6}", re.DOTALL)
+_SURE_BYTES = 10
 
 
 class ScreenReader:
@@ -38,6 +42,8 @@ class ScreenReader:
         self._held_at = 0
         self._line: tuple[int, int] | None = None  # row and column in the text of ESC Q A … CR
         self._listening = True
+        self._nonsense_count = 0
+        self._lost = False
         self._does: dict[bytes, Callable[[bytes, int], None]] = {
             b"\x08": lambda _, __: self.screen.left(),
             b"\x09": lambda _, at: self.screen.right(at),
@@ -77,11 +83,21 @@ class ScreenReader:
     def abandon(self) -> None:
         """The line fell silent: the rest of the command will not come."""
         self._held, self._line = b"", None
+        self._nonsense_count, self._lost = 0, False
 
     def feed(self, chunk: bytes, at_byte: int) -> None:
         """`at_byte`: where `chunk` stands in the stream."""
-        at, end = 0, len(chunk)
-        while at < end:
+        at = 0
+        while at < len(chunk):
+            if self._lost:
+                # What was kept stands right before the chunk, so it is searched with it.
+                chunk, at_byte, at = self._held + chunk[at:], at_byte + at - len(self._held), 0
+                found = _SURE.search(chunk)
+                self._held = b"" if found else chunk[1 - _SURE_BYTES :]
+                if not found:
+                    return
+                self._nonsense_count, self._lost = 0, False
+                at = found.start()
             byte = chunk[at]
             run = None if self._held else _TEXT.match(chunk, at)
             if run:
@@ -122,9 +138,14 @@ class ScreenReader:
         self._held = b""
 
     def _nonsense(self, raw: bytes) -> None:
-        self.screen.nonsense = True
+        self._puzzled()
         if len(self.unknown) < UNKNOWN_MAX:
             self.unknown.append((self._held_at, raw))
+
+    def _puzzled(self) -> None:
+        self.screen.nonsense = True
+        self._nonsense_count += 1
+        self._lost = self._nonsense_count > NONSENSE_MAX
 
     def _do(self, command: bytes, at: int) -> None:
         code, args = command[:2], command[2:]
@@ -158,7 +179,7 @@ class ScreenReader:
             if self._line is None and not self.locked:
                 does(b"", at)
         elif byte:  # LCDd and others send NUL for padding
-            self.screen.nonsense = True
+            self._puzzled()
 
     # What they do
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,13 @@ def test_what_the_encoder_says_is_what_the_reader_sees(
             page == "gbk" and row[:19].rstrip() == line[:19].rstrip()
         )
     assert reader.unknown == []
+
+
+def test_after_noise_the_next_screen_is_read_without_a_silence() -> None:
+    noise = random.Random(4).randbytes(20_000)
+    stream = noise + encode_screen("epson", b"Milk 1L", b"TOTAL 1.20")
+    assert screens(stream)[-1] == ["Milk 1L".ljust(20), "TOTAL 1.20".ljust(20)]
+    assert screens(*(stream[at : at + 7] for at in range(0, len(stream), 7)))[-1] == screens(stream)[-1]
 
 
 @given(st.lists(st.binary(max_size=80), max_size=10))
