@@ -50,6 +50,7 @@ def test_times_of_keeping_are_those_of_the_settings(manual: str) -> None:
 
 
 def test_limits_are_those_of_the_code(manual: str) -> None:
+    from central_server.ledger.leases.leases import PER_STORE_MAX
     from central_server.membership.cards import CARDS_MAX
     from central_server.stores.enrolment import ADDRESS_TRIES, CODE_HOLDS_MS
     from central_server.stores.hierarchy import STORES_MAX
@@ -60,13 +61,15 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
     from config.sources import ALL_FILES_MAX_BYTES, FILE_MAX_BYTES, FILES_MAX
     from drivers.http_frames import BODY_BYTES_MAX, HEAD_BYTES_MAX
     from drivers.ports import http_listen as http
+    from drivers.pos.nexo.decoder import QUEUE_MAX, REMEMBERED_MAX
+    from drivers.pos.nexo.options import REPEAT_MS
     from edge_agent.health import OFFLINE_HEARTBEAT_MS
     from edge_agent.store.journal import SALE_MS
     from edge_agent.till import CARD_STAYS_MS, RECENT_KEPT
     from sync.contract.events import LINES_MAX, TENDERS_MAX
     from sync.contract.message import EVENT_MAX_BYTES, INFLATED_MAX_BYTES, PAYLOAD_MAX_BYTES
 
-    numbers = [
+    numbers: list[list[int | float]] = [
         [PAYLOAD_MAX_BYTES // 1024, INFLATED_MAX_BYTES // 2**20],
         [EVENT_MAX_BYTES // 1024],
         [LINES_MAX, TENDERS_MAX],
@@ -78,9 +81,15 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
             http.BODIES_BYTES_MAX // 2**20,
         ],
         [int(http.REQUEST_WAIT_S), int(http.ANSWER_S), int(http.IDLE_WAIT_S)],
+        [int(http.ARRIVAL_WAIT_S)],
+        [QUEUE_MAX],
+        [REPEAT_MS // 3_600_000, REMEMBERED_MAX],
         sorted([FILE_MAX_BYTES // 1024, ALL_FILES_MAX_BYTES // 2**20, FILES_MAX]),
         [EdgeSettings().outbox.max_mib],
         [CARD_STAYS_MS // 60_000],
+        [PER_STORE_MAX],
+        [CentralSettings().leases.pin_wrong_max],
+        [],  # whom a second person must help, and from how much on, is the chain's to say
         [SALE_MS // 60_000],
         [RECENT_KEPT],
         [OFFLINE_HEARTBEAT_MS // 60_000],
