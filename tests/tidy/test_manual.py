@@ -63,6 +63,7 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
     from drivers.ports import http_listen as http
     from drivers.pos.nexo.decoder import QUEUE_MAX, REMEMBERED_MAX
     from drivers.pos.nexo.options import REPEAT_MS
+    from edge_agent.field.recording import RECORDING_MAX_BYTES
     from edge_agent.health import OFFLINE_HEARTBEAT_MS
     from edge_agent.store.journal import SALE_MS
     from edge_agent.till import CARD_STAYS_MS, RECENT_KEPT
@@ -102,6 +103,7 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
         [LONGEST_S / 60],
         [ASIDE_MAX],
         [CARDS_MAX],
+        [RECORDING_MAX_BYTES // 2**20],
     ]
     table = re.split(r"^## (?:Limits|上限)$", manual, flags=re.MULTILINE)[1].split("\n## ")[0]
     cells = [line.split("|")[2] for line in table.splitlines() if line.startswith("| ")][1:]

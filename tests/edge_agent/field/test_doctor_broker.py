@@ -49,6 +49,13 @@ async def ground(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         yield found
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What never comes need not be waited for."""
+    monkeypatch.setattr("edge_agent.field.doctor.broker.HEARD_WITHIN_S", 0.2)
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_a_broker_with_our_rules_lets_in_and_no_further(ground: Ground, box_of: Any) -> None:
     box = of(ground, box_of)
     assert [state for state, _ in told(await looked(broker, box))] == ["ok"] * 4
@@ -57,6 +64,7 @@ async def test_a_broker_with_our_rules_lets_in_and_no_further(ground: Ground, bo
     assert "CN=broker" in str(shown[1].args["name"])
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_what_is_tried_reaches_nobody_as_a_message(ground: Ground, box_of: Any) -> None:
     """But for a broker that takes any subscription: there one word goes up, which head office drops."""
     url = ground.inside_url or ground.url
