@@ -17,9 +17,9 @@ from drivers.frames import Window
 
 STX, ETX, EOT, ENQ, ACK, NAK = 0x02, 0x03, 0x04, 0x05, 0x06, 0x15
 DATA_MAX = 4096  # a voucher in a reply takes 2 kB
+_START = re.compile(b"[%c%c%c%c%c]" % (STX, EOT, ENQ, ACK, NAK))
 _FRAME = re.compile(rb"\x02([\x20-\xff]{1,%d})\x03(.)" % DATA_MAX, re.DOTALL)
 _BEGINNING = re.compile(rb"\x02[\x20-\xff]{0,%d}(?:(?<!\x02)\x03)?\Z" % DATA_MAX)
-_SIGNS = frozenset((EOT, ENQ, ACK, NAK))
 
 
 class Frame(NamedTuple):
@@ -62,10 +62,9 @@ class StxReader:
         bytes_, start = self._window.bytes, self._window.start
         found: list[Frame | Sign | Junk] = []
         at = junk = 0
-        size = len(bytes_)
-        while at < size:
-            byte = bytes_[at]
-            if byte == STX:
+        while here := _START.search(bytes_, at):
+            at = here.start()
+            if bytes_[at] == STX:
                 if frame := _FRAME.match(bytes_, at):
                     self._past(found, junk, at)
                     data, given = frame[1], frame[2][0]
@@ -76,11 +75,13 @@ class StxReader:
                     continue
                 if _BEGINNING.match(bytes_, at):
                     break
-            elif byte in _SIGNS:
+            else:
                 self._past(found, junk, at)
-                found.append(Sign(start + at, byte))
+                found.append(Sign(start + at, bytes_[at]))
                 junk = at + 1
             at += 1
+        else:
+            at = len(bytes_)
         self._past(found, junk, at)
         self._window.forget(at)
         return found

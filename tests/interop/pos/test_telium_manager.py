@@ -1,0 +1,124 @@
+"""pyTeliumManager as the till of a box that is its payment terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.edge_agent.terminal_box import TerminalBox
+from tests.interop.peers import Peer
+from tests.interop.wire import Cut, Wire, places
+
+pytest.importorskip("telium", reason="pip install pyTeliumManager==2.4.2")
+HERE = Path(__file__).parent
+FAST = {"call_ms": "1000"}  # only how long a till that says nothing is waited for
+AT_ONCE = 4
+DONE, NOT_DONE, NOT_CHECKED = 0, 7, 9
+
+
+@pytest.fixture
+def start_till(start_peer: Any) -> Callable[[], Any]:
+    return lambda: start_peer([sys.executable, HERE / "telium_till.py"])
+
+
+@pytest.fixture
+async def at_work(
+    start_till: Any, make_wire: Any, open_till_box: Any
+) -> AsyncIterator[tuple[Peer, TerminalBox, Wire]]:
+    """A till's program, the box that it is wired to, and the wire; a card lies on the reader."""
+    wire = make_wire()
+    async with open_till_box() as box, box.device("pos.concert", wire.box, **FAST):
+        await box.show_card()
+        till = await start_till()
+        assert await till.ask("open", path=str(wire.till)) is True
+        yield till, box, wire
+
+
+async def test_a_till_looks_pays_and_gives_back(at_work: tuple[Peer, TerminalBox, Wire]) -> None:
+    till, box, _ = at_work
+    assert await till.ask("ping") is True
+    paid = await till.ask("ask", amount=12.5, kind="debit")
+    assert paid == {"result": DONE, "amount": 12.5, "currency": "156", "card": ""}
+    paid = await till.ask("ask", amount=20.0, kind="debit", full=False)
+    assert (paid["result"], paid["amount"]) == (DONE, 20.0)
+    await box.becomes("held", 0)
+    assert await box.left() == 6_750
+    assert (await till.ask("ask", amount=5.0, kind="refund"))["result"] == DONE
+    assert (await till.ask("ask", amount=7.5, kind="credit"))["result"] == DONE
+    assert await box.left() == 8_000
+    assert await till.ask("ping") is True
+    day = await box.day()
+    assert (day.paid, day.paid_minor, day.refunded, day.refunded_minor) == (2, 3_250, 2, 1_250)
+
+
+async def test_what_cannot_be_done_is_seven_and_nothing_moves(
+    at_work: tuple[Peer, TerminalBox, Wire],
+) -> None:
+    till, box, _ = at_work
+    assert (await till.ask("ask", amount=100.01, kind="debit"))["result"] == NOT_DONE
+    assert (await till.ask("ask", amount=1.0, kind="refund"))["result"] == NOT_DONE  # nothing was paid
+    assert (await till.ask("ask", amount=1.0, kind="debit", currency="EUR"))["result"] == NOT_DONE
+    assert (await box.left(), await box.held(), (await box.day()).paid) == (10_000, 0, 0)
+
+
+async def test_a_till_that_does_not_wait_is_told_so_and_the_money_is_taken(
+    at_work: tuple[Peer, TerminalBox, Wire],
+) -> None:
+    till, box, _ = at_work
+    told = await till.ask("ask", amount=12.5, kind="debit", wait=False)
+    assert told["result"] == NOT_CHECKED
+    await box.becomes("left", 8_750)
+    assert await box.held() == 0
+
+
+async def test_a_line_cut_anywhere_never_leaves_money_held(
+    start_till: Any, make_wire: Any, open_till_box: Any
+) -> None:
+    """What the till has acknowledged is paid; all else is on the card, and the next ask is a new one."""
+    wire = make_wire()
+    async with open_till_box("whole") as box, box.device("pos.concert", wire.box, **FAST):
+        await box.show_card()
+        till = await start_till()
+        await till.ask("open", path=str(wire.till))
+        assert (await till.ask("ask", amount=12.5, kind="debit"))["result"] == DONE
+        await box.becomes("held", 0)
+    cuts = places(wire.said)
+    assert len(cuts) >= 9
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def cut_one(number: int, cut: Cut) -> int:
+        async with room, open_till_box(f"cut-{number}") as box:
+            return await paid_across(cut, box, make_wire(), await start_till())
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(cut_one(number, cut)) for number, cut in enumerate(cuts)]
+    left = [task.result() for task in tasks]
+    assert set(left) == {8_750, 10_000}, "some cuts cost a payment, and some come too late to"
+    assert left[-1] == 8_750  # behind our last EOT
+
+
+async def paid_across(cut: Cut, box: TerminalBox, wire: Wire, till: Peer) -> int:
+    """A payment while the line is cut there; what is left on the card."""
+    async with box.device("pos.concert", wire.box, **FAST):
+        await box.show_card()
+        wire.cut_at(cut)
+        await till.ask("open", path=str(wire.till))
+        told = await till.ask("ask", amount=12.5, kind="debit")
+        await box.turns("down")
+        wire.mend()
+        await box.turns("up")
+        await box.becomes("held", 0)
+        left = await box.left()
+        if "error" not in told:
+            assert (told["result"], left) == (DONE, 8_750), cut  # what a till was told, it has
+        await till.ask("open", path=str(wire.till))
+        assert await till.ask("ping") is True
+        assert (await till.ask("ask", amount=12.5, kind="debit"))["result"] == DONE
+        await box.becomes("held", 0)
+        assert await box.left() == left - 1_250, cut
+        return left
