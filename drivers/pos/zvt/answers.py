@@ -46,12 +46,10 @@ def completion(code: int = results.OK) -> bytes:
     return apdu.encode(messages.COMPLETION, bmp.encode(0x27, bytes([code])) if code else b"")
 
 
-def abort(code: int, own_currency: int | None = None) -> bytes:
-    """06 1E: what the till wanted did not come about. The currency goes with a wrong one."""
-    data = bytes([code])
-    if code == results.WRONG_CURRENCY and own_currency is not None:
-        data += bmp.bcd(own_currency, 2)
-    return apdu.encode(messages.ABORT, data)
+def abort(code: int) -> bytes:
+    """06 1E: what the till wanted did not come about. A terminal may say its currency with a wrong one; as it
+    would stand there without a number, tills (ecrterm) take it for a bitmap: it is left out."""
+    return apdu.encode(messages.ABORT, bytes([code]))
 
 
 def intermediate(status: int) -> bytes:

@@ -37,6 +37,7 @@ PLEASE_WAIT_MS = 2000
 HELD_MS_MAX = 240_000  # of 84 9C, all in all: the box gives back what is held for five minutes
 GIVE_UP_MS = 240_000  # a question that our own box has not answered; longer than anybody looks for a card
 INSERT_CARD, WATCH_PIN_PAD = 0x0A, 0x01
+ANSWER_GAP_MS = 50  # from our answer to our own first word: some tills take what comes at once for one
 FIRST_STATUS_MS = 500  # a card that lies there already is not asked for
 _WANTS_INTERMEDIATE = 0x08
 
@@ -73,6 +74,7 @@ class Dialogue:
         self._asked_ms: list[int] = []  # of questions whose answers are outstanding
         self._stale = 0  # answers to come that nobody wants any more
         self._out: list[bytes] = []
+        self._quiet_ms = 0  # until then nothing but answers is said
         self._stirred = False
 
     # ── what comes in ───────────────────────────────────────────────────────────────────────────────────
@@ -86,9 +88,9 @@ class Dialogue:
         elif control >> 8 == 0x04 or control in (messages.COMPLETION, messages.ABORT):
             pass  # a terminal's words: our own, on a line that echoes
         elif control == messages.ABORT_ASKED:
-            self._abort()
+            self._abort(now_ms)
         elif self._running and not self._running.ended and message.raw == self._running.message.raw:
-            self._repeat()
+            self._repeat(now_ms)
         else:
             self._interrupt()
             self._next = message
@@ -149,8 +151,10 @@ class Dialogue:
             due.append(saying.until_ms)
             if saying.waiting or self._repeatable(saying):
                 due.append(saying.repeat_ms)
+        elif self._to_say:
+            due.append(self._quiet_ms)
         elif self._tells_status():
-            due.append(self._status_ms)
+            due.append(max(self._quiet_ms, self._status_ms))
         return min(due, default=None)
 
     # ── the road ────────────────────────────────────────────────────────────────────────────────────────
@@ -161,14 +165,15 @@ class Dialogue:
             self._ask(now_ms)
             for outcome in self._terminal.outcomes():
                 self._ended(outcome)
-            if self._saying is None and self._to_say:
+            quiet = self._saying is not None or now_ms < self._quiet_ms
+            if self._to_say and not quiet:
                 self._say(self._to_say.popleft(), now_ms)
-            elif self._running and self._running.ended and self._saying is None:
+            elif self._running and self._running.ended and not self._saying and not self._to_say:
                 self._running = None
             elif self._next is not None and self._running is None and not self._terminal.busy:
                 message, self._next = self._next, None
-                self._begin(message)
-            elif self._saying is None and self._tells_status() and now_ms >= self._status_ms:
+                self._begin(message, now_ms)
+            elif self._tells_status() and not quiet and now_ms >= self._status_ms:
                 self._status_ms = now_ms + self._options.status_every_s * 1000
                 self._say(Saying(answers.intermediate(self._status), "intermediate"), now_ms)
             else:
@@ -185,13 +190,13 @@ class Dialogue:
                 self._status = WATCH_PIN_PAD if isinstance(question, PinAwaited) else INSERT_CARD
                 self._status_ms = now_ms + FIRST_STATUS_MS
 
-    def _begin(self, message: Message) -> None:
+    def _begin(self, message: Message, now_ms: int) -> None:
         """A command of the till, when nothing else is going on."""
         request = requests.read(message, self._options)
         if isinstance(request, Refused):
             self._out.append(request.raw)
             return
-        self._out.append(answers.good())
+        self._good(now_ms)
         if message.control in (messages.REGISTRATION, messages.LOG_OFF):
             self._config = request.config
         self._running = request
@@ -309,8 +314,13 @@ class Dialogue:
     def _repeatable(self, saying: Saying) -> bool:
         return saying.kind in ("status", "payment") and saying.repeats < REPEATS_MAX
 
+    def _good(self, now_ms: int) -> None:
+        self._out.append(answers.good())
+        self._quiet_ms = now_ms + ANSWER_GAP_MS
+
     def _say(self, saying: Saying, now_ms: int) -> None:
-        saying.first_ms, saying.repeat_ms = now_ms, now_ms + T3_MS
+        saying.first_ms = saying.first_ms or now_ms
+        saying.waiting, saying.repeat_ms = False, now_ms + T3_MS
         saying.until_ms = now_ms + self._patience_ms(saying)
         self._saying = saying
         self._out.append(saying.raw)
@@ -322,9 +332,9 @@ class Dialogue:
 
     # ── interruptions ───────────────────────────────────────────────────────────────────────────────────
 
-    def _abort(self) -> None:
+    def _abort(self, now_ms: int) -> None:
         """06 B0: the till wants no more of it. An answer that it owes us may cross this on the line."""
-        self._out.append(answers.good())
+        self._good(now_ms)
         if self._running is None or self._running.ended:
             return
         if self._terminal.holding:
@@ -334,11 +344,12 @@ class Dialogue:
         else:
             self._terminal.abort()
 
-    def _repeat(self) -> None:
+    def _repeat(self, now_ms: int) -> None:
         """The till says the same again: it has missed our answer, and perhaps what we said after that."""
-        self._out.append(answers.good())
+        self._good(now_ms)
         if self._saying is not None:
-            self._out.append(self._saying.raw)
+            self._to_say.appendleft(self._saying)
+            self._saying = None
 
     def _interrupt(self) -> None:
         """The till has forgotten what it began."""

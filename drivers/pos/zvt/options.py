@@ -53,6 +53,12 @@ class ZvtOptions(Options):
     currency: str = Field(
         default="CNY", description="Of all amounts, as ISO 4217 letters; a till that says another is refused."
     )
+    till_currency: int = Field(
+        default=0,
+        ge=0,
+        le=999,
+        description="What the till says for it, where that is not its ISO 4217 number: 978 for some tills.",
+    )
     terminal_id: str = Field(
         default="00000001", pattern=r"^\d{8}$", description="Eight digits, which the till shows and prints."
     )
@@ -111,5 +117,5 @@ class ZvtOptions(Options):
         )
 
     def currency_number(self) -> int:
-        """156 for CNY."""
-        return CURRENCIES[self.currency]
+        """156 for CNY, as the till is to say it."""
+        return self.till_currency or CURRENCIES[self.currency]

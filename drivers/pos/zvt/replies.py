@@ -14,7 +14,7 @@ def reply_to(request: Request, outcome: Outcome, options: ZvtOptions) -> tuple[b
     """(04 0F, 06 0F or 06 1E); either is empty where there is none."""
     if not outcome.good:
         code = results.of(outcome.reason)
-        end = answers.abort(code, options.currency_number() if request.currency is not None else None)
+        end = answers.abort(code)
         # Reading a card, and looking up what never was, have no result of their own.
         with_status = outcome.kind not in ("card", "lookup")
         return answers.status(code, terminal_id=options.terminal_id) if with_status else b"", end

@@ -151,7 +151,7 @@ def _transaction(message: Message, options: ZvtOptions) -> Request:
     repeats = message.byte(0x02)
     return Request(
         message,
-        own=None if currency in (None, own) else answers.abort(results.WRONG_CURRENCY, own),
+        own=None if currency in (None, own) else answers.abort(results.WRONG_CURRENCY),
         currency=currency,
         unique=unique is not None,
         last_seen=int.from_bytes(unique or b"", "big"),

@@ -1,0 +1,272 @@
+"""ZVT when nobody answers: every wait has an end, and no payment is left that its till does not know of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from drivers.base import Asked, Heard, Note, Told
+from drivers.pos.zvt import ecr, messages
+from drivers.pos.zvt.dialogue import GIVE_UP_MS, REPEATS_MAX
+from drivers.pos.zvt.framing import T1_MS, T3_MS, encode_frame
+from drivers.pos.zvt.line import RESENDS_MAX, T2_MS
+from drivers.pos.zvt.options import ZvtOptions
+from drivers.pos.zvt.protocol import ZvtDecoder
+from sync.contract.questions import Declined, Paid, Pay, Undo, Undone
+from sync.contract.terminal import CardAwaited, CardThere, Confirm, Confirmed, NeverMind, TxnAsked, TxnTold
+
+ACK, NAK = b"\x06", b"\x15"
+GAP_MS = 50
+
+
+class Desk:
+    """A terminal whose box knows one card, and whose line is watched. `steps` is what became of the money."""
+
+    def __init__(self, *, serial: bool = False, card: bool = True, **options: Any) -> None:
+        self.decoder = ZvtDecoder(ZvtOptions(**options))
+        self.serial, self.card = serial, card
+        self.now_ms = 1_000
+        self.steps: list[str] = []
+        self.mute = False  # the box does not answer
+        self.last = b""  # that the terminal said
+
+    def till(self, raw: bytes) -> list[str]:
+        """What the till says as an APDU; what the terminal says to that at once."""
+        return self.line(encode_frame(raw) if self.serial else raw)
+
+    def line(self, chunk: bytes) -> list[str]:
+        """The same with bytes."""
+        return self._settle(self.decoder.feed(chunk, self.now_ms))
+
+    def wait(self, ms: int) -> list[str]:
+        """Time passes, and the terminal is woken whenever it wants to be."""
+        until_ms = self.now_ms + ms
+        said: list[str] = []
+        while (due := self.decoder.wake_at_ms) is not None and due <= until_ms:
+            self.now_ms = max(self.now_ms, due)
+            said += self._settle(self.decoder.wake(self.now_ms))
+        self.now_ms = until_ms
+        return said
+
+    def pay(self, amount_minor: int = 1_500, **named: Any) -> list[str]:
+        """A payment up to its 04 0F; on a serial line all is acknowledged."""
+        said = self.till(ecr.authorisation(amount_minor, **named))
+        if self.serial:
+            said += self.line(ACK)
+        return said + self.wait(GAP_MS)
+
+    def _settle(self, heard: list[Heard]) -> list[str]:
+        said = self._words(self.decoder.replies())
+        for each in heard:
+            if not isinstance(each.what, Note) and not self.mute:
+                told = self._told(each.what)  # type: ignore[arg-type]
+                if told is not None:
+                    self.decoder.answer(told, self.now_ms)
+        while self.decoder.wake_at_ms is not None and self.decoder.wake_at_ms <= self.now_ms:
+            said += self._settle(self.decoder.wake(self.now_ms))
+        return said
+
+    def _told(self, asked: Asked) -> Told | None:
+        match asked:
+            case Pay(amount_minor=amount_minor):
+                self.steps.append("paid")
+                return Paid(approved_minor=amount_minor)
+            case Confirm():
+                self.steps.append("confirmed")
+                return Confirmed()
+            case Undo():
+                self.steps.append("undone")
+                return Undone(amount_minor=1_500)
+            case CardAwaited():
+                return CardThere(card="c", member="M1") if self.card else None
+            case NeverMind():
+                return None
+            case TxnAsked():
+                return Declined("unknown_sale")
+        raise AssertionError(asked)
+
+    def _words(self, out: bytes) -> list[str]:
+        words: list[str] = []
+        while out:
+            if out[:1] in (ACK, NAK) and self.serial:
+                words.append("ACK" if out[:1] == ACK else "NAK")
+                out = out[1:]
+                continue
+            if self.serial:
+                end = out.index(b"\x10\x03") + 4
+                raw, out = out[2 : end - 4], out[end:]
+            else:
+                raw, out = out[: 3 + out[2]], out[3 + out[2] :]
+            words.append(raw[:2].hex())
+            self.last = raw
+        return words
+
+
+def test_a_payment_that_the_till_acknowledges_is_final_whatever_becomes_of_its_end() -> None:
+    desk = Desk()
+    assert desk.pay() == ["8000", "040f"]
+    assert desk.till(ecr.OK) == ["060f"]
+    assert desk.last == bytes.fromhex("060f00")
+    desk.wait(600_000)  # and the till never says anything again
+    assert desk.steps == ["paid", "confirmed"]
+    assert desk.pay(1_600) == ["8000", "040f"]
+
+
+def test_a_payment_that_nobody_acknowledges_is_told_thrice_and_undone() -> None:
+    desk = Desk(goods_wait_s=30)
+    desk.pay()
+    assert desk.wait(T3_MS * 5) == ["040f"] * REPEATS_MAX
+    assert desk.steps == ["paid"]
+    assert desk.wait(T3_MS) == ["061e"]
+    assert desk.steps == ["paid", "undone"]
+
+
+def test_the_till_says_how_long_its_goods_take() -> None:
+    desk = Desk()
+    desk.pay(wait_s=100)
+    desk.wait(99_000)
+    assert desk.steps == ["paid"]
+    desk.till(ecr.OK)
+    assert desk.steps == ["paid", "confirmed"]
+
+
+def test_a_till_that_says_twice_that_it_needs_time_said_it_once() -> None:
+    desk = Desk()
+    desk.pay(repeats=1)
+    assert desk.till(ecr.WAIT) + desk.till(ecr.WAIT) == []
+    assert desk.wait(2_000) == ["040f"]
+    desk.till(ecr.OK)
+    assert desk.steps == ["paid", "confirmed"]
+
+
+def test_a_till_that_asks_for_time_for_ever_is_not_sold_anything() -> None:
+    desk = Desk(repeats_max=120)
+    desk.pay(repeats=255)
+    waits = 0
+    while desk.steps == ["paid"]:
+        desk.till(ecr.WAIT)
+        desk.till(ecr.WAIT)  # said twice, it counts once
+        assert desk.wait(1_900) == []
+        desk.wait(100)
+        waits += 1
+    assert 100 < waits < 130
+    assert desk.steps == ["paid", "undone"]
+
+
+def test_a_frame_that_is_not_acknowledged_is_said_again_twice_and_then_its_payment_is_undone() -> None:
+    desk = Desk(serial=True)
+    assert desk.pay() == ["ACK", "8000", "040f"]
+    assert desk.wait(T2_MS * RESENDS_MAX) == ["040f"] * RESENDS_MAX
+    assert desk.steps == ["paid"]
+    assert desk.wait(T2_MS) == ["061e"]
+    assert desk.steps == ["paid", "undone"]
+
+
+def test_a_nak_has_the_frame_said_again_at_once() -> None:
+    desk = Desk(serial=True)
+    desk.pay()
+    assert desk.line(NAK) == ["040f"]
+    assert desk.line(ACK + encode_frame(ecr.OK)) == ["ACK", "060f"]
+    assert desk.steps == ["paid", "confirmed"]
+
+
+def test_an_answer_that_came_before_our_word_was_acknowledged_is_to_something_else() -> None:
+    desk = Desk(serial=True)
+    desk.pay()
+    assert desk.till(ecr.OK) == ["ACK"]  # of 80 00 to 04 FF, say, whose ACK got lost on the line
+    assert desk.steps == ["paid"]
+    assert desk.line(ACK) == []
+    assert desk.till(ecr.OK) == ["ACK", "060f"]
+    assert desk.steps == ["paid", "confirmed"]
+
+
+def test_an_answer_to_a_status_that_we_gave_up_is_none_to_the_payment() -> None:
+    desk = Desk(card=False)
+    desk.till(ecr.registration())
+    desk.wait(GAP_MS)
+    desk.till(ecr.OK)
+    desk.till(ecr.authorisation(1_500))
+    assert desk.wait(1_000) == ["04ff"]
+    desk.wait(T3_MS)  # the till is slow
+    desk.decoder.answer(CardThere(card="c"), desk.now_ms)
+    assert desk.wait(1) == ["040f"]
+    assert desk.till(ecr.OK) == []
+    assert desk.steps == ["paid"]
+    desk.till(ecr.OK)
+    assert desk.steps == ["paid", "confirmed"]
+
+
+def test_a_frame_that_stops_halfway_is_refused_after_t1() -> None:
+    desk = Desk(serial=True)
+    frame = encode_frame(ecr.authorisation(1_500))
+    assert desk.line(frame[:9]) == []
+    assert desk.wait(T1_MS - 1) == []
+    assert desk.wait(1) == ["NAK"]
+    assert desk.line(frame) == ["ACK", "8000"]
+
+
+def test_an_apdu_that_stops_halfway_is_forgotten_after_t3() -> None:
+    desk = Desk()
+    raw = ecr.authorisation(1_500)
+    desk.line(raw[:5])
+    assert desk.wait(T3_MS) == []
+    assert desk.pay() == ["8000", "040f"]
+
+
+def test_a_card_that_is_awaited_is_told_of_every_ten_seconds_and_only_to_whom_it_matters() -> None:
+    for config, told in ((0x9A, 6), (0x92, 0)):
+        desk = Desk(card=False)
+        desk.till(ecr.registration(config))
+        desk.wait(GAP_MS)
+        desk.till(ecr.OK)
+        desk.till(ecr.authorisation(1_500))
+        said: list[str] = []
+        for _ in range(60):
+            said += (now := desk.wait(1_000))
+            if "04ff" in now:
+                desk.till(ecr.OK)
+        assert said.count("04ff") == told
+    desk.till(ecr.log_off())
+
+
+def test_a_box_that_does_not_answer_costs_a_payment_and_not_the_terminal() -> None:
+    desk = Desk()
+    desk.mute = True
+    assert desk.till(ecr.authorisation(1_500)) == ["8000"]
+    assert desk.wait(GIVE_UP_MS) == ["061e"]
+    desk.till(ecr.OK)
+    assert desk.till(ecr.authorisation(1_600)) == ["8000"]
+    for _ in range(2):  # to the first of the old payment, and to the first of the new
+        desk.decoder.answer(Declined("unknown_sale"), desk.now_ms)
+    desk.mute = False
+    assert desk.wait(GAP_MS) == ["040f"]
+    desk.till(ecr.OK)
+    assert desk.steps == ["paid", "confirmed"]
+
+
+@pytest.mark.parametrize("raw", [ecr.abort(), ecr.registration(0x92), ecr.authorisation(1_600), ecr.NO_GOODS])
+def test_a_till_that_says_anything_but_good_has_not_paid(raw: bytes) -> None:
+    desk = Desk()
+    desk.pay()
+    desk.till(raw)
+    assert desk.steps[:2] == ["paid", "undone"]
+
+
+def test_a_payment_given_back_meanwhile_is_not_said_to_be_good() -> None:
+    desk = Desk()
+    desk.pay()
+    desk._told = lambda asked: Declined("undone")  # type: ignore[method-assign]
+    assert desk.till(ecr.OK) == ["061e"]
+
+
+def test_repeat_receipt_says_what_the_journal_says() -> None:
+    told = TxnTold(txn="zvt:#12", kind="pay", state="done", currency="CNY", amount_minor=1_500)
+    for state, code in (("done", 0x00), ("undone", 0xB4), ("held", 0x6C)):
+        desk = Desk()
+        desk._told = lambda asked, state=state: msgspec.structs.replace(told, state=state)  # type: ignore[method-assign,misc]
+        desk.till(ecr.repeat_receipt())
+        desk.wait(GAP_MS)
+        status = messages.read(desk.last).fields
+        assert (status["result_code"], status["amount_minor"], status["receipt_no"]) == (code, 1_500, 12)
