@@ -42,9 +42,10 @@ CHUNK_LINE_BYTES_MAX = 1024  # a chunk's size and its extensions
 CLIENT_GONE = 499  # as nginx calls it
 METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
 _METHOD = b"(?:%s)" % b"|".join(METHODS)
+# Words in front, so that noise is searched at the speed of C.
 _START = re.compile(
-    rb"(?:(%s) ([!-~]{1,%d}) HTTP/1\.[01]|HTTP/1\.[01] (\d{3})[^\r\n]{0,200})\r?\n"
-    % (_METHOD, TARGET_BYTES_MAX)
+    rb"(%s|HTTP/1\.[01]) (?:(?<=1\.[01] )(\d{3})[^\r\n]{0,200}|(?<!1\.[01] )([!-~]{1,%d}) HTTP/1\.[01])\r?\n"
+    % (b"|".join(METHODS), TARGET_BYTES_MAX)
 )
 # The end of what has come, when it may be the beginning of a start line.
 _BEGUN = re.compile(
@@ -160,7 +161,7 @@ class _Open:
     """A message whose start line is there. Looks at each byte of it once, however it comes."""
 
     def __init__(self, start: re.Match[bytes], body_bytes_max: int) -> None:
-        self._method, self._target, self._status = ((part or b"").decode("ascii") for part in start.groups())
+        self._method, self._status, self._target = ((part or b"").decode("ascii") for part in start.groups())
         self.start_bytes = start.end() - start.start()
         self._body_bytes_max = body_bytes_max
         self._headers: Headers | None = None
