@@ -116,21 +116,23 @@ class Pn532Decoder:
     def _hear(self, frames: list[Frame], now_ms: int) -> list[Heard]:
         heard: list[Heard] = []
         for frame in frames:
-            self._overheard = self._overheard or not self._spoke
-            if frame.kind == "body" and frame.body[0] == CHIP:
-                self._overheard = self._overheard and not self._spoke
-            asked = self._host.asked
-            if asked is not None and asked[0] == IN_LIST_PASSIVE_TARGET:
-                self._brty = asked[2]
-            targets = self._targets(frame)
-            # The card first: a cashier waits for it, the frame is for the technician.
-            heard += [Heard(frame.at_byte, shown) for shown in self._shown(targets, now_ms)]
+            if not self._spoke:
+                self._overheard = True
+            targets = self._targets(frame) if frame.kind == "body" else None
+            if targets is not None:
+                # The card first: a cashier waits for it, the frame is for the technician.
+                heard += [Heard(frame.at_byte, shown) for shown in self._shown(targets, now_ms)]
             heard.append(Heard(frame.at_byte, note_of(frame, targets)))
             self._host.hear(frame, now_ms)
         return heard
 
     def _targets(self, frame: Frame) -> list[Target] | None:
-        if frame.kind != "body" or len(frame.body) < 2:
+        if frame.body[0] == CHIP:
+            self._overheard = self._overheard and not self._spoke
+            asked = self._host.asked
+            if asked is not None and asked[0] == IN_LIST_PASSIVE_TARGET:
+                self._brty = asked[2]
+        if len(frame.body) < 2:
             return None
         if frame.body[0] == HOST and frame.body[1] == IN_LIST_PASSIVE_TARGET and len(frame.body) > 3:
             self._brty = frame.body[3]
@@ -138,9 +140,7 @@ class Pn532Decoder:
             return None
         return read_targets(frame.body[2:], self._brty)
 
-    def _shown(self, targets: list[Target] | None, now_ms: int) -> list[CardShown]:
-        if targets is None:
-            return []
+    def _shown(self, targets: list[Target], now_ms: int) -> list[CardShown]:
         # While the chip did not say who is there, nobody can have gone.
         since_ms = now_ms if self._listed_ms is None else self._listed_ms
         self._presence.pass_over(max(0, now_ms - since_ms - 2 * self._poll_ms))
