@@ -64,7 +64,7 @@ class WatchedDecoder:
     ) -> None:
         self._decoder, self._show, self._began_ms, self._speaks = decoder, show, began_ms, speaks
         self._at_byte = 0
-        self.wake_at_ms: int | None = None
+        self.wake_at_ms = decoder.wake_at_ms  # one that polls wants to begin by itself
 
     def feed(self, chunk: bytes, now_ms: int) -> list[Heard]:
         heard = self._decoder.feed(chunk, now_ms)

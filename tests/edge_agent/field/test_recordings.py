@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from drivers.base import Heard, Note
+from drivers.base import Heard, Note, QuietDecoder
 from drivers.cardreader.rdm6300.protocol import encode_frame
 from drivers.registry import driver
-from edge_agent.field.listening import Piece, Seen, show_pieces, tally_of
+from edge_agent.field.listening import Piece, Seen, WatchedDecoder, show_pieces, tally_of
 from edge_agent.field.recording import NoRecording, Recording, recorded
 from edge_agent.field.side_by_side import as_object, is_wrong, rows
 
@@ -59,6 +59,34 @@ def test_time_passes_between_the_pieces_of_a_recording() -> None:
     )
     cards = [each.t_ms for each in seen for heard in each.heard if not isinstance(heard.what, Note)]
     assert cards == [0, 1000]
+
+
+class Poller(QuietDecoder):
+    """A device that must be asked: the first question is due at once."""
+
+    def __init__(self) -> None:
+        self.wake_at_ms: int | None = 0
+        self._asked = b""
+
+    def feed(self, chunk: bytes, now_ms: int) -> list[Heard]:
+        return [Heard(0, Note("answer"))]
+
+    def wake(self, now_ms: int) -> list[Heard]:
+        self._asked, self.wake_at_ms = b"?", now_ms + 1000
+        return []
+
+    def replies(self) -> bytes:
+        said, self._asked = self._asked, b""
+        return said
+
+
+@pytest.mark.parametrize(("speaks", "said"), [(True, b"?"), (False, b"")])
+def test_who_listens_in_says_nothing_unless_told_to(speaks: bool, said: bytes) -> None:
+    watched = WatchedDecoder(Poller(), lambda seen: None, 0, speaks=speaks)
+    assert watched.wake_at_ms == 0
+    watched.wake(0)
+    assert watched.replies() == said
+    assert watched.wake_at_ms == 1000
 
 
 def test_right_frames_and_wrong_ones_are_counted() -> None:
