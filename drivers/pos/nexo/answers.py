@@ -70,6 +70,11 @@ def success() -> Body:
     return {"Response": {"Result": "Success"}}
 
 
+def is_good(body: Body) -> bool:
+    """Whether that is the answer to something that was done."""
+    return bool(body["Response"]["Result"] != "Failure")
+
+
 def failed(message: Message, reason: str, *, limit: str = "", count: int = 0) -> Body:
     """A request that changed nothing; why stands in words of ours in AdditionalResponse."""
     condition = CONDITIONS.get(reason, REFUSAL)

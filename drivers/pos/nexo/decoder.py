@@ -285,13 +285,12 @@ class NexoDecoder:
 
     def _end(self, job: Job, said: Said) -> None:
         self._job = None
-        heard_of_it = bool(job.numbers)
-        if heard_of_it:
+        if job.numbers:
             self._say(job.numbers, job.letter, job.message, said.body)
         if job.message.header.category in SCRIPTS:
-            self._memory.put(
-                job.message.header, Known(said.body, heard_of_it and not said.recorded, self._now_ms)
-            )
+            # What failed and nobody has heard of may be tried again; what is done is not done twice.
+            again = not said.recorded and bool(job.numbers or answers.is_good(said.body))
+            self._memory.put(job.message.header, Known(said.body, again, self._now_ms))
         if self._terminal.holding:
             self._delivery = Delivery(job, set(job.numbers), self._now_ms)
             if not job.numbers:

@@ -256,6 +256,24 @@ def test_a_box_that_answers_nothing_is_given_up_and_the_next_request_is_begun(ti
     assert till.condition(till.request("Payment", payment(), "S2")) == "Success"
 
 
+def test_a_reversal_of_which_the_till_has_not_heard_is_told_again_and_not_refused(till: Till) -> None:
+    number = till.request("Payment", payment())
+    till.arrived(number)
+    original = {
+        "OriginalPOITransaction": {"POITransactionID": till.body(number)["POIData"]["POITransactionID"]}
+    }
+    till.deaf = True
+    lost = till.request("Reversal", original, "S2")
+    till.arrived(lost, arrived=False)
+    till.deaf = False
+    for each in till.seen[-1:]:  # the box answers late
+        till.decoder.answer(till.told(each), till.now_ms)  # type: ignore[arg-type]
+    till.go_on()
+    assert till.states() == ["undone"]
+    assert till.condition(till.request("Reversal", original, "S2")) == "Success"
+    assert till.condition(till.request("Reversal", original, "S3")) == "NotAllowed"
+
+
 def test_a_card_that_the_till_has_read_is_asked_for_by_its_number(till: Till) -> None:
     till.card = False
     account = {"EntryMode": ["MagStripe"], "IdentificationType": "ISOTrack2", "Value": ";6287=2512?"}

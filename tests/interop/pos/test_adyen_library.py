@@ -296,6 +296,49 @@ async def test_money_is_right_wherever_the_line_is_cut(shop: Any) -> None:
     assert (await box.day()).paid_minor == 1_000 * (len(places) + 1)
 
 
+@pytest.mark.parametrize("shop", ["plain"], indirect=True)
+async def test_a_load_is_on_the_card_once_wherever_the_line_is_cut(shop: Any) -> None:
+    box, till = shop
+    await box.purse(0)
+    await till.ask("StoredValue", stored("Load", 10), "S0")
+    for number, place in enumerate(till.scissors.places(), 2):
+        service = f"C{number}"
+        till.scissors.cut_at(place)
+        said = await till.try_("StoredValue", stored("Load", 10), service)
+        till.scissors.mend()
+        recovered = await till.status(service, "StoredValue")
+        loaded = recovered.get("Response", recovered)["Result"] == "Success"
+        assert (await box.day()).topped_minor == 1_000 * (number - 1 + loaded), place
+        assert loaded or said is None
+        again = await till.ask("StoredValue", stored("Load", 10), service)
+        assert again["Response"]["Result"] == "Success", (place, again["Response"])
+        assert (await box.day()).topped_minor == 1_000 * number
+
+
+@pytest.mark.parametrize("shop", ["plain"], indirect=True)
+async def test_a_reversal_is_done_once_wherever_the_line_is_cut(shop: Any) -> None:
+    box, till = shop
+    await another_card(box, "C1")
+    paid = await till.ask("Payment", payment(10), "S0")
+    places = till.scissors.places()
+    for number, place in enumerate(places, 2):
+        reversing = original(paid) | {"ReversalReason": "MerchantCancel"}
+        service = f"C{number}"
+        till.scissors.cut_at(place)
+        said = await till.try_("Reversal", reversing, service)
+        till.scissors.mend()
+        recovered = await till.status(service, "Reversal")
+        done = recovered.get("Response", recovered)["Result"] == "Success"
+        assert (await box.day()).paid == (0 if done else 1), place
+        assert done or said is None
+        again = await till.ask("Reversal", reversing, service)
+        assert again["Response"]["Result"] == "Success", (place, again["Response"])
+        assert (await box.day()).paid == 0
+        await another_card(box, service)
+        paid = await till.ask("Payment", payment(10), f"P{number}")
+        await box.becomes("held", 0)
+
+
 async def another_card(box: TerminalBox, service: str) -> None:
     """At the till; one card alone may not pay so often."""
     number = f"62870199{int(service[1:]):08d}"
