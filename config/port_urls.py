@@ -12,23 +12,27 @@ from config.mistakes import _, nearest, wrong
 from drivers.errors import BadPort
 from drivers.ports import KINDS
 from drivers.ports.base import PortUrl, read_url
+from drivers.ports.inline import sides
 
 _EXAMPLE = _("for example serial:///dev/ttyUSB0?baud=9600, tcp://10.0.0.5:4001 or sim:1")
+_INLINE_EXAMPLE = "inline:serial:///dev/serial/by-id/…,serial:///dev/serial/by-id/…?baud=9600"
 
 Range = tuple[float, float]
 Choices = frozenset[str]
 Anything = None  # a path, which only this box can look up
 
 _SPEED: Range = (0.01, 100_000)
+_SERIAL: Mapping[str, Range | Choices | None] = {
+    "baud": (50, 4_000_000),
+    "bits": frozenset("5678"),
+    "parity": frozenset("NEOMS"),
+    "stop": frozenset(("1", "1.5", "2")),
+    "flow": frozenset(("none", "rtscts", "dsrdtr", "xonxoff")),
+}
 # What may stand after '?', and which values it takes.
 PARAMETERS: Mapping[str, Mapping[str, Range | Choices | None]] = {
-    "serial": {
-        "baud": (50, 4_000_000),
-        "bits": frozenset("5678"),
-        "parity": frozenset("NEOMS"),
-        "stop": frozenset(("1", "1.5", "2")),
-        "flow": frozenset(("none", "rtscts", "dsrdtr", "xonxoff")),
-    },
+    "serial": _SERIAL,
+    "inline": _SERIAL,
     "http-listen": {"cert": Anything, "key": Anything, "answer_s": (1, 600)},
     "replay": {"speed": _SPEED},
     "sim": {"speed": _SPEED},
@@ -49,6 +53,13 @@ def port_url(url: str) -> str:
         raise wrong(_("nothing stands after '{kind}:'"), _EXAMPLE, kind=port.kind)
     if port.kind == "serial" and not port.place.removeprefix("//").startswith("/"):
         raise wrong(_("the whole path of the device is wanted"), "serial:///dev/serial/by-id/…")
+    if port.kind == "inline":
+        try:
+            till, device = sides(port)
+        except BadPort:
+            raise wrong(_("two lines are wanted, the till's and the device's"), _INLINE_EXAMPLE) from None
+        port_url(till)
+        port_url(device)
     if port.kind == "evdev" and not port.place.removeprefix("//").startswith("/"):
         raise wrong(_("the whole path of the device is wanted"), "evdev:///dev/input/by-id/…-event-kbd")
     if port.kind in ("tcp", "tcp-listen", "udp", "http-listen"):

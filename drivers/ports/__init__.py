@@ -11,6 +11,7 @@ from drivers.ports.evdev import open_evdev
 from drivers.ports.files import RecordingPort, open_file, open_replay
 from drivers.ports.gpio import open_gpio
 from drivers.ports.http_listen import open_http_listen
+from drivers.ports.inline import open_inline
 from drivers.ports.network import open_tcp, open_tcp_listen, open_udp
 from drivers.ports.pcsc import open_pcsc
 from drivers.ports.pretend import Scenes, open_sim
@@ -33,6 +34,7 @@ KINDS = (
     "gpio",
     "evdev",
     "pcsc",
+    "inline",
 )
 
 
@@ -86,5 +88,7 @@ async def open_port(
             return await open_evdev(port)
         case "pcsc":
             return await open_pcsc(port)
+        case "inline":
+            return await open_inline(port, lambda side: open_port(side, clock=clock, defaults=defaults))
         case _:
             return await open_gpio(port, clock)

@@ -20,7 +20,8 @@ serial:///dev/serial/by-id/usb-FTDI_…-port0?baud=9600&bits=8&parity=N&stop=1
 tcp://192.0.2.7:4001   tcp-listen://0.0.0.0:4001   udp://0.0.0.0:4001
 http-listen://0.0.0.0:8088   http-listen://0.0.0.0:8443?cert=/etc/tillbeam/pos.crt&key=/etc/tillbeam/pos.key
 file:receipt.bin   replay:morning.jsonl?speed=10   sim:42   pty:/run/tillbeam/reader   gpio:A=17,B=27
-evdev:///dev/input/by-id/usb-…-event-kbd   pcsc:ACS ACR122U PICC Interface   gpio:D0=17,D1=27"""
+evdev:///dev/input/by-id/usb-…-event-kbd   pcsc:ACS ACR122U PICC Interface   gpio:D0=17,D1=27
+inline:serial:///dev/serial/by-id/…till,serial:///dev/serial/by-id/…printer?baud=38400"""
 
 
 class Port(Protocol):
@@ -110,6 +111,8 @@ async def sleep_until(clock: Clock, mono_ms: int) -> None:
 class FdPort:
     """A port on a non-blocking descriptor. It reads only when asked, so the kernel's buffer pushes back."""
 
+    write_wait_s: float | None = WRITE_WAIT_S  # None: a device that takes nothing is waited for
+
     def __init__(self, name: str, fd: int) -> None:
         self.name = name
         self._fd = fd
@@ -133,7 +136,7 @@ class FdPort:
 
     async def write(self, chunk: bytes) -> None:
         try:
-            async with asyncio.timeout(WRITE_WAIT_S):
+            async with asyncio.timeout(self.write_wait_s):
                 while chunk:
                     if not self._open:
                         raise self._gone("closed")
@@ -142,7 +145,7 @@ class FdPort:
                     except BlockingIOError:
                         await self._ready(writing=True)
         except TimeoutError:
-            raise self._gone(f"took nothing for {WRITE_WAIT_S:g} s") from None
+            raise self._gone(f"took nothing for {self.write_wait_s:g} s") from None
         except OSError as error:
             raise self._gone(error.strerror or "") from error
 

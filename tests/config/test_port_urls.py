@@ -28,6 +28,7 @@ GOOD = [
     "gpio:A=17,B=27",
     "evdev:///dev/input/by-id/usb-MagTek_USB_Swipe_Reader-event-kbd",
     "pcsc:ACS ACR122U PICC Interface 00 00",
+    "inline:serial:///dev/ttyUSB0,serial:///dev/ttyUSB1?baud=38400&flow=rtscts",
 ]
 
 BAD = [
@@ -44,6 +45,11 @@ BAD = [
     ("http-listen://0.0.0.0", "host and port number are wanted; http-listen://192.0.2.7:4001"),
     ("http-listen://0.0.0.0:8443?cert=a.crt", "cert and key belong together; http-listen://"),
     ("http-listen://0.0.0.0:8443?answer_s=0", "answer_s=0 is no number from 1 to 600"),
+    (
+        "inline:serial:///dev/ttyUSB0",
+        "two lines are wanted, the till's and the device's; inline:serial:///dev/",
+    ),
+    ("inline:serial:///dev/ttyUSB0,serial:ttyUSB1", "the whole path of the device is wanted"),
     ("tcp://10.0.0.5:4001?x=1", "'tcp:' has no parameter 'x'; remove it"),
 ]
 
@@ -77,6 +83,7 @@ def test_the_parameters_are_those_that_the_ports_take():
         for name in known:
             url = {
                 "serial": "serial:///none",
+                "inline": "inline:serial:///none,serial:///nothing",
                 "http-listen": "http-listen://127.0.0.1:0",
                 "replay": "replay:none",
                 "sim": "sim:1",
