@@ -131,9 +131,10 @@ class Frames:
                 at += 1
         else:
             at = max(at, len(data) - (0 if last else self._begin_bytes - 1))
-        while at - done > FRAME_BYTES_MAX:
-            found.append(Junk(start + done, FRAME_BYTES_MAX))
-            done += FRAME_BYTES_MAX
+        if at - done > FRAME_BYTES_MAX:  # the rest may still turn out to be a frame that was damaged
+            junk = (at - done - 1) // FRAME_BYTES_MAX * FRAME_BYTES_MAX
+            found.append(Junk(start + done, junk))
+            done += junk
         if last:
             found += self._skipped(data, done, len(data), start)
             done = at = len(data)

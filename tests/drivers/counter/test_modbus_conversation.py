@@ -351,6 +351,16 @@ def test_a_wish_that_makes_no_sense_is_told() -> None:
             options_of(DRIVER, options)
 
 
+@given(st.binary(max_size=1200), st.integers(1, 700))
+def test_what_is_told_of_noise_does_not_depend_on_its_chunks(noise: bytes, size: int) -> None:
+    def told(chunks: list[bytes]) -> list[Any]:
+        reader = RtuFrames()
+        found = [each for chunk in chunks for each in reader.feed(chunk)] + reader.pause()
+        return [each for each in found if isinstance(each, Frame)]
+
+    assert told([noise[at : at + size] for at in range(0, len(noise), size)]) == told([noise])
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 247), st.sampled_from([3, 4, 6]), st.integers(0, 65535)),
