@@ -143,11 +143,16 @@ async def open_inline(url: PortUrl, open_side: OpenSide) -> InlinePort:
 def sides(url: PortUrl) -> tuple[str, str]:
     """The URLs of the till's line and of the device's. Raises BadPort."""
     parts = url.place.split(",")
-    if len(parts) != 2 or not all(part.partition(":")[0] in SIDES for part in parts):
+    if len(parts) != 2 or not all(_is_side(part) for part in parts):
         raise url.wrong(f"two lines are wanted, the till's and the device's, each {', '.join(SIDES)}")
     query = url.text.partition("?")[2]
     till, device = (f"{part}?{query}" if query and part.startswith("serial:") else part for part in parts)
     return till, device
+
+
+def _is_side(part: str) -> bool:
+    kind, _, place = part.partition(":")
+    return kind in SIDES and (kind != "serial" or place.removeprefix("//").startswith("/"))
 
 
 _LEFT: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, InlinePort]] = WeakKeyDictionary()

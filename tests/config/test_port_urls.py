@@ -49,7 +49,7 @@ BAD = [
         "inline:serial:///dev/ttyUSB0",
         "two lines are wanted, the till's and the device's; inline:serial:///dev/",
     ),
-    ("inline:serial:///dev/ttyUSB0,serial:ttyUSB1", "the whole path of the device is wanted"),
+    ("inline:serial:///dev/ttyUSB0,serial:ttyUSB1", "two lines are wanted"),
     ("tcp://10.0.0.5:4001?x=1", "'tcp:' has no parameter 'x'; remove it"),
 ]
 
