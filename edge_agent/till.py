@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple, Protocol, overload
 import msgspec
 
 from edge_agent.errors import OutboxFull
+from edge_agent.holders import Holders
 from edge_agent.identity import Identity
 from edge_agent.joining import Joining
 from edge_agent.shown import Claimed, Deed, News, Shown, Swipe, birthday_near
@@ -47,6 +48,7 @@ from sync.contract.questions import (
 )
 from sync.contract.terminal import CardThere
 from sync.contract.tokens import card_token, phone_token
+from sync.contract.told import ProgrammeTold
 
 RECENT_KEPT = 20  # swipes of one till, for a page that is opened later
 TILLS_MAX = 200  # named by settings and by whoever opens a page; beyond, the longest unused is forgotten
@@ -103,6 +105,7 @@ class Till:
         self._country, self._payment_card = country, payment_card
         self._payments, self._presented = payments, presented
         self.waits = Waits(self._tell)
+        self.holders = Holders()
         self._shown: dict[str, ShownCard] = {}
         self._taken: dict[str, tuple[str, ShownCard]] = {}  # by till: the last `txn` that named no card
         self._recent: dict[str, deque[Swipe]] = {}
@@ -220,15 +223,27 @@ class Till:
                 answer = await payments.top_up(question)
             case Undo():
                 answer = await payments.undo(question)
-        if isinstance(answer, Declined) and isinstance(question, Pay | TopUp):
-            self._taken.pop(question.till, None)  # nothing was changed: another card may be tried
-        elif not isinstance(answer, Declined):
-            self._tell(question.till, Deed(question.till, question, answer))
+        if isinstance(answer, Declined):
+            if isinstance(question, Pay | TopUp):
+                self._taken.pop(question.till, None)  # nothing was changed: another card may be tried
+            return answer
+        if isinstance(question, Pay | TopUp):
+            self.holders.paid(question.till, question.txn, self._name(question.till, question.card))
+        self._tell(question.till, Deed(question.till, question, answer))
         return answer
 
     async def balance(self, card: str = "", member: str = "") -> Balance | Declined:
         """What is on the card of that token, or on the purses of that member."""
-        return await self._payments.balance(card, member) if self._payments else Declined("not_enrolled")
+        if self._payments is None:
+            return Declined("not_enrolled")
+        found = await self._payments.balance(card, member)
+        if card and not member and isinstance(found, Balance) and found.purses:
+            self.holders.bears(card, found.name)
+        return found
+
+    def programme(self, name: str) -> ProgrammeTold | None:
+        """The rules of a card programme, with its names; None when this store was not told of it."""
+        return self._replica.programmes.get(name) if self._replica else None
 
     def shown(self, till: str) -> ShownCard | None:
         """The card that a payment at `till` would be taken from; None when it was shown too long ago."""
@@ -266,6 +281,11 @@ class Till:
             if taken is not None:
                 self._taken[question.till] = question.txn, taken
         return taken
+
+    def _name(self, till: str, card: str) -> str:
+        """The name on a card that was shown there; empty when nobody is known by it."""
+        names = (each.name for each in self._recent.get(till, ()) if each.card == card and each.known)
+        return next(names, self.holders.bearer(card) or "")
 
     def news(self, card: str) -> None:
         """More is known of that card's money: the pages where it stands show it anew."""

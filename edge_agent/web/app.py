@@ -105,6 +105,7 @@ class Pages:
             swipe=swipe,
             balance=await held(self._till, swipe),
             recent=self._till.recent(till)[:RECENT_SHOWN],
+            bearer=self._till.holders.bearer,
             wanted=self._till.waits.wanted(till),
         )
 

@@ -104,9 +104,12 @@ def till_of(request: Request) -> str:
 
 
 def amount_minor(typed: str, currency: str, *, least: int = 1) -> int | None:
-    """Minor units of what somebody typed; None when it is no amount between `least` and the limit."""
+    """Minor units of what somebody typed; None when it is no amount, or below `least`.
+
+    It may be above `AMOUNT_MAX_MINOR`: whoever asks says so.
+    """
     try:
         minor = parse_minor(typed.replace(",", ".").replace("。", "."), currency)
     except BadId:
         return None
-    return minor if least <= minor <= AMOUNT_MAX_MINOR else None
+    return minor if minor >= least else None

@@ -43,7 +43,7 @@ async def till_events(
             heard.put_nowait(shown)
 
     listening = asyncio.ensure_future(listen())
-    badge_shown = ""
+    badge_shown = cards_shown = ""
     wanted: Wanted | None = None
     swipe: Swipe | None = None
     said = False  # what stands there; the page may show what it had before the agent began anew
@@ -75,8 +75,6 @@ async def till_events(
             if isinstance(shown, Swipe):  # the screen first; what the card holds takes another look
                 yield sse("swipe", swipe_page.render(swipe=swipe, balance=None))
                 yield sse("face", face_page.render(swipe=swipe, balance=None, deed=None))
-            if shown is None or isinstance(shown, Swipe):
-                yield sse("recent", recent_page.render(recent=till.recent(name)[:recent_shown]))
             balance = await held(till, swipe)
             if balance is not None or not isinstance(shown, Swipe):
                 yield sse("card", swipe_page.render(swipe=swipe, balance=balance))
@@ -86,6 +84,10 @@ async def till_events(
                 yield sse("face", face_page.render(swipe=swipe, balance=balance, deed=shown))
             elif isinstance(shown, Swipe | News) and balance is not None and swipe and not swipe.aside:
                 yield sse("face", face_page.render(swipe=swipe, balance=balance, deed=None))
+            cards = recent_page.render(recent=till.recent(name)[:recent_shown], bearer=till.holders.bearer)
+            if cards != cards_shown:
+                cards_shown = cards
+                yield sse("recent", cards)
     finally:
         listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -23,7 +24,7 @@ from edge_agent.shown import Swipe
 from edge_agent.store.journal import PaymentShown
 from edge_agent.till import ShownCard, Till
 from edge_agent.web import asked, render, words
-from edge_agent.web.reasons import PIN_ASKED, declined
+from edge_agent.web.reasons import PIN_ASKED, declined, no_amount
 from sync.contract.leases import POINTS
 from sync.contract.money import format_minor
 from sync.contract.questions import (
@@ -32,6 +33,7 @@ from sync.contract.questions import (
     MoneyAnswer,
     MoneyQuestion,
     Paid,
+    PaidPart,
     Pay,
     PurseNow,
     Refund,
@@ -102,7 +104,11 @@ class MoneyPages:
         tops = [each for each in _purses(whose) if each.reload and each.unit == self._currency]
         most = max((each.top_max for each in tops), default=0)
         limits = ""
-        if most:
+        if _purses(whose) and not tops:
+            limits = _(
+                "Nothing on this card can be topped up. Head office can open a purse for it; or sell a card."
+            )
+        elif most:
             limits = _("At most %(amount)s at a till; head office can do more.") % {
                 "amount": render.money(most, self._currency)
             }
@@ -116,7 +122,14 @@ class MoneyPages:
             found = (await self._history.of_receipt(receipt))[:PAYMENTS_SHOWN]
         else:
             found = await self._history.recent(till, PAYMENTS_SHOWN)
-        return self._html(request, "money_payments.html", till=till, receipt=receipt, payments=found)
+        return self._html(
+            request,
+            "money_payments.html",
+            till=till,
+            receipt=receipt,
+            payments=found,
+            holder=self._till.holders.of,
+        )
 
     async def refund_form(self, request: Request) -> Response:
         wanted = request.query_params
@@ -124,7 +137,8 @@ class MoneyPages:
         if payment is None:
             return self._refused(request, Declined("unknown_sale"), 404)
         left = format_minor(payment.amount_minor - payment.refunded_minor, payment.currency)
-        return self._html(request, "money_refund.html", payment=payment, amount=left)
+        holder = self._till.holders.of(payment.till, payment.txn)
+        return self._html(request, "money_refund.html", payment=payment, amount=left, holder=holder)
 
     # What the cashier asks
 
@@ -144,7 +158,7 @@ class MoneyPages:
                 amount=shared["amount_minor"],
                 currency=self._currency,
             )
-        return _timed(self._done(request, "pay", wanted.txn, answer), took)
+        return _timed(self._done(request, "pay", wanted, answer), took)
 
     async def top(self, request: Request) -> Response:
         head = await self._head(request, asked.TopAsked)
@@ -152,7 +166,7 @@ class MoneyPages:
             return head
         wanted, shared = head
         answer, took = await self._ask(TopUp(**shared, purse=wanted.purse))
-        return _timed(self._done(request, "top", wanted.txn, answer), took)
+        return _timed(self._done(request, "top", wanted, answer), took)
 
     async def refund(self, request: Request) -> Response:
         head = await self._head(request, asked.RefundAsked)
@@ -160,14 +174,14 @@ class MoneyPages:
             return head
         wanted, shared = head
         answer, took = await self._ask(Refund(**shared, of_txn=wanted.of_txn, of_till=wanted.of_till))
-        return _timed(self._done(request, "refund", wanted.txn, answer), took)
+        return _timed(self._done(request, "refund", wanted, answer), took)
 
     async def told(self, request: Request) -> Response:
         wanted = await asked.body(request, asked.ToldAsked)
         answer = await self._history.told(wanted.till, wanted.txn) if wanted else None
         if wanted is None or answer is None:
             return Response(status_code=204)
-        return self._done(request, _KINDS.get(type(answer), "pay"), wanted.txn, answer)
+        return self._done(request, _KINDS.get(type(answer), "pay"), wanted, answer)
 
     # Parts
 
@@ -175,9 +189,8 @@ class MoneyPages:
         """What the page asks, and the fields that every question has; else what it is answered at once."""
         wanted = await asked.body(request, shape)
         amount = asked.amount_minor(wanted.amount, self._currency) if wanted else None
-        if wanted is None or amount is None:
-            _ = self._translator(request)
-            return PlainTextResponse(_("This is no amount. Type it as 12.50."), 422)
+        if wanted is None or amount is None or amount > asked.AMOUNT_MAX_MINOR:
+            return PlainTextResponse(no_amount(amount, self._lang_of(request), self._currency), 422)
         shared: dict[str, Any] = {
             "till": wanted.till,
             "txn": wanted.txn,
@@ -189,7 +202,7 @@ class MoneyPages:
         if isinstance(wanted, asked.CardAsked):
             card = self._card(wanted.till, wanted.at)
             if isinstance(card, Declined):
-                return await self._too_late(request, wanted.till, wanted.txn, card)
+                return await self._too_late(request, wanted, card)
             shared |= {"card": card.card, "member": card.member}
         return wanted, shared
 
@@ -201,8 +214,8 @@ class MoneyPages:
     async def _whose(self, request: Request) -> dict[str, Any]:
         """The card that stands on the page, what it holds, and whether a payment may be taken from it.
 
-        `?was=` is the moment at which the card was shown that the form was opened for: when another one stands
-        there, `other` is that one's holder, as far as known; else None.
+        `?was=` is the moment at which the card was shown that the form was opened for: when another stands
+        there now, `other` is the name on that one, as far as known; else None.
         """
         till = asked.till_of(request)
         swipe, card = self._till.on_page(till), self._till.shown(till)
@@ -230,13 +243,15 @@ class MoneyPages:
             return Declined("no_card")
         return card
 
-    async def _too_late(self, request: Request, till: str, txn: str, why: Declined) -> Response:
+    async def _too_late(self, request: Request, wanted: asked.CardAsked, why: Declined) -> Response:
         """Another card stands there now: the attempt has the answer it had, if it had one, else none."""
-        if (answer := await self._history.told(till, txn)) is not None:
-            return self._done(request, _KINDS.get(type(answer), "pay"), txn, answer)
+        if (answer := await self._history.told(wanted.till, wanted.txn)) is not None:
+            return self._done(request, _KINDS.get(type(answer), "pay"), wanted, answer)
         return self._refused(request, why, 409)
 
-    def _done(self, request: Request, kind: str, txn: str, answer: MoneyAnswer) -> Response:
+    def _done(
+        self, request: Request, kind: str, wanted: asked.Asked | asked.ToldAsked, answer: MoneyAnswer
+    ) -> Response:
         approved = rest = 0
         parts: list[dict[str, Any]] = []
         if isinstance(answer, Paid):
@@ -248,15 +263,25 @@ class MoneyPages:
         if isinstance(answer, Paid | Refunded) and (len(answer.parts) > 1 or _with_points(answer)):
             name = render.purse_namer(self._lang_of(request))
             parts = [
-                {"name": name(_as_purse(each)), "unit": each.unit, "amount": each.amount}
+                {
+                    "name": name(self._as_purse(each)),
+                    "unit": each.unit,
+                    "amount": each.amount,
+                    "worth": each.worth_minor if each.unit == POINTS else 0,
+                }
                 for each in answer.parts
             ]
         refusal = answer if isinstance(answer, Declined) else None
+        of = {"till": wanted.till, "of_till": wanted.till, "of_txn": wanted.txn}
+        if isinstance(wanted, asked.RefundAsked):
+            of |= {"of_till": wanted.of_till, "of_txn": wanted.of_txn}
         return self._html(
             request,
             "money_done.html",
             kind=kind,
-            txn=txn,
+            txn=wanted.txn,
+            of=of,
+            holder=self._till.holders.of(of["of_till"], of["of_txn"]),
             declined=declined(refusal, self._lang_of(request), self._currency) if refusal else "",
             reason=refusal.reason if refusal else "",
             approved=approved,
@@ -265,6 +290,11 @@ class MoneyPages:
             currency=self._currency,
             offline=self._status().link == "offline",
         )
+
+    def _as_purse(self, part: PaidPart) -> PurseNow:
+        told = self._till.programme(part.programme)
+        purse = PurseNow(purse=part.purse, unit=part.unit, programme=part.programme)
+        return msgspec.structs.replace(purse, kind=told.kind, zh=told.zh, en=told.en) if told else purse
 
     def _refused(self, request: Request, why: Declined, status: int) -> Response:
         return PlainTextResponse(declined(why, self._lang_of(request), self._currency), status)
@@ -297,7 +327,3 @@ def _purses(whose: dict[str, Any]) -> tuple[PurseNow, ...]:
 
 def _with_points(answer: Paid | Refunded) -> bool:
     return any(each.unit == POINTS for each in answer.parts)
-
-
-def _as_purse(part: Any) -> PurseNow:
-    return PurseNow(purse=part.purse, unit=part.unit, programme=part.programme)

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from edge_agent.web.asked import AMOUNT_MAX_MINOR
 from edge_agent.web.render import money
 from edge_agent.web.words import translator
 from sync.contract.questions import Declined
 
 PIN_ASKED = frozenset({"pin_needed", "pin_wrong"})  # the answer to these is a PIN
+
+
+def no_amount(minor: int | None, lang: str, currency: str) -> str:
+    """Why what somebody typed cannot be asked; empty when it can. `minor`: None when it is no amount."""
+    _ = translator(lang)
+    if minor is None:
+        return _("This is no amount. Type it as 12.50.")
+    if minor > AMOUNT_MAX_MINOR:
+        return _("That is too much: at most %(amount)s can be typed here.") % {
+            "amount": money(AMOUNT_MAX_MINOR, currency)
+        }
+    return ""
 
 
 def declined(answer: Declined, lang: str, currency: str) -> str:
@@ -53,6 +66,10 @@ def declined(answer: Declined, lang: str, currency: str) -> str:
         "too_much": _("That is more than is left to give back."),
     }
     text = texts.get(answer.reason, answer.reason)
-    if answer.limit_minor:
+    if answer.reason.startswith("pin_") and answer.limit_minor:
+        text += " " + _("Above %(amount)s the PIN is asked for.") % {
+            "amount": money(answer.limit_minor, currency)
+        }
+    elif answer.limit_minor:
         text += " " + _("Possible: %(amount)s.") % {"amount": money(answer.limit_minor, currency)}
     return text

@@ -12,6 +12,7 @@ from edge_agent.health import Status
 from edge_agent.shift import ShiftRefused, Shifts
 from edge_agent.web import asked, render, words
 from edge_agent.web.money import Html
+from edge_agent.web.reasons import no_amount
 
 
 class ShiftPages:
@@ -57,8 +58,9 @@ class ShiftPages:
         counted = None
         if wanted is not None and wanted.counted:
             counted = asked.amount_minor(wanted.counted, self._currency, least=0)
-        if wanted is None or (wanted.counted and counted is None):
-            return PlainTextResponse(_("This is no amount. Type it as 12.50."), 422)
+        lang = render.language(request, self._lang)
+        if wanted is None or (wanted.counted and no_amount(counted, lang, self._currency)):
+            return PlainTextResponse(no_amount(counted, lang, self._currency), 422)
         try:
             await self._shifts.close(wanted.till, wanted.number, cashier=wanted.cashier, counted=counted)
         except ShiftRefused as refusal:

@@ -1,4 +1,4 @@
-"""Another card at the till while somebody types: nothing typed is lost, nothing is paid by mistake, no PIN is seen."""
+"""Another card at the till while somebody types: nothing is lost, paid by mistake, or seen of a PIN."""
 
 from __future__ import annotations
 

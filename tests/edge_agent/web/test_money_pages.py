@@ -147,7 +147,7 @@ async def test_a_card_whose_receipt_is_printed_pays_no_more(
     assert "disabled" in form.text
 
 
-@pytest.mark.parametrize("amount", ["", "0", "-5", "1.234", "zwölf", "1000000.01", "999999999999"])
+@pytest.mark.parametrize("amount", ["", "0", "-5", "1.234", "zwölf"])
 async def test_what_is_no_amount_gets_a_sentence(
     counter: httpx.AsyncClient, edge: Edge, rules: SimplePayments, amount: str
 ) -> None:

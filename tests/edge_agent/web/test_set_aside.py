@@ -111,8 +111,8 @@ async def test_a_page_whose_stream_came_late_is_told_what_stands_there(
     edge: Edge, page: AsyncGenerator[bytes, None], quick: None
 ) -> None:
     await edge.till.present("1", CARD)  # between the page and its stream
-    assert "王**" in await heard(page, "recent")
     assert "王**" in await heard(page, "card")
+    assert "王**" in await heard(page, "recent")
 
 
 async def test_a_page_that_was_open_while_the_agent_began_anew_forgets_its_card(

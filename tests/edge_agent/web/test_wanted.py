@@ -44,7 +44,9 @@ async def asking(edge: Edge, running: Any) -> Any:
 async def test_pages_say_what_is_asked_for_until_it_is_there(edge: Edge, running: Any) -> None:
     page = till_events(edge.till, "1", edge.status, "en", recent_shown=8)
     await heard(page, "badge")
-    async with running(edge.till.waits.card(CardAwaited(till="1", limit_ms=10_000, amount_minor=1_250, currency="CNY"))):
+    async with running(
+        edge.till.waits.card(CardAwaited(till="1", limit_ms=10_000, amount_minor=1_250, currency="CNY"))
+    ):
         assert 'data-wanted="card"' in await heard(page, "wanted")
         assert "Please show your member card" in await heard(page, "face")
         edge.till.waits.never_mind("1")
