@@ -14,7 +14,7 @@ from drivers.pos.conversations import Outcome, count_of
 from drivers.pos.nexo import answers
 from drivers.pos.nexo.answers import Body, Wrong
 from drivers.pos.nexo.fields import card, found, minor, text
-from drivers.pos.nexo.protocol import Header, Message
+from drivers.pos.nexo.protocol import Header, Message, reference_of
 from drivers.pos.terminal import Terminal
 from sync.contract.errors import BadId
 from sync.contract.events import NAME_MAX
@@ -101,7 +101,7 @@ def _activate(terminal: Terminal, message: Message) -> Script:
 
 
 def _take_back(terminal: Terminal, message: Message) -> Script:
-    """An Unload is undone. A Load is taken off the card again, which must be the same one."""
+    """An Unload is undone. A Load is taken off the card again, once, and off the same card."""
     currency = terminal.habits.currency
     of, of_count = _original(found(message.body, *_STORED))
     original = yield partial(terminal.lookup, of=of, of_count=of_count)
@@ -115,12 +115,24 @@ def _take_back(terminal: Terminal, message: Message) -> Script:
         return Said(answers.stored_value(message, ended, currency))
     if not isinstance(told.answer, ToppedUp):
         raise Wrong("not_supported")
+    # By the original's name, so that a second request does not take it again; whose it was is its receipt.
+    taking = reference_of("reverse", original.txn)
+    earlier = yield partial(terminal.lookup, of=taking)
+    if isinstance(earlier.told, TxnTold) and earlier.told.state != "undone":
+        if earlier.told.receipt != message.header.reference:
+            raise Wrong("undone")
+        return Said(answers.stored_value(message, earlier, currency), recorded=True)
     ended = yield partial(terminal.balance, named=card(message.body))
     purses = ended.told.purses if isinstance(ended.told, Balance) else ()
     if told.answer.purse not in [each.purse for each in purses]:
         return Said(answers.failed(message, ended.reason or _UNKNOWN_SALE))
     take = partial(
-        terminal.pay, told.amount_minor, reference=message.header.reference, named=card(message.body)
+        terminal.pay,
+        told.amount_minor,
+        reference=taking,
+        receipt=message.header.reference,
+        cashier=_cashier(message),
+        named=card(message.body),
     )
     return (yield from _moved(terminal, message, take))
 

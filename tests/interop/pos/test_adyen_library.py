@@ -196,9 +196,12 @@ async def test_stored_value_is_loaded_unloaded_and_both_are_reversed(shop: Any) 
     assert await balance(till, inquiry, "B2") == 985
     twice = await till.ask("StoredValue", stored("Duplicate", 0, **original(unloaded)), "S3")
     assert twice["StoredValueResult"][0]["ItemAmount"] == 40
-    for service, answer in (("S4", unloaded), ("S5", loaded)):
+    for service, answer in (("S4", unloaded), ("S5", loaded), ("S5", loaded)):
         said = await till.ask("StoredValue", stored("Reverse", 0, **original(answer)), service)
         assert said["Response"]["Result"] == "Success"
+    for service, answer in (("S7", unloaded), ("S8", loaded)):
+        said = await till.ask("StoredValue", stored("Reverse", 0, **original(answer)), service)
+        assert said["Response"]["ErrorCondition"] == "NotAllowed"
     assert await balance(till, inquiry, "B3") == 1000
     refused = await till.ask("StoredValue", stored("Reserve", 0), "S6")
     assert refused["Response"]["AdditionalResponse"] == "refusalReason=head_office"
