@@ -9,6 +9,8 @@ from pydantic import Field
 from drivers.base import Options
 from drivers.pos.conversations import Habits
 
+OPERATION_MAX = 999_999  # an operation number has six digits
+
 
 class TransbankOptions(Options):
     """What the till finds, and how long everybody waits."""
@@ -70,4 +72,5 @@ class TransbankOptions(Options):
             card_wait_ms=self.card_wait_ms,
             pin_wait_ms=self.pin_wait_ms,
             repeat_ms=self.repeat_ms,
+            count_most=OPERATION_MAX,
         )

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 from drivers.base import Asked, Heard, Note, Told
-from drivers.pos.conversations import Outcome, count_of
+from drivers.pos.conversations import Outcome, count_of, shown
 from drivers.pos.stx import ACK, NAK, Frame, Junk, Sign, StxReader
 from drivers.pos.terminal import Terminal
 from drivers.pos.transbank import codes, messages
@@ -32,7 +32,6 @@ from sync.contract.terminal import CardAwaited, Day, PinAwaited, TxnsTold, TxnTo
 
 BYTE_GAP_MS = 500  # longer than between two bytes at 1200 baud, and through a network's serial server
 TICKET_MAX = 6
-OPERATION_MAX = 999_999
 AMOUNT_MAX = 999_999_999
 UNDER_WAY_MAX = 6  # conversations that the terminal has not ended; a till that asks for more is told 68
 _SIGN_NAMES = {ACK: "ack", NAK: "nak", 0x05: "enq", 0x04: "eot"}
@@ -268,16 +267,17 @@ class TransbankDecoder:
 
     def _sold(self, command: str, told: TxnTold, count: int) -> bytes:
         commerce, terminal = self._here
+        operation = shown(self._terminal.habits, count)
         return messages.sold(
             command,
             response=codes.OK,
             commerce=commerce,
             terminal=terminal,
             ticket=told.receipt,
-            auth=f"{count % (OPERATION_MAX + 1):06d}",
+            auth=f"{operation:06d}",
             amount=told.amount_minor,
             shares=0,
-            operation=count % (OPERATION_MAX + 1),
+            operation=operation,
             card_type=self._options.card_type,
             brand=self._options.brand,
             tip=0,
