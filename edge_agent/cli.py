@@ -41,7 +41,6 @@ app = typer.Typer(
 )
 _OPTION = typer.Option([], "--option", "-o", help=_("A driver's option, as key=value."))
 _CONFIG = typer.Option(DEFAULT_CONFIG, "--config", "-c", help=_("The settings file."))
-register(app, DEFAULT_CONFIG)
 
 
 @app.command(help=_("Run the agent until it is told to stop."))
@@ -175,6 +174,9 @@ def status(config: Path = _CONFIG, as_json: bool = typer.Option(False, "--json")
         )
     for alarm in found["alarms"]:
         typer.echo(f"! {alarm['name']} {alarm['detail']}")
+
+
+register(app, DEFAULT_CONFIG)
 
 
 def _plain(found: dict[str, Any]) -> str:

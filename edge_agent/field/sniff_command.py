@@ -18,7 +18,7 @@ from edge_agent.field.guessing import FRAMINGS, candidates
 from edge_agent.field.listening import Piece, Seen, Tally, show_pieces
 from edge_agent.field.machine import Machine
 from edge_agent.field.port_list import device_path
-from edge_agent.field.recording import RECORDING_MAX_BYTES, Recording
+from edge_agent.field.recording import RECORDING_MAX_BYTES, Recording, new_recording
 from edge_agent.field.screen import FAILED, WRONG, Screen
 from edge_agent.field.serial_lines import steady_names
 from edge_agent.field.sniffing import find_out, listen_in
@@ -53,7 +53,7 @@ def sniff_port(wish: Sniffing) -> int:
     screen = Screen(as_json=wish.as_json, lang=wish.lang)
     try:
         with ExitStack() as stack:
-            file = stack.enter_context(wish.record.open("wb")) if wish.record else None
+            file = stack.enter_context(new_recording(wish.record)) if wish.record else None
             heard = Shown(screen, Recording(file) if file else None)
             asyncio.run(_sniff(wish, screen, heard))
             return 0 if heard.tally.good else FAILED
@@ -89,21 +89,18 @@ class Shown:
 
 
 async def _sniff(wish: Sniffing, screen: Screen, heard: Shown) -> None:
-    clock = SystemClock()
-    began_ms = clock.mono_ms()
-    url = _url(wish.port)
-    given = _given(wish)
-    name, framing = wish.driver, given
-    kind = driver(name) if name else None
+    clock, url, given = SystemClock(), _url(wish.port), _given(wish)
+    framing = given
+    kind = driver(wish.driver) if wish.driver else None
     options = options_of(kind, wish.options) if kind else None  # a mistake in them is told before anything
+    among = [] if kind else candidates()  # loads every driver; the time asked for is for listening
+    began_ms = clock.mono_ms()
     with suppress(TimeoutError):
         async with asyncio.timeout(wish.seconds or None):
             if kind is None:
                 framings = [given] if given or not _settable(url) else FRAMINGS
                 open_as = partial(_open, url, {}, clock)
-                guesses, ended = await find_out(
-                    open_as, framings, candidates(), clock, screen, began_ms=began_ms
-                )
+                guesses, ended = await find_out(open_as, framings, among, clock, screen, began_ms=began_ms)
                 if not guesses:
                     return
                 kind, framing = driver(guesses[0].driver), guesses[0].framing

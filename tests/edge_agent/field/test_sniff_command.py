@@ -46,7 +46,7 @@ def line(recording: Path, tmp_path: Path, speaking: Any) -> Path:
 
 def test_auto_finds_the_driver_shows_it_and_records_it(line: Path, edge: Any, tmp_path: Path) -> None:
     kept = tmp_path / "kept.jsonl"
-    done = edge("sniff", str(line), "--record", str(kept), "--seconds", "2.2")
+    done = edge("sniff", str(line), "--record", str(kept), "--seconds", "4")
     assert done.returncode == 0, done.stderr
     assert "This is cardreader.rdm6300 9600 8N1" in done.stdout
     assert f"port: serial://{line}?baud=9600" in done.stdout
@@ -59,10 +59,15 @@ def test_auto_finds_the_driver_shows_it_and_records_it(line: Path, edge: Any, tm
     pieces = list(recorded(kept))
     assert b"".join(piece.chunk for piece in pieces).count(CARD[:14]) >= 3
     assert [piece.t_ms for piece in pieces] == sorted(piece.t_ms for piece in pieces)
+    assert kept.stat().st_mode & 0o777 == 0o600  # card numbers are in it
+    size = kept.stat().st_size
+    again = edge("sniff", str(line), "--record", str(kept), "--seconds", "1")
+    assert (again.returncode, "File exists" in again.stderr) == (1, True)
+    assert kept.stat().st_size == size  # an evening's recording is not written over
 
 
 def test_for_programs_every_line_is_an_object(line: Path, edge: Any) -> None:
-    done = edge("sniff", str(line), "--seconds", "2", "--json")
+    done = edge("sniff", str(line), "--seconds", "4", "--json")
     guess, *seen = map(json.loads, done.stdout.splitlines())
     assert guess["guess"]["driver"] == "cardreader.rdm6300"
     assert {"t_ms", "at_byte", "hex", "heard"} <= set(seen[0])
