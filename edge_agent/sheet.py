@@ -1,6 +1,6 @@
 """The sheet of a shift: one till's receipts and its members' money, added up and set side by side. Pure.
 
-    paper      SaleCompleted   takings, cash taken less change, tenders printed as stored value
+    paper      SaleCompleted   takings, cash taken less change, stored value and other tenders as printed
     members    LeaseRecord     payments, refunds and top-ups, by currency or points
 
 A payment with stored value should stand on a receipt, and a receipt paid with stored value should have its
@@ -22,6 +22,7 @@ T = TypeVar("T")
 ALONE_MAX = 200  # payments, and receipts, that wait for their other half; beyond, the oldest is only counted
 UNITS_MAX = 16  # currencies on one sheet
 CASH, VALUE = "cash", "value"  # kinds of tender, as UnifiedPOS and `Tender.kind` say them
+OTHERS = ("card", "mobile", "other")  # the rest of them; what is none of these is `other`
 
 
 class Taken(msgspec.Struct):
@@ -31,10 +32,14 @@ class Taken(msgspec.Struct):
     total: int = 0
     cash: int = 0  # less change
     value: int = 0  # printed as paid with stored value
+    others: dict[str, int] = {}  # by the `OTHERS` that occur
 
 
 class Moved(msgspec.Struct):
-    """What members' purses of one unit did, in minor units or points."""
+    """What members' purses of one unit did, in minor units or points.
+
+    One payment may be several records, one of each purse that paid; they come one after the other.
+    """
 
     payments: int = 0
     paid: int = 0
@@ -43,6 +48,8 @@ class Moved(msgspec.Struct):
     tops: int = 0
     topped: int = 0  # for cash
     elsewhere: int = 0  # topped up by another tender
+    last_paid: str = ""  # the numbers of the till last counted
+    last_refunded: str = ""
 
     @property
     def net(self) -> int:
@@ -106,6 +113,9 @@ class Sheet(msgspec.Struct, kw_only=True):
                 taken.cash += tender.amount_minor
             elif tender.kind == VALUE:
                 value += tender.amount_minor
+            else:
+                kind = tender.kind if tender.kind in OTHERS else OTHERS[-1]
+                taken.others[kind] = taken.others.get(kind, 0) + tender.amount_minor
         taken.value += value
         if value:
             self._meet(Alone(sale.currency, value, sale.receipt, "", wall_ms), self.printed, self.paid)
@@ -123,10 +133,12 @@ class Sheet(msgspec.Struct, kw_only=True):
         signed = record.amount
         match record.kind:
             case "spend":
-                moved.payments += 1
+                moved.payments += not record.txn or record.txn != moved.last_paid
+                moved.last_paid = record.txn
                 moved.paid += record.amount
             case "refund":
-                moved.refunds += 1
+                moved.refunds += not record.txn or record.txn != moved.last_refunded
+                moved.last_refunded = record.txn
                 moved.refunded += record.amount
                 signed = -record.amount
             case "top":

@@ -19,6 +19,7 @@ import msgspec
 from edge_agent.errors import EdgeError
 from edge_agent.sheet import CASH, Sheet
 from edge_agent.store.database import Database, is_full
+from edge_agent.store.leases import DOUBTED
 from edge_agent.store.lines import Sql
 from edge_agent.store.outbox import Outbox
 from sync.contract.clock import Stamp
@@ -86,6 +87,7 @@ class Shifts:
         self._db, self._outbox, self._stamp, self._now_ms, self._till_of = db, outbox, stamp, now_ms, till_of
         self._marks: dict[str, _Mark] = {}
         self._sheets: dict[str, Sheet] = {}
+        self._put_back = False  # this disk was, once: what a till did before its first closing may be gone
         self._epoch = ""  # of the rows in `_sheets`
         self._walked = 0  # the last number added up
         self._gone = 0  # the last number that was no longer there to be added up
@@ -106,6 +108,7 @@ class Shifts:
         for till, number, epoch, after, to_ms in await db.read(_last_closed):
             same = epoch == outbox.epoch
             shifts._marks[till] = _Mark(number + 1, after if same else 0, to_ms, partial=not same)
+        shifts._put_back = await db.read(_put_back)
         shifts._begin_again()
         return shifts
 
@@ -170,9 +173,9 @@ class Shifts:
     async def _walk(self) -> None:
         """Adds up what has come since the last look."""
         if self._epoch != self._outbox.epoch:  # the rows have other numbers now
-            for till in {*self._marks, *self._sheets}:
-                mark = self._marks.setdefault(till, _Mark())
+            for mark in self._marks.values():
                 mark.after, mark.partial = 0, True
+            self._put_back = True
             self._begin_again()
         while self._walked < self._outbox.last(Lane.TILL):
             after = self._walked
@@ -205,7 +208,7 @@ class Shifts:
             sheet.record(event, wall_ms, row.tender)
 
     def _mark(self, till: str) -> _Mark:
-        return self._marks.get(till) or _Mark()
+        return self._marks.get(till) or _Mark(partial=self._put_back)
 
     def _sheet(self, till: str) -> Sheet:
         if till in self._sheets:
@@ -235,6 +238,10 @@ def _read(sql: Sql, after: int) -> list[_Row]:
         wanted = event if isinstance(event, SaleCompleted | LeaseRecord) else None
         rows.append(_Row(number, boot, mono_ms, wanted, tender))
     return rows
+
+
+def _put_back(sql: Sql) -> bool:
+    return sql.execute("SELECT 1 FROM meta WHERE name = ?", (DOUBTED,)).fetchone() is not None
 
 
 def _last_closed(sql: Sql) -> list[tuple[str, int, str, int, int]]:

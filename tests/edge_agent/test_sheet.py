@@ -52,6 +52,32 @@ def test_a_payment_and_its_receipt_agree() -> None:
     assert (taken.receipts, taken.total, taken.cash, taken.value) == (1, 3_500, 500, 3_000)
 
 
+def test_a_payment_of_several_purses_is_one_payment_and_so_is_its_return() -> None:
+    sheet = sheet_of(
+        record("spend", 2_000, txn="a"),
+        record("spend", 1_000, txn="a"),
+        record("spend", 54, txn="a", unit="PTS"),
+        record("spend", 500, txn="b"),
+        record("refund", 1_000, txn="c"),
+        record("refund", 2_000, txn="c"),
+        record("spend", 1),
+        record("spend", 1),
+    )
+    moved = sheet.moved_in("CNY")
+    assert (moved.payments, moved.paid, moved.refunds, moved.refunded) == (3, 3_502, 1, 3_000)
+    assert sheet.moved_in("PTS").payments == 1
+
+
+def test_the_tenders_of_receipts_add_up_to_their_total() -> None:
+    sheet = sheet_of(
+        sold("1", ("card", 900), ("mobile", 50), ("cash", 100), change=20),
+        sold("2", ("voucher", 5), ("other", 7), ("card", -100)),
+    )
+    taken = sheet.taken_in("CNY")
+    assert taken.others == {"card": 800, "mobile": 50, "other": 12}
+    assert taken.cash + taken.value + sum(taken.others.values()) == taken.total
+
+
 def test_a_receipt_paid_by_two_purses_meets_both_by_its_number() -> None:
     sheet = sheet_of(
         record("spend", 2_000, receipt="9"), record("spend", 1_000, receipt="9"), sold("9", ("value", 3_000))

@@ -133,6 +133,20 @@ async def test_a_disk_put_back_in_time_makes_the_open_shift_partial(opened: Any)
         assert (shift.number, shift.sheet.partial, shift.sheet.taken_in("CNY").total) == (2, True, 100)
 
 
+async def test_a_disk_put_back_in_time_makes_each_tills_open_shift_partial(opened: Any) -> None:
+    async with opened() as (outbox, shifts):
+        await outbox.accept([sold("1", 900), sold("2", 50, till="2")])
+        await shifts.close("1", 1)
+        outbox.confirm(Lane.TILL, 2)
+        await outbox.new_epoch()
+    async with opened() as (outbox, shifts):
+        await outbox.accept([sold("3", 70, till="2")])
+        assert [(await shifts.current(till)).sheet.partial for till in ("1", "2")] == [True, True]
+        closed = await shifts.close("2", 1)
+        assert closed.sheet.partial
+        assert not (await shifts.current("2")).sheet.partial
+
+
 async def test_what_a_top_up_was_paid_with_is_in_the_journal(opened: Any) -> None:
     async with opened() as (outbox, shifts):
         await outbox._db.write(

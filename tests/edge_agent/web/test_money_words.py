@@ -15,6 +15,7 @@ from edge_agent.web.app import build
 from edge_agent.web.events import till_events
 from edge_agent.web.reasons import declined
 from edge_agent.wedge import wedge_decoder
+from sync.contract.events import SaleCompleted, Tender
 from sync.contract.message import Words
 from sync.contract.questions import Balance, CardShown, Declined, PurseNow
 from sync.contract.told import EVERYONE, ProgrammeTold
@@ -178,3 +179,15 @@ async def test_another_language_leads_back_to_the_same_closed_shift(
     assert link
     to = parse_qs(urlsplit(html.unescape(link[1])).query)["to"][0]
     assert parse_qs(urlsplit(to).query) == {"till": ["1"], "number": ["1"]}
+
+
+async def test_a_shift_names_the_tenders_of_its_receipts(counter: httpx.AsyncClient, edge: Edge) -> None:
+    tenders = (Tender("card", 900), Tender("mobile", 100))
+    sale = SaleCompleted(till="1", receipt="1", currency="CNY", total_minor=1_000, tenders=tenders)
+    await edge.outbox.accept([sale])
+    page = await counter.get("/till/shift?till=1")
+    assert re.search(
+        r'data-tender="card"><td>Bank cards on receipts</td><td></td><td class="n">¥9.00', page.text
+    )
+    assert 'data-tender="mobile"' in page.text
+    assert 'data-tender="other"' not in page.text
