@@ -75,6 +75,11 @@ def is_good(body: Body) -> bool:
     return bool(body["Response"]["Result"] != "Failure")
 
 
+def is_passing(body: Body) -> bool:
+    """Whether that is a failure of this box, which a technician will mend."""
+    return bool(body["Response"].get("ErrorCondition") == "UnavailableService")
+
+
 def failed(message: Message, reason: str, *, limit: str = "", count: int = 0) -> Body:
     """A request that changed nothing; why stands in words of ours in AdditionalResponse."""
     condition = CONDITIONS.get(reason, REFUSAL)

@@ -94,9 +94,8 @@ class NexoDecoder:
         self._job_ms_max = WORK_MS_MAX + self._habits.card_wait_ms + PIN_TRIES * self._habits.pin_wait_ms
         self._http, self._documents = HttpReader(), Documents()
         self._terminal = Terminal(self._habits)
-        self._asked: deque[bool] = (
-            deque()
-        )  # for each conversation begun: whether the job waits for its outcome
+        # For each conversation that was begun: whether the job waits for its outcome.
+        self._asked: deque[bool] = deque()
         self._job: Job | None = None
         self._queue: deque[Job] = deque()
         self._delivery: Delivery | None = None
@@ -210,7 +209,7 @@ class NexoDecoder:
             self._say({number}, letter, message, known.body)
             return
         for job in self._jobs():
-            if _name(job.message.header) == _name(message.header):
+            if _name(job.message.header) == _name(message.header) and not job.aborted:
                 job.numbers.add(number)  # the till repeats itself before it has the answer
                 return
         self._line_up(letter, message, number, SCRIPTS[message.header.category](self._terminal, message))
@@ -256,11 +255,12 @@ class NexoDecoder:
                 if self._asked and self._asked.popleft() and self._job is not None:
                     self._step(self._job, outcome)
             self._begin_next()
+            if self._job is not None and self._job.aborted:
+                self._terminal.abort()  # once more: what was to be aborted may have begun only now
             asked = self._terminal.questions()
             if not asked:
                 break
             heard += [Heard(self._at_byte, each) for each in asked]
-
         self._wish()
 
     def _begin_next(self) -> None:
@@ -288,8 +288,9 @@ class NexoDecoder:
         if job.numbers:
             self._say(job.numbers, job.letter, job.message, said.body)
         if job.message.header.category in SCRIPTS:
-            # What failed and nobody has heard of may be tried again; what is done is not done twice.
-            again = not said.recorded and bool(job.numbers or answers.is_good(said.body))
+            # What failed may be tried again when nobody has heard of it; what is done is not done twice.
+            settled = answers.is_good(said.body) or (job.numbers and not answers.is_passing(said.body))
+            again = bool(settled) and not said.recorded
             self._memory.put(job.message.header, Known(said.body, again, self._now_ms))
         if self._terminal.holding:
             self._delivery = Delivery(job, set(job.numbers), self._now_ms)

@@ -222,6 +222,30 @@ def test_a_till_that_hangs_up_while_the_card_is_awaited_has_aborted(till: Till) 
     assert repeated["PaymentResponse"]["Response"]["ErrorCondition"] == "Aborted"
 
 
+def test_a_repetition_of_what_is_being_aborted_is_told_to_come_again(till: Till) -> None:
+    till.card = False
+    number = till.request("Payment", payment())
+    till.deaf = True
+    till.arrived(number, arrived=False)
+    assert till.condition(till.request("Payment", payment())) == "Busy"
+    till.decoder.answer(Declined("no_card"), till.now_ms)
+    till.deaf, till.card = False, True
+    till.go_on()
+    assert till.condition(till.request("Payment", payment())) == "Success"
+
+
+def test_an_abort_that_overtakes_the_end_of_the_payment_before_is_not_lost(till: Till) -> None:
+    first = till.request("Payment", payment())
+    waiting = till.request("Payment", payment(7), "S2")
+    till.card, till.deaf = False, True
+    till.arrived(first)  # its Confirm is under way, and S2 behind it
+    till.request("Abort", {"AbortReason": "x"} | reference("S2"), "A1")
+    till.deaf = False
+    till.decoder.answer(Confirmed(), till.now_ms)
+    till.go_on()
+    assert till.condition(waiting) == "Aborted"
+
+
 def test_a_till_that_hangs_up_before_its_turn_is_forgotten(till: Till) -> None:
     first = till.request("Payment", payment())
     waiting = till.request("Payment", payment(7), "S2")
@@ -253,7 +277,7 @@ def test_a_box_that_answers_nothing_is_given_up_and_the_next_request_is_begun(ti
     till.go_on(after_ms=10**6)
     assert till.condition(number) == "UnavailableService"
     till.deaf = False
-    assert till.condition(till.request("Payment", payment(), "S2")) == "Success"
+    assert till.condition(till.request("Payment", payment())) == "Success"  # it is mended by now
 
 
 def test_a_reversal_of_which_the_till_has_not_heard_is_told_again_and_not_refused(till: Till) -> None:
