@@ -24,7 +24,7 @@ from typing import Literal
 from drivers.base import Asked, Told
 from drivers.pos.conversations import Outcome
 from drivers.pos.terminal import Terminal
-from drivers.pos.zvt import answers, messages, requests, results
+from drivers.pos.zvt import answers, commands, requests, results
 from drivers.pos.zvt.framing import T3_MS
 from drivers.pos.zvt.messages import Message
 from drivers.pos.zvt.options import ZvtOptions
@@ -83,11 +83,11 @@ class Dialogue:
         """The till has said this. `delivered`: all that we said has arrived, as far as the line knows."""
         self._delivered = delivered
         control = message.control
-        if control == messages.GOOD or control >> 8 == 0x84:
+        if control == commands.GOOD or control >> 8 == 0x84:
             self._answered(message, now_ms)
-        elif control >> 8 == 0x04 or control in (messages.COMPLETION, messages.ABORT):
+        elif control >> 8 == 0x04 or control in (commands.COMPLETION, commands.ABORT):
             pass  # a terminal's words: our own, on a line that echoes
-        elif control == messages.ABORT_ASKED:
+        elif control == commands.ABORT_ASKED:
             self._abort(now_ms)
         elif self._running and not self._running.ended and message.raw == self._running.message.raw:
             self._repeat(now_ms)
@@ -197,7 +197,7 @@ class Dialogue:
             self._out.append(request.raw)
             return
         self._good(now_ms)
-        if message.control in (messages.REGISTRATION, messages.LOG_OFF):
+        if message.control in (commands.REGISTRATION, commands.LOG_OFF):
             self._config = request.config
         self._running = request
         if request.own is not None:
@@ -224,7 +224,7 @@ class Dialogue:
         elif request.acknowledged:
             code = results.of(outcome.reason)
             self._end(answers.completion(code) if outcome.kind == "refund" else answers.abort(code))
-        elif outcome.kind == "reverse" and request.message.control != messages.REVERSAL:
+        elif outcome.kind == "reverse" and request.message.control != commands.REVERSAL:
             if request.timed_out:
                 told = answers.status(results.ABORTED, terminal_id=self._options.terminal_id)
                 self._to_say.append(Saying(told, "status"))
@@ -270,7 +270,7 @@ class Dialogue:
         """What the till makes of a payment."""
         request = self._running
         assert request is not None
-        if message.control in (messages.GOOD, 0x8400):
+        if message.control in (commands.GOOD, 0x8400):
             self._accept(request, request.paid_minor)
         elif message.control == 0x8400 | results.PARTLY_ISSUED and (issued := message.number(0x04)):
             self._accept(request, min(issued, request.paid_minor))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drivers.pos.zvt import answers, apdu, bmp, messages, results, tlv
+from drivers.pos.zvt import answers, apdu, bmp, commands, results, tlv
 
 ZEROS = "000000"  # the password that many terminals come with
 OK = answers.good()
@@ -13,7 +13,7 @@ NO_GOODS = answers.refused(0x66)
 def registration(config: int = 0x9A, *, password: str = ZEROS, currency: int | None = None) -> bytes:
     """06 00; 9A: intermediate statuses, no amounts typed at the terminal, receipts as lines."""
     return apdu.encode(
-        messages.REGISTRATION,
+        commands.REGISTRATION,
         bytes.fromhex(password) + bytes([config]) + (b"" if currency is None else bmp.bcd(currency, 2)),
     )
 
@@ -38,54 +38,54 @@ def authorisation(
     if last_seen is not None:
         number = last_seen.to_bytes(2, "big") if last_seen else b""
         data += bmp.encode(0x06, tlv.encode({answers.UNIQUE: number}))
-    return apdu.encode(messages.AUTHORISATION, data)
+    return apdu.encode(commands.AUTHORISATION, data)
 
 
 def refund(amount_minor: int, *, password: str = ZEROS) -> bytes:
     """06 31."""
-    return apdu.encode(messages.REFUND, bytes.fromhex(password) + _amount(amount_minor))
+    return apdu.encode(commands.REFUND, bytes.fromhex(password) + _amount(amount_minor))
 
 
 def reversal(receipt: int, *, password: str = ZEROS, amount_minor: int | None = None) -> bytes:
     """06 30."""
     amount = b"" if amount_minor is None else _amount(amount_minor)
     data = bytes.fromhex(password) + bmp.encode(0x87, bmp.bcd(receipt, 2)) + amount
-    return apdu.encode(messages.REVERSAL, data)
+    return apdu.encode(commands.REVERSAL, data)
 
 
 def end_of_day(*, password: str = ZEROS) -> bytes:
     """06 50."""
-    return apdu.encode(messages.END_OF_DAY, bytes.fromhex(password))
+    return apdu.encode(commands.END_OF_DAY, bytes.fromhex(password))
 
 
 def repeat_receipt(*, password: str = ZEROS) -> bytes:
     """06 20, which asks for the last status information."""
-    return apdu.encode(messages.REPEAT_RECEIPT, bytes.fromhex(password) + bmp.encode(0x03, b"\x03"))
+    return apdu.encode(commands.REPEAT_RECEIPT, bytes.fromhex(password) + bmp.encode(0x03, b"\x03"))
 
 
 def status_enquiry(*, password: str = ZEROS) -> bytes:
     """05 01."""
-    return apdu.encode(messages.STATUS_ENQUIRY, bytes.fromhex(password))
+    return apdu.encode(commands.STATUS_ENQUIRY, bytes.fromhex(password))
 
 
 def balance() -> bytes:
     """06 03."""
-    return apdu.encode(messages.BALANCE)
+    return apdu.encode(commands.BALANCE)
 
 
 def read_card(timeout_s: int) -> bytes:
     """06 C0."""
-    return apdu.encode(messages.READ_CARD, bytes([timeout_s]))
+    return apdu.encode(commands.READ_CARD, bytes([timeout_s]))
 
 
 def abort() -> bytes:
     """06 B0."""
-    return apdu.encode(messages.ABORT_ASKED)
+    return apdu.encode(commands.ABORT_ASKED)
 
 
 def log_off() -> bytes:
     """06 02."""
-    return apdu.encode(messages.LOG_OFF)
+    return apdu.encode(commands.LOG_OFF)
 
 
 def partly_issued(amount_minor: int) -> bytes:

@@ -54,6 +54,7 @@ class Got:
     serial: bool = False
     answered: bool = True  # a bad one that wants its NAK; the one before a new start does not
     count: int = 0  # of junk bytes
+    crc: int = 0  # of a frame
 
 
 def crc16(raw: bytes) -> int:
@@ -170,7 +171,7 @@ class Receiver:
             return self._bad(mark + 4, "framing")
         self._forget(mark + 4)
         self.serial = self._auto or self.serial
-        return Got(start, "apdu", body, serial=True)
+        return Got(start, "apdu", body, serial=True, crc=crc)
 
     def _bare(self, raw: bytearray) -> Got | None:
         instructions = _CLASSES.get(raw[0])

@@ -9,80 +9,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from drivers.pos.zvt import apdu, bmp, tlv
+from drivers.pos.zvt import apdu, bmp, commands, tlv
 
-REGISTRATION, AUTHORISATION, LOG_OFF, BALANCE = 0x0600, 0x0601, 0x0602, 0x0603
-COMPLETION, ABORT, REPEAT_RECEIPT, REVERSAL, REFUND = 0x060F, 0x061E, 0x0620, 0x0630, 0x0631
-END_OF_DAY, ABORT_ASKED, READ_CARD, STATUS_ENQUIRY = 0x0650, 0x06B0, 0x06C0, 0x0501
-STATUS, INTERMEDIATE, GOOD = 0x040F, 0x04FF, 0x8000
-PRINT_LINE, PRINT_TEXT_BLOCK = 0x06D1, 0x06D3
-
-COMMANDS: dict[int, str] = {
-    0x0401: "set_date_time_ecr",
-    0x040D: "input_request",
-    0x040E: "menu_request",
-    STATUS: "status_information",
-    INTERMEDIATE: "intermediate_status",
-    STATUS_ENQUIRY: "status_enquiry",
-    REGISTRATION: "registration",
-    AUTHORISATION: "authorisation",
-    LOG_OFF: "log_off",
-    BALANCE: "balance",
-    0x0604: "activate_card",
-    0x0609: "top_up",
-    0x060C: "tip",
-    COMPLETION: "completion",
-    0x0610: "send_turnover_totals",
-    0x0612: "reprint_receipts",
-    0x0618: "reset_terminal",
-    0x061A: "print_system_configuration",
-    0x061B: "set_terminal_id",
-    ABORT: "abort",
-    REPEAT_RECEIPT: "repeat_receipt",
-    0x0621: "telephonic_authorisation",
-    0x0622: "pre_authorisation",
-    0x0623: "partial_reversal",
-    0x0624: "book_total",
-    0x0625: "pre_authorisation_reversal",
-    REVERSAL: "reversal",
-    REFUND: "refund",
-    END_OF_DAY: "end_of_day",
-    0x0651: "send_offline_transactions",
-    0x0670: "diagnosis",
-    0x0679: "selftest",
-    0x0685: "display_text_old",
-    0x0691: "set_date_time",
-    0x0693: "initialisation",
-    0x0695: "change_password",
-    ABORT_ASKED: "abort_request",
-    READ_CARD: "read_card",
-    0x06C5: "close_card_session",
-    PRINT_LINE: "print_line",
-    PRINT_TEXT_BLOCK: "print_text_block",
-    0x06E0: "display_text",
-    0x06E1: "display_text_keys",
-    0x06E2: "display_text_input",
-    0x0801: "service_mode",
-    0x0802: "switch_protocol",
-    0x0810: "software_update",
-    0x0811: "read_file",
-    0x0814: "write_file",
-    0x0830: "select_language",
-    0x0840: "change_baudrate",
-    0x0850: "activate_card_reader",
-    GOOD: "positive_completion",
-}
 WITH_PASSWORD = frozenset(
-    {REVERSAL, REFUND, END_OF_DAY, REPEAT_RECEIPT, STATUS_ENQUIRY, 0x0610, 0x0612, 0x061B, 0x0693, 0x0695}
+    {
+        commands.REVERSAL,
+        commands.REFUND,
+        commands.END_OF_DAY,
+        commands.REPEAT_RECEIPT,
+        commands.STATUS_ENQUIRY,
+        0x0610,
+        0x0612,
+        0x061B,
+        0x0693,
+        0x0695,
+    }
 )
 _WITH_CARD = frozenset(
     {
-        STATUS,
-        AUTHORISATION,
-        BALANCE,
-        REVERSAL,
-        REFUND,
-        READ_CARD,
+        commands.STATUS,
+        commands.AUTHORISATION,
+        commands.BALANCE,
+        commands.REVERSAL,
+        commands.REFUND,
+        commands.READ_CARD,
         0x0604,
         0x0609,
         0x060C,
@@ -103,6 +53,8 @@ class Message:
     bitmaps: dict[int, bytes]
     tags: dict[str, bytes] = field(default_factory=dict)  # of the container, topmost
     whole: bool = True  # False: reading stopped at a bitmap that is unknown or cut off
+    secrets: tuple[bmp.Bitmap, ...] = ()  # where in the data a card stands
+    read_bytes: int = 0  # of the data
 
     def number(self, bitmap: int) -> int | None:
         """The BCD number of that bitmap; None when it is not there, or is no number."""
@@ -119,43 +71,37 @@ def read(raw: bytes) -> Message:
     """What a whole APDU says. Never raises."""
     control = apdu.control_of(raw)
     data = apdu.data_of(raw)
-    fields: dict[str, Any] = {"command": name_of(control)}
+    fields: dict[str, Any] = {"command": commands.name_of(control)}
     at = _fixed(control, data, fields)
-    found = list(bmp.bitmaps(data, at))
     bitmaps: dict[int, bytes] = {}
     tags: dict[str, bytes] = {}
-    for each in found:
+    secrets: list[bmp.Bitmap] = []
+    end = at
+    for each in bmp.bitmaps(data, at):
+        end = each.at + len(each.value)
         bitmaps[each.number] = each.value
         if each.number == 0x06:
             tags |= dict(tlv.elements(each.value))
+        elif each.number in _SECRET:
+            secrets.append(each)
         _NAMED.get(each.number, _other)(each, control, fields)
-    end = found[-1].at + len(found[-1].value) if found else at
     if end < len(data):
         fields["unread_hex"] = _hidden(data[end:], control).hex()
-    if control == PRINT_TEXT_BLOCK or (control == INTERMEDIATE and "tlv" in fields):
+    if control == commands.PRINT_TEXT_BLOCK or (control == commands.INTERMEDIATE and "tlv" in fields):
         _printed(bitmaps.get(0x06, b""), fields)
-    return Message(control, raw, fields, bitmaps, tags, end >= len(data))
+    return Message(control, raw, fields, bitmaps, tags, end >= len(data), tuple(secrets), end)
 
 
-def name_of(control: int) -> str:
-    """``registration``; ``negative_completion`` for 84 xx; ``06_7f`` for what nobody named."""
-    if control >> 8 == 0x84:
-        return "positive_completion" if control == 0x8400 else "negative_completion"
-    return COMMANDS.get(control, f"{control >> 8:02x}_{control & 0xFF:02x}")
-
-
-def masked(raw: bytes) -> bytes:
+def masked(message: Message) -> bytes:
     """The APDU with E for every digit of a card that is nobody's business."""
-    control = apdu.control_of(raw)
-    start, _ = apdu.extent(raw)
-    at = start + _fixed(control, raw[start:], {})
-    hidden = bytearray(raw)
-    end = at
-    for each in bmp.bitmaps(raw, at):
-        end = each.at + len(each.value)
-        if each.number in _SECRET:
-            hidden[each.at : end] = _masked_value(each)
-    hidden[end:] = _hidden(raw[end:], control)
+    if message.whole and not message.secrets:
+        return message.raw
+    start, _ = apdu.extent(message.raw)
+    hidden = bytearray(message.raw)
+    for each in message.secrets:
+        hidden[start + each.at : start + each.at + len(each.value)] = _masked_value(each)
+    end = start + message.read_bytes
+    hidden[end:] = _hidden(message.raw[end:], message.control)
     return bytes(hidden)
 
 
@@ -267,7 +213,7 @@ def _text(name: str) -> Any:
 
 
 def _status_byte(each: bmp.Bitmap, control: int, fields: dict[str, Any]) -> None:
-    name = {COMPLETION: "status_byte", READ_CARD: "card_type"}.get(control, "payment_type")
+    name = {commands.COMPLETION: "status_byte", commands.READ_CARD: "card_type"}.get(control, "payment_type")
     fields[name] = each.value[0]
 
 

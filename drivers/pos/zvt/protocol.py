@@ -6,9 +6,9 @@
                     INSTR
 
 From PA00P015 (commands, 13.08) and PA00P016 (transport, 04). `framing` and `line` are the transport, `apdu`,
-`bmp`, `tlv` and `messages` what bytes say, `requests` what a till may want, `dialogue` who speaks when,
-`replies` and `answers` what the terminal says, `results` why not. The rules about money are not here: they
-stand in drivers/pos/terminal.py and behind it.
+`bmp`, `tlv` and `messages` what bytes say (`commands` by name), `requests` what a till may want, `dialogue` who
+speaks when, `replies` and `answers` what the terminal says, `results` why not. The rules about money are not
+here: they stand in drivers/pos/terminal.py and behind it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from drivers.base import Heard, Note, Told
-from drivers.pos.zvt import apdu, messages
+from drivers.pos.zvt import apdu, commands, messages
 from drivers.pos.zvt.dialogue import Dialogue
-from drivers.pos.zvt.framing import NAK, Got, crc16
+from drivers.pos.zvt.framing import NAK, Got
 from drivers.pos.zvt.line import Line
+from drivers.pos.zvt.messages import Message
 from drivers.pos.zvt.options import ZvtOptions
 
 
@@ -56,15 +57,17 @@ class ZvtDecoder:
         return self._line.replies()
 
     def _take(self, got: Got | None, now_ms: int) -> Iterator[Heard]:
+        message = None
         if got is not None:
             self._at_byte = got.at_byte
-            yield Heard(got.at_byte, note_of(got))
+            message = messages.read(got.raw) if got.what == "apdu" else None
+            yield Heard(got.at_byte, _wrong(got) if message is None else _said(message, got))
         if self._dialogue is None:
             return
         if got is None:
             self._dialogue.lost(now_ms)
-        elif got.what == "apdu":
-            self._dialogue.heard(messages.read(got.raw), now_ms, self._line.delivered)
+        elif message is not None:
+            self._dialogue.heard(message, now_ms, self._line.delivered)
         yield from self._go_on(self._dialogue, now_ms)
 
     def _go_on(self, dialogue: Dialogue, now_ms: int) -> Iterator[Heard]:
@@ -79,20 +82,23 @@ class ZvtDecoder:
         return heard
 
 
-def note_of(got: Got) -> Note:
-    """What arrived, for a technician: an APDU by its fields, else what is wrong with it."""
-    if got.what == "apdu":
-        fields = messages.read(got.raw).fields | {"apdu_hex": messages.masked(got.raw).hex()}
-        if got.serial:
-            fields["crc16_kermit"] = f"{crc16(got.raw):04x}"
-        return Note("message", fields)
+def _said(message: Message, got: Got) -> Note:
+    """An APDU by its fields, for a technician."""
+    fields = message.fields | {"apdu_hex": messages.masked(message).hex()}
+    if got.serial:
+        fields["crc16_kermit"] = f"{got.crc:04x}"
+    return Note("message", fields)
+
+
+def _wrong(got: Got) -> Note:
+    """What is no APDU, and why."""
     if got.what in ("ack", "nak"):
         return Note(got.what)
     if got.what == "junk":
         return Note("junk", {"bytes": got.count, "raw": got.raw.hex()}, "junk")
-    fields = {"error": got.error}
+    fields: dict[str, str] = {"error": got.error}
     if got.serial and got.answered:
         fields["reply_hex"] = f"{NAK:02x}"
-    if not got.serial and len(got.raw) >= 2:
-        fields["command"] = messages.name_of(apdu.control_of(got.raw))
+    if not got.serial:
+        fields["command"] = commands.name_of(apdu.control_of(got.raw))
     return Note("message", fields, got.error)

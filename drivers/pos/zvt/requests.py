@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivers.pos.terminal import Terminal
-from drivers.pos.zvt import answers, messages, results
+from drivers.pos.zvt import answers, commands, results
 from drivers.pos.zvt.messages import Message
 from drivers.pos.zvt.options import ZvtOptions
 from sync.contract.questions import CardShown
@@ -170,14 +170,14 @@ def _card_of(message: Message) -> CardShown | None:
 
 
 _READERS: dict[int, Callable[[Message, ZvtOptions], Request | Refused]] = {
-    messages.REGISTRATION: _registration,
-    messages.LOG_OFF: _log_off,
-    messages.STATUS_ENQUIRY: _status_enquiry,
-    messages.AUTHORISATION: _authorisation,
-    messages.REFUND: _refund,
-    messages.REVERSAL: _reversal,
-    messages.BALANCE: _balance,
-    messages.END_OF_DAY: _end_of_day,
-    messages.REPEAT_RECEIPT: _repeat_receipt,
-    messages.READ_CARD: _read_card,
+    commands.REGISTRATION: _registration,
+    commands.LOG_OFF: _log_off,
+    commands.STATUS_ENQUIRY: _status_enquiry,
+    commands.AUTHORISATION: _authorisation,
+    commands.REFUND: _refund,
+    commands.REVERSAL: _reversal,
+    commands.BALANCE: _balance,
+    commands.END_OF_DAY: _end_of_day,
+    commands.REPEAT_RECEIPT: _repeat_receipt,
+    commands.READ_CARD: _read_card,
 }

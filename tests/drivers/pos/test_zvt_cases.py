@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import drivers
 from drivers.decode import decode_stream
-from drivers.pos.zvt import apdu, bmp, framing, messages, tlv
+from drivers.pos.zvt import apdu, bmp, commands, framing, messages, tlv
 from drivers.registry import driver
 
 ZVT = driver("pos.zvt")
@@ -107,8 +107,9 @@ def test_german_receipts_keep_their_umlauts_in_either_alphabet() -> None:
 @given(st.binary(max_size=60), st.sampled_from([0x040F, 0x0601, 0x04FF, 0x060F, 0x061E, 0x06D3, 0x0600]))
 def test_no_data_make_a_message_unreadable(data: bytes, control: int) -> None:
     raw = apdu.encode(control, data)
-    assert len(messages.masked(raw)) == len(raw)
-    assert messages.read(raw).fields["command"] == messages.COMMANDS[control]
+    message = messages.read(raw)
+    assert len(messages.masked(message)) == len(raw)
+    assert message.fields["command"] == commands.NAMES[control]
 
 
 @given(st.binary(max_size=400))
