@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers.pos.stx import frame
+from drivers.pos.transbank.line import Line
 from drivers.pos.transbank.protocol import BYTE_GAP_MS
 from tests.drivers.pos.till_line import TillLine, open_line
 
@@ -31,9 +32,7 @@ def code(raw: bytes) -> bytes:
     return raw.rpartition(b"\x02")[2].split(b"|")[1]
 
 
-@pytest.mark.parametrize("slow_ms", [0, 120])
-async def test_nothing_is_said_within_150_ms_of_what_was_said_before(line: TillLine, slow_ms: int) -> None:
-    line.slow_ms = slow_ms
+async def test_nothing_is_said_within_150_ms_of_what_was_said_before(line: TillLine) -> None:
     await line.say(SHOWN_SALE, 1_000)
     for _ in range(2):
         await line.say(ACK, 1_000)
@@ -41,6 +40,18 @@ async def test_nothing_is_said_within_150_ms_of_what_was_said_before(line: TillL
     assert line.said[3][1].startswith(b"\x020210|00|")
     moments = [at for at, _ in line.said]
     assert all(later - at >= GAP_MS for at, later in pairwise(moments))
+
+
+def test_the_quiet_begins_when_a_slow_box_has_written() -> None:
+    line = Line(GAP_MS, ACK_MS)
+    line.sign(0x06, now_ms=0)
+    line.say(b"0900|78", now_ms=0)
+    assert line.take() == ACK
+    line.written(now_ms=120)
+    line.wake(now_ms=269)
+    assert line.take() == b""
+    line.wake(now_ms=270)
+    assert line.take() == frame(b"0900|78")
 
 
 async def test_a_till_that_acknowledges_no_intermediate_message_is_told_its_sale_all_the_same(

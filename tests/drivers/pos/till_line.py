@@ -38,7 +38,6 @@ class TillLine:
         self.decoder = driver(name).decoder(driver(name).options(**options))
         self.said: list[tuple[int, bytes]] = []
         self.notes: list[Note] = []
-        self.slow_ms = 0  # so long this box takes for everything
         self.session = Session(
             device="terminal",
             till_name=TILL,
@@ -72,7 +71,6 @@ class TillLine:
     async def _hear(self, heard: list[Heard]) -> None:
         self.notes += [each.what for each in heard if isinstance(each.what, Note)]
         await self.session.hear(heard)
-        self.clock.now_ms += self.slow_ms
         if raw := self.decoder.replies():
             self.said.append((self.clock.now_ms, raw))
 
