@@ -182,6 +182,7 @@ class Terminals:
     def _told(self, journal: Journal, entry: Entry) -> TxnTold:
         parts = journal.parts(entry.entry) if entry.kind == "pay" else []
         same_boot = entry.boot == self._boot
+        closing = journal.closing(entry.till)
         age_ms = self._clock.mono_ms() - entry.mono_ms if same_boot else self._now_ms() - entry.wall_ms
         return TxnTold(
             txn=entry.txn,
@@ -190,6 +191,7 @@ class Terminals:
             currency=entry.currency,
             amount_minor=entry.amount,
             returned_minor=sum(part.returned_worth for part in parts),
+            closed=closing is not None and entry.entry < closing.entry,
             receipt=entry.receipt,
             cashier=entry.cashier,
             wall_ms=entry.wall_ms,

@@ -224,7 +224,24 @@ def reverse(
         return Outcome(kind="reverse", reason="unknown_sale", txn=found.txn, count=count_of(found.txn))
     if found.state == "undone":
         return Outcome(kind="reverse", reason="undone", txn=found.txn, count=count_of(found.txn))
+    if found.closed:
+        return (yield from _give_back_closed(habits, found, cashier))
     return (yield from undo(found.txn, count_of(found.txn), cashier=cashier))
+
+
+def _give_back_closed(habits: Habits, found: TxnTold, cashier: str) -> Conversation:
+    """All of a payment that stands in closed sums: those stay what they were told, the next have a refund."""
+    count = count_of(found.txn)
+    left = found.amount_minor - found.returned_minor
+    if left <= 0:
+        return Outcome(kind="reverse", reason="undone", txn=found.txn, count=count)
+    txn, _ = yield from _next(habits, "")
+    answer = yield Refund(
+        till="", txn=txn, amount_minor=left, currency=found.currency, of_txn=found.txn, cashier=cashier
+    )
+    if not isinstance(answer, Refunded):
+        return _declined("reverse", answer, found.txn, count)
+    return Outcome(kind="reverse", txn=found.txn, count=count, amount_minor=answer.amount_minor, told=answer)
 
 
 def balance(habits: Habits, named: CardShown | None = None) -> Conversation:
@@ -245,7 +262,7 @@ def card(habits: Habits, named: CardShown | None = None) -> Conversation:
 
 
 def resync(habits: Habits, last_seen: int) -> Conversation:
-    """`last_seen`: the number that the till saw last. A payment after it, of which it never heard, is undone."""
+    """`last_seen`: the number that the till saw last. A payment after it, unheard of by the till, is undone."""
     newest = yield TxnAsked(prefix=f"{habits.scheme}:")
     if isinstance(newest, TxnTold) and newest.kind == "pay" and newest.state != "undone":
         count = count_of(newest.txn)

@@ -127,6 +127,7 @@ class TxnTold(msgspec.Struct, frozen=True, tag_field="type", tag="txn", kw_only=
     currency: str
     amount_minor: int
     returned_minor: int = 0  # of a payment, given back since
+    closed: bool = False  # the till's sums with it in them were closed
     receipt: str = ""
     cashier: str = ""
     wall_ms: int = 0

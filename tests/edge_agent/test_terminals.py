@@ -256,6 +256,22 @@ async def test_a_payment_is_reversed_by_its_count_once(box: TerminalBox) -> None
     assert await box.left() == 9_000
 
 
+async def test_a_payment_of_a_closed_day_is_reversed_as_a_refund_of_the_next(box: TerminalBox) -> None:
+    device = Device(box)
+    await box.show_card()
+    await device.pay(1_000, receipt="R1")
+    device.terminal.acknowledged()
+    device.terminal.day(close=True)
+    await device.until_over()
+    device.terminal.reverse(of_count=1)
+    assert (await device.until_over()).amount_minor == 1_000
+    day = await box.day()
+    assert (day.number, day.paid, day.refunded, day.refunded_minor) == (2, 0, 1, 1_000)
+    assert await box.left() == 10_000
+    device.terminal.reverse(of_count=1)
+    assert (await device.until_over()).reason == "undone"
+
+
 async def test_money_is_given_back_to_the_card_that_is_shown_and_never_more_than_it_paid(
     box: TerminalBox,
 ) -> None:
