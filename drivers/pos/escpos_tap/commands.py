@@ -224,6 +224,13 @@ def _memory(data: bytes, at: int) -> int:
     return 8 + size if data[at] == 0x31 else 8
 
 
+def _cheque(data: bytes, at: int) -> int:
+    """FS a 0 n reads, FS a 1 puts the cheque in place, FS a 2 gives it out."""
+    if at >= len(data):
+        return MORE
+    return {0: 2, 0x30: 2, 1: 1, 0x31: 1, 2: 1, 0x32: 1}.get(data[at], WRONG)
+
+
 def _status(data: bytes, at: int) -> int:
     """DLE EOT n, or DLE EOT n a for the three that name a device."""
     if at >= len(data):
@@ -266,8 +273,8 @@ COMMANDS: dict[bytes, Command] = {
     **_fixed(
         ESC,
         {
-            0: b"2<v0145",  # line spacing, home, paper status; 0 1 4 5 spacing and italics (clone)
-            1: b"! -%?=EGMTUV{rau9s",  # styles; r colour, u status, 9 code (clone)
+            0: b"2<v0145oq",  # line spacing, home, paper status, slip; 0 1 4 5 spacing and italics (clone)
+            1: b"! -%?=EFGMTUV{rau9s",  # styles; r colour, u status, F slip, 9 code (clone)
             2: b"cfB8",  # c and a digit: sensors; f wait; B buzzer, 8 sleep (clone)
             3: b"7C",  # heating, buzzer and light (clone)
             8: b"W",  # area in page mode
@@ -276,9 +283,9 @@ COMMANDS: dict[bytes, Command] = {
     **_fixed(
         GS,
         {
-            0: b":c",  # macro, counter
+            0: b":c<",  # macro, counter, home
             1: b"!BHhwfbar/IETjxn",  # styles, bar code settings, questions to the printer
-            2: b"LWP\\$",  # margins, motion unit, vertical places in page mode
+            2: b"LWP\\$A",  # margins, motion unit, vertical places in page mode
             3: b"^z",  # run a macro, off-line wait
             4: b"g",  # maintenance counter
         },
@@ -322,6 +329,7 @@ COMMANDS: dict[bytes, Command] = {
     FS + b"&": Command("two-byte on", 0),
     FS + b".": Command("two-byte off", 0),
     FS + b"C": Command("two-byte code", 1),
+    FS + b"a": Command("cheque reader", _cheque),
     FS + b"p": Command("print stored picture", 2, picture=True),
     FS + b"q": Command("store pictures", _stored_picture_head),
     FS + b"2": Command("own two-byte character", 74),

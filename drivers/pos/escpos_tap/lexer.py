@@ -20,6 +20,8 @@ FOUND = b"!"  # the code that says: found the way again after `lose()`
 _RUN = re.compile(rb"[\x20-\xff]+")
 _STARTERS = b"\x1b\x1c\x1d\x10"
 _CUT = re.compile(rb"\x1dV[\x00\x01\x30\x31ABab]")
+_PRINTER_AGAIN = re.compile(rb"\x1b=[\x01\x03]|" + _CUT.pattern)
+ASIDE_MAX_BYTES = 16 * 1024  # for a display on the same line: two hundred screens; then the way back was lost
 _BINARY = (b"\x1b&", b"\x1bp", b"\x1c2", b"\x1cg")  # arguments that may be any bytes
 _LOOK_BACK_BYTES = 256  # a heading may stand before the first line that is surely text
 _SURE_RUN = 12  # in noise, 12 printable bytes in a row come once in 145 kB
@@ -55,6 +57,7 @@ class Lexer:
         self._skip = 0  # bytes of a picture still to come
         self._pictures = 0  # pictures of FS q still to come
         self._lost = False
+        self._aside = 0  # bytes that may still be for the display (ESC = 2)
         self._run = b""  # the last bytes of the run of text we are in
         self._run_sure = False
         self._odd = False  # something unknown since the last run of sure text
@@ -82,6 +85,9 @@ class Lexer:
                 self._skip_on()
             elif self._pictures:
                 if not self._next_picture():
+                    break
+            elif self._aside:
+                if not self._pass_aside():
                     break
             elif self._lost:
                 found = self._search()
@@ -135,6 +141,8 @@ class Lexer:
         args = data[at + 2 : end]
         if code == b"\x1cq":
             self._pictures = args[0]
+        elif code == b"\x1b=" and args == b"\x02":
+            self._aside = ASIDE_MAX_BYTES
         self._at = end
         return Token(code, place, args)
 
@@ -162,6 +170,15 @@ class Lexer:
         else:
             self._skip -= step
             self._at += step
+
+    def _pass_aside(self) -> bool:
+        """What is for the customer display, until the printer is meant again."""
+        data, at = self._data, self._at
+        again = _PRINTER_AGAIN.search(data, at)
+        end = again.start() if again else max(at, len(data) - 2)
+        self._aside = 0 if again else max(0, self._aside - (end - at))
+        self._at = end
+        return bool(again) or not self._aside
 
     def _next_picture(self) -> bool:
         size = stored_picture(self._data, self._at)

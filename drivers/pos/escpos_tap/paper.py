@@ -2,6 +2,7 @@
 
 In standard mode the paper only moves on, so a line is its pieces from left to right. In page mode a till may
 print all names first and all prices afterwards: pieces are kept with their place until the page is printed.
+Lines printed upside down (`ESC {`) are sent from the last to the first.
 A piece that was placed (`ESC $`, `ESC \\`, tab) starts a new column; columns are shown two spaces apart.
 """
 
@@ -43,6 +44,7 @@ class Paper:
         self.full = False
         self.page_mode = False
         self.line_dots = _LINE_DOTS
+        self._upside_from: int | None = None  # where lines printed upside down begin
         self._line: Line = []
         self._line_bytes = 0
         self._place: int | None = 0
@@ -112,8 +114,15 @@ class Paper:
     def _add(self, line: Line) -> None:
         if len(self.lines) >= LINES_MAX:
             self.full = True
-        else:
+        elif self._upside_from is None:
             self.lines.append(line)
+        else:
+            self.lines.insert(self._upside_from, line)
+
+    def turn(self, upside_down: bool) -> None:
+        """ESC {: lines printed upside down are sent from the last to the first."""
+        if upside_down != (self._upside_from is not None):
+            self._upside_from = len(self.lines) if upside_down else None
 
     def forget_line(self) -> None:
         """ESC @ and CAN empty the printer's buffer unprinted."""
@@ -164,6 +173,7 @@ class Paper:
     def cut_back(self, line_count: int) -> None:
         """Take away the lines after `line_count`: they were noise."""
         del self.lines[line_count:]
+        self.turn(False)
         self.forget_line()
 
 

@@ -54,6 +54,7 @@ class EscposTapDecoder(QuietDecoder):
         self._lexer = Lexer()
         self._style = Style()
         self._two_byte = "gbk"
+        self._upside_down = False
         self._stored: dict[int, bytes] = {}  # two-dimensional codes by kind, until they are printed
         self._job: Job | None = None
         self._held: Job | None = None  # cut, and said once it is sure that nothing more belongs to it
@@ -86,6 +87,7 @@ class EscposTapDecoder(QuietDecoder):
             b"\x1bW": lambda job, args: job.paper.area(_u16(args), _u16(args[2:])),
             b"\x1d$": lambda job, args: job.paper.height(_u16(args)),
             b"\x1d\\": lambda job, args: job.paper.rise(_signed(args)),
+            b"\x1b{": self._turn,
             b"\x1bt": lambda _, args: self._restyle(page=args[0]),
             b"\x1bR": lambda _, args: self._restyle(country=args[0]),
             b"\x1c&": lambda _, __: self._restyle(two_byte=self._two_byte),
@@ -157,6 +159,7 @@ class EscposTapDecoder(QuietDecoder):
             if code in (b"\n", b"\r", UNKNOWN) or (len(code) == 1 and code[0] in _HARMLESS):
                 return  # paper feeds between two jobs
             job = self._job = Job(token.at, self._tail)
+            job.paper.turn(self._upside_down)
             self._sure_lines = 0
         if code == TEXT:
             job.paper.write(token.args, self._style)
@@ -214,12 +217,13 @@ class EscposTapDecoder(QuietDecoder):
 
     def _initialise(self, at_byte: int) -> None:
         """ESC @: the printer forgets its styles and its unprinted line; most jobs begin so."""
-        self._style, self._two_byte = Style(), "gbk"
+        self._style, self._two_byte, self._upside_down = Style(), "gbk", False
         self._junk_row = 0
         job = self._job
         if job is not None:
             job.paper.forget_line()
             job.paper.page_mode = False
+            job.paper.turn(False)
             if self._held and job.blank:
                 self._held.pulses, job.pulses = self._held.pulses + job.pulses, 0
             if ((job.tail or job.junk > 2) and not self._says_something(job)) or (
@@ -252,6 +256,11 @@ class EscposTapDecoder(QuietDecoder):
     def _cancel(self, job: Job) -> None:
         if job.paper.page_mode:
             job.paper.forget_line()
+
+    def _turn(self, job: Job, args: bytes) -> None:
+        """ESC { n stands until taken back: a till that turns its receipts cuts before their first line."""
+        self._upside_down = bool(args[0] & 1)
+        job.paper.turn(self._upside_down)
 
     def _restyle(self, **changed: Any) -> None:
         self._style = self._style._replace(**changed)
