@@ -73,6 +73,7 @@ class Dialogue:
         self._asked: list[Asked] = []
         self._asked_ms: list[int] = []  # of questions whose answers are outstanding
         self._stale = 0  # answers to come that nobody wants any more
+        self._gave_up = False  # and has had no answer since
         self._out: list[bytes] = []
         self._quiet_ms = 0  # until then nothing but answers is said
         self._stirred = False
@@ -111,11 +112,10 @@ class Dialogue:
     def answer(self, told: Told) -> None:
         """What our own box says to the oldest question."""
         self._stirred = True
-        if self._asked_ms:
-            self._asked_ms.pop(0)
         if self._stale:
             self._stale -= 1
-        else:
+        elif self._asked_ms:
+            self._asked_ms.pop(0)
             self._terminal.answer(told)
 
     def wake(self, now_ms: int, delivered: bool = True) -> None:
@@ -164,6 +164,7 @@ class Dialogue:
         while True:
             self._ask(now_ms)
             for outcome in self._terminal.outcomes():
+                self._gave_up = False
                 self._ended(outcome)
             quiet = self._saying is not None or now_ms < self._quiet_ms
             if self._to_say and not quiet:
@@ -362,8 +363,12 @@ class Dialogue:
         self._to_say.clear()
 
     def _give_up(self) -> None:
-        """Our own box does not answer. What it may still do to money, it gives back by itself: it is held."""
-        self._stale += len(self._asked_ms)
+        """Our own box does not answer. What it may still do to money, it gives back by itself: it is held.
+
+        Its answer may come late, and is then to nothing that is asked now; twice in a row, it never will.
+        """
+        self._stale = 0 if self._gave_up else self._stale + len(self._asked_ms)
+        self._gave_up = True
         self._asked_ms.clear()
         self._terminal = Terminal(self._options.habits())
         self._saying = None

@@ -6,8 +6,8 @@
                     INSTR
 
 From PA00P015 (commands, 13.08) and PA00P016 (transport, 04). `framing` and `line` are the transport, `apdu`,
-`bmp`, `tlv` and `messages` what bytes say (`commands` by name), `requests` what a till may want, `dialogue` who
-speaks when, `replies` and `answers` what the terminal says, `results` why not. The rules about money are not
+`bmp`, `tlv` and `messages` what bytes say (`commands` by name), `requests` what a till may want, `dialogue`
+who speaks when, `replies` and `answers` in which words, `results` why not. The rules about money are not
 here: they stand in drivers/pos/terminal.py and behind it.
 """
 

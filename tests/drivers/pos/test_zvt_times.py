@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivers.base import Asked, Heard, Note, Told
 from drivers.pos.zvt import ecr, messages
@@ -14,7 +16,7 @@ from drivers.pos.zvt.framing import T1_MS, T3_MS, encode_frame
 from drivers.pos.zvt.line import RESENDS_MAX, T2_MS
 from drivers.pos.zvt.options import ZvtOptions
 from drivers.pos.zvt.protocol import ZvtDecoder
-from sync.contract.questions import Declined, Paid, Pay, Undo, Undone
+from sync.contract.questions import Declined, Paid, Pay, Refund, Refunded, Undo, Undone
 from sync.contract.terminal import CardAwaited, CardThere, Confirm, Confirmed, NeverMind, TxnAsked, TxnTold
 
 ACK, NAK = b"\x06", b"\x15"
@@ -31,6 +33,7 @@ class Desk:
         self.steps: list[str] = []
         self.mute = False  # the box does not answer
         self.last = b""  # that the terminal said
+        self._card_due_ms: int | None = None  # when the box has waited for a card for long enough
 
     def till(self, raw: bytes) -> list[str]:
         """What the till says as an APDU; what the terminal says to that at once."""
@@ -44,11 +47,22 @@ class Desk:
         """Time passes, and the terminal is woken whenever it wants to be."""
         until_ms = self.now_ms + ms
         said: list[str] = []
-        while (due := self.decoder.wake_at_ms) is not None and due <= until_ms:
+        while (due := min(self._due(), default=until_ms + 1)) <= until_ms:
             self.now_ms = max(self.now_ms, due)
+            if self._card_due_ms == due:
+                self.show(Declined("no_card"))
             said += self._settle(self.decoder.wake(self.now_ms))
         self.now_ms = until_ms
         return said
+
+    def show(self, told: CardThere | Declined) -> None:
+        """A card comes, or none; whoever waits for one is told."""
+        if self._card_due_ms is not None:
+            self._card_due_ms = None
+            self.decoder.answer(told, self.now_ms)
+
+    def _due(self) -> list[int]:
+        return [due for due in (self.decoder.wake_at_ms, self._card_due_ms) if due is not None]
 
     def pay(self, amount_minor: int = 1_500, **named: Any) -> list[str]:
         """A payment up to its 04 0F; on a serial line all is acknowledged."""
@@ -79,12 +93,18 @@ class Desk:
             case Undo():
                 self.steps.append("undone")
                 return Undone(amount_minor=1_500)
-            case CardAwaited():
+            case CardAwaited(limit_ms=limit_ms):
+                self._card_due_ms = None if self.card else self.now_ms + limit_ms
                 return CardThere(card="c", member="M1") if self.card else None
             case NeverMind():
+                self.show(Declined("no_card"))
                 return None
+            case TxnAsked(kind="pay"):
+                return TxnTold(txn="zvt:#1", kind="pay", state="done", currency="CNY", amount_minor=1_500)
             case TxnAsked():
                 return Declined("unknown_sale")
+            case Refund(amount_minor=amount_minor):
+                return Refunded(amount_minor=amount_minor)
         raise AssertionError(asked)
 
     def _words(self, out: bytes) -> list[str]:
@@ -190,7 +210,7 @@ def test_an_answer_to_a_status_that_we_gave_up_is_none_to_the_payment() -> None:
     desk.till(ecr.authorisation(1_500))
     assert desk.wait(1_000) == ["04ff"]
     desk.wait(T3_MS)  # the till is slow
-    desk.decoder.answer(CardThere(card="c"), desk.now_ms)
+    desk.show(CardThere(card="c"))
     assert desk.wait(1) == ["040f"]
     assert desk.till(ecr.OK) == []
     assert desk.steps == ["paid"]
@@ -231,6 +251,17 @@ def test_a_card_that_is_awaited_is_told_of_every_ten_seconds_and_only_to_whom_it
     desk.till(ecr.log_off())
 
 
+def test_a_box_that_never_answers_a_question_costs_no_more_than_two_payments() -> None:
+    desk = Desk()
+    desk.mute = True
+    desk.till(ecr.authorisation(1_500))
+    desk.wait(GIVE_UP_MS + T3_MS)
+    desk.mute = False
+    assert desk.pay() == ["8000"]
+    desk.wait(GIVE_UP_MS + T3_MS)
+    assert desk.pay() == ["8000", "040f"]
+
+
 def test_a_box_that_does_not_answer_costs_a_payment_and_not_the_terminal() -> None:
     desk = Desk()
     desk.mute = True
@@ -259,6 +290,42 @@ def test_a_payment_given_back_meanwhile_is_not_said_to_be_good() -> None:
     desk.pay()
     desk._told = lambda asked: Declined("undone")  # type: ignore[method-assign]
     assert desk.till(ecr.OK) == ["061e"]
+
+
+DEEDS = [
+    *(ecr.authorisation(amount) for amount in (1_500, 1_600)),
+    ecr.authorisation(1_500, repeats=1, last_seen=3),
+    *(ecr.OK, ecr.OK, ecr.OK, ecr.WAIT, ecr.NO_GOODS, ecr.partly_issued(1_000)),
+    *(ecr.registration(), ecr.abort(), ecr.status_enquiry(), ecr.log_off(), ecr.read_card(5)),
+]
+WAITS_MS = [1, GAP_MS, 600, 2_000, T3_MS, 40_000, 250_000]
+
+
+@given(
+    serial=st.booleans(),
+    card=st.booleans(),
+    deeds=st.lists(
+        st.sampled_from(DEEDS)
+        | st.sampled_from(WAITS_MS)
+        | st.sampled_from([ACK, ACK, NAK, b"\x10\x02\x06"]),
+        max_size=30,
+    ),
+)
+def test_whatever_a_till_does_every_payment_is_either_final_or_undone(
+    serial: bool, card: bool, deeds: list[bytes | int]
+) -> None:
+    desk = Desk(serial=serial, card=card)
+    for deed in deeds:
+        if isinstance(deed, int):
+            desk.wait(deed)
+        elif len(deed) < 3 or deed[:1] == b"\x10":
+            desk.line(deed if serial else b"")
+        else:
+            desk.till(deed)
+    desk.wait(900_000)
+    desk.card = True
+    assert desk.steps.count("paid") == desk.steps.count("confirmed") + desk.steps.count("undone")
+    assert desk.pay()[-1] == "040f"  # and the next customer is served
 
 
 def test_repeat_receipt_says_what_the_journal_says() -> None:
