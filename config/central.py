@@ -6,12 +6,11 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import quote, urlsplit
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Discriminator, Field, SecretStr, Tag, ValidationInfo, field_validator
 
 from config.finance import FinanceSettings
-from config.mistakes import _, nearest, wrong
+from config.mistakes import _, wrong
 from config.money import LeaseSettings
 from config.parts import (
     BrokerUrl,
@@ -22,6 +21,7 @@ from config.parts import (
     LocalPath,
     LogSettings,
     TcpPort,
+    TimeZone,
     WebUrl,
     login_and_password,
     scheme_of,
@@ -36,15 +36,6 @@ def _network(text: str) -> str:
         return str(ip_network(text))
     except ValueError:
         raise wrong(_("this is no IP address or network"), _("10.0.0.5 or 10.0.0.0/8")) from None
-
-
-def _timezone(name: str) -> str:
-    known = available_timezones()
-    if name not in known:
-        meant = nearest(name, known)
-        hint = _("did you mean '{meant}'?") if meant else _("names are written as in Asia/Shanghai")
-        raise wrong(_("there is no time zone '{name}'"), hint, name=name, meant=meant)
-    return name
 
 
 MemberField = Literal["name", "phone", "email", "address", "birthday", "sex", "tier", "note"]
@@ -360,7 +351,7 @@ class CentralSettings(Section):
         pattern=r"^[1-9][0-9]{0,2}$",
         description=_("Country code of telephone numbers that come without one, in quotes."),
     )
-    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+    timezone: TimeZone = Field(
         default="Asia/Shanghai", description=_("Time zone of head office; each store may have its own.")
     )
     members: MemberSettings = Field(

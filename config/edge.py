@@ -31,6 +31,7 @@ from config.parts import (
     LocalPath,
     LogSettings,
     TcpPort,
+    TimeZone,
     WebUrl,
 )
 from config.port_urls import port_url
@@ -308,6 +309,10 @@ class EdgeSettings(Section):
         default="86",
         pattern=r"^[1-9][0-9]{0,2}$",
         description=_("Country code of telephone numbers that come without one, in quotes."),
+    )
+    timezone: TimeZone | None = Field(
+        default=None,
+        description=_("Time zone of the store, as in Asia/Shanghai, for what pages show; empty: the box's."),
     )
     centre: CentreSettings = Field(default=CentreSettings(), description=_("Where head office is."))
     web: EdgeWebSettings = Field(default=EdgeWebSettings(), description=_("The pages on the box."))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
-from config.mistakes import _, wrong
+from config.mistakes import _, nearest, wrong
 from config.shape import Section
 
 Language = Literal["zh_CN", "en"]
@@ -40,6 +41,18 @@ def _currency(code: str) -> str:
 
 
 Currency = Annotated[str, AfterValidator(_currency)]
+
+
+def _timezone(name: str) -> str:
+    known = available_timezones()
+    if name not in known:
+        meant = nearest(name, known)
+        hint = _("did you mean '{meant}'?") if meant else _("names are written as in Asia/Shanghai")
+        raise wrong(_("there is no time zone '{name}'"), hint, name=name, meant=meant)
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_timezone)]
 
 
 def scheme_of(url: str, *schemes: str) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from edge_agent.clocks import Calendar, kernel_boot, ntp_synced
 from edge_agent.errors import BadIdentity, NotEnrolled
@@ -154,6 +155,7 @@ class Edge:
             now_ms=self.calendar.now_ms,
             random_bytes=world.random_bytes,
             country=settings.country,
+            zone=ZoneInfo(settings.timezone) if settings.timezone else None,
             payment_card=lambda number: is_bank_card(self.settings, number),
             payments=self.payments,
             presented=self.leasing.presented if self.leasing else lambda card, member: None,

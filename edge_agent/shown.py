@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -82,10 +83,10 @@ class Wanted(msgspec.Struct, frozen=True):
 Shown = Swipe | Deed | News | Claimed | Wanted
 
 
-def birthday_near(birthday: str, now_ms: int) -> bool:
-    """Whether the MM-DD is within three days of that moment, in the box's own time zone."""
+def birthday_near(birthday: str, now_ms: int, zone: ZoneInfo | None = None) -> bool:
+    """Whether the MM-DD is within three days of that moment, in the store's time zone (None: the box's)."""
     try:
-        today = dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC).astimezone().date()
+        today = dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC).astimezone(zone).date()
         month, day = (int(part) for part in birthday.split("-"))
         days = [
             dt.date(year, month, min(day, 28) if month == 2 else day)

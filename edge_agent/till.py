@@ -12,6 +12,7 @@ import contextlib
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Literal, NamedTuple, Protocol, overload
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -91,11 +92,14 @@ class Till:
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
         country: str = "86",
+        zone: ZoneInfo | None = None,
         payment_card: Callable[[str], bool] = lambda number: False,
         payments: Payments | None = None,
         presented: Callable[[str, str], None] = lambda card, member: None,
     ) -> None:
         """`now_ms` is the wall time as the store knows it; `payment_card` tells a bank card's number.
+
+        `zone` is the store's; None: the box's.
 
         `presented` hears the token and the member of every card shown, when the pages have it: money may now
         be set aside for it. Without `payments` every question about money is declined.
@@ -104,6 +108,7 @@ class Till:
         self._clock, self._now_ms, self._random_bytes = clock, now_ms, random_bytes
         self._country, self._payment_card = country, payment_card
         self._payments, self._presented = payments, presented
+        self.zone = zone
         self.waits = Waits(self._tell)
         self.holders = Holders()
         self._shown: dict[str, ShownCard] = {}
@@ -340,7 +345,7 @@ class Till:
 
     def _publish(self, till: str, technology: str, answer: Answer, card: str) -> None:
         now = self._now_ms()
-        near = isinstance(answer, MemberKnown) and birthday_near(answer.birthday, now)
+        near = isinstance(answer, MemberKnown) and birthday_near(answer.birthday, now, self.zone)
         self._keep(Swipe(till, now, card, technology, answer, birthday_near=near))
 
     def _keep(self, swipe: Swipe) -> None:

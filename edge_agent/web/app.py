@@ -200,7 +200,7 @@ class Pages:
     def html(self, request: Request, name: str, **context: Any) -> HTMLResponse:
         """A template in the reader's language."""
         lang = render.language(request, self._lang)
-        template = render.templates(lang).get_template(name)
+        template = render.templates(lang, self._till.zone).get_template(name)
         return HTMLResponse(
             template.render(lang=lang, token=self._token, **context), headers={"cache-control": "no-store"}
         )

@@ -27,7 +27,7 @@ async def till_events(
     till: Till, name: str, status: Callable[[], Status], lang: str, *, recent_shown: int
 ) -> AsyncGenerator[bytes, None]:
     """Server-sent events for one open page, until it is closed."""
-    pages = templates(lang)
+    pages = templates(lang, till.zone)
     swipe_page, face_page = pages.get_template("swipe.html"), pages.get_template("face.html")
     recent_page, badge_page = pages.get_template("recent.html"), pages.get_template("badge.html")
     wanted_page = pages.get_template("wanted.html")

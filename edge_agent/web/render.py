@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import jinja2
 from starlette.requests import Request
@@ -21,9 +22,13 @@ _SIGNS = {"CNY": "¥", "JPY": "¥", "EUR": "€", "GBP": "£", "USD": "$"}
 LANGUAGE_COOKIE = "tillbeam_lang"
 
 
-@lru_cache(maxsize=len(LANGUAGES))
-def templates(lang: str) -> jinja2.Environment:
-    """The templates, speaking `lang`."""
+@lru_cache(maxsize=2 * len(LANGUAGES))
+def templates(lang: str, zone: ZoneInfo | None = None) -> jinja2.Environment:
+    """The templates, speaking `lang`; times are those of `zone`, None: of the box."""
+
+    def local(wall_ms: int) -> dt.datetime:
+        return dt.datetime.fromtimestamp(wall_ms / 1000, dt.UTC).astimezone(zone)
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -36,8 +41,12 @@ def templates(lang: str) -> jinja2.Environment:
     environment.filters["money"] = money
     environment.filters["amount"] = amount
     environment.filters["purse_name"] = purse_namer(lang)
-    environment.filters["clock_time"] = _clock_time
-    environment.filters["day"] = _day
+    environment.filters["clock_time"] = lambda wall_ms: local(wall_ms).strftime("%H:%M:%S")
+    environment.filters["day"] = lambda wall_ms: local(wall_ms).strftime("%Y-%m-%d %H:%M")
+    environment.filters["zone"] = lambda wall_ms: (
+        zone.key if zone else f"UTC{local(wall_ms).isoformat()[-6:]}"
+    )
+    environment.globals["zone_key"] = zone.key if zone else ""
     return environment
 
 
@@ -70,15 +79,3 @@ def purse_namer(lang: str) -> Callable[[PurseNow | PurseShown], str]:
         return _("Coupons") if coupon else _("Stored value")
 
     return name
-
-
-def _clock_time(wall_ms: int) -> str:
-    return _local(wall_ms).strftime("%H:%M:%S")
-
-
-def _day(wall_ms: int) -> str:
-    return _local(wall_ms).strftime("%Y-%m-%d %H:%M")
-
-
-def _local(wall_ms: int) -> dt.datetime:
-    return dt.datetime.fromtimestamp(wall_ms / 1000, dt.UTC).astimezone()  # the box's own timezone

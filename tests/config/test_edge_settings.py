@@ -138,3 +138,9 @@ devices:
     told = mistakes(write("edge.yaml", text), EdgeSettings)
     assert len(told) == 9
     assert "hunter2" not in "\n".join(told)
+
+
+def test_a_time_zone_that_there_is_not_is_told_with_its_neighbour(write, mistakes):
+    assert mistakes(write("edge.yaml", "timezone: Asia/Shangai\n"), EdgeSettings) == [
+        "edge.yaml:1:11: timezone: there is no time zone 'Asia/Shangai'; did you mean 'Asia/Shanghai'?"
+    ]

@@ -6,6 +6,7 @@ import asyncio
 import os
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -280,6 +281,12 @@ class TestWords:
 )
 def test_a_birthday_is_near_within_three_days(birthday: str, near: bool) -> None:
     assert birthday_near(birthday, 1_700_000_000_000) is near  # 2023-11-14
+
+
+def test_a_birthday_is_near_by_the_stores_own_calendar() -> None:
+    # 2023-11-14, 22:13 UTC: it is the 15th already in Shanghai.
+    assert birthday_near("11-18", 1_700_000_000_000, ZoneInfo("Asia/Shanghai"))
+    assert not birthday_near("11-18", 1_700_000_000_000, ZoneInfo("UTC"))
 
 
 async def test_a_receipt_too_long_for_a_message_keeps_its_total_and_its_first_lines(shop: Shop) -> None:

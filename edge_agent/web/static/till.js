@@ -99,6 +99,8 @@ $("wanted").addEventListener("click", (event) => {
 });
 deeds.wanted($("wanted"));
 
-const tick = () => { $("clock").textContent = new Date().toLocaleTimeString(document.documentElement.lang, { hourCycle: "h23" }); };
+const { lang } = document.documentElement;
+const timeZone = document.querySelector("main").dataset.zone || undefined; // none said: the browser's
+const tick = () => { $("clock").textContent = new Date().toLocaleTimeString(lang, { hourCycle: "h23", timeZone }); };
 tick();
 setInterval(tick, 1000);
