@@ -25,6 +25,8 @@ class FinanceSettings(Section):
     held: str = _code("2205.02", _("What is set aside for payments under way."))
     escrow: str = _code("2205.03", _("What stores hold to be paid with."))
     cash: str = _code("1001.01", _("Cash taken for cards and top-ups."))
+    bank: str = _code("1002.01", _("Money taken for cards and top-ups by any other tender."))
+    adjusted: str = _code("6711.02", _("Corrections of what is on cards: no money was taken or paid."))
     refunded: str = _code("1001.02", _("Cash paid back to holders of cards."))
     captured: str = _code("6001.01", _("Sales that were paid by card."))
     bonus: str = _code("6601.01", _("Bonus money given with top-ups."))

@@ -34,10 +34,11 @@ from sync.contract.errors import BadId
 from sync.contract.money import exponent
 
 AVAILABLE, HELD, ESCROW = "available", "held", "escrow"
-CASH, BONUS, CAPTURED, REFUNDED = "cash", "bonus", "captured", "refunded"
+CASH, BANK, BONUS, CAPTURED, REFUNDED = "cash", "bank", "bonus", "captured", "refunded"
+ADJUSTED = "adjusted"  # corrections: no money was taken or paid; owner: the programme
 FORFEITED, LOSS, PARTNER = "forfeited", "loss", "partner"
 GUARDED = frozenset({AVAILABLE, HELD, ESCROW})  # these never fall below 0
-KINDS = GUARDED | {CASH, BONUS, CAPTURED, REFUNDED, FORFEITED, LOSS, PARTNER}
+KINDS = GUARDED | {CASH, BANK, ADJUSTED, BONUS, CAPTURED, REFUNDED, FORFEITED, LOSS, PARTNER}
 CENTRE = "centre"  # owner of cash, captured and refunded when no store has them
 OWNER_MAX_CHARS = 100
 _ASKED_AT_ONCE = 1_000
@@ -85,6 +86,11 @@ def account_id(name: AccountName) -> int:
     except BadId:
         raise Invalid({"unit": N_("must be a currency, three capital letters, or PTS")}) from None
     return number_of(kind, owner, unit)
+
+
+def taken_by(tender: str) -> str:
+    """The kind of account that money comes from which a customer paid in so: the till's drawer, or a bank."""
+    return CASH if tender == "cash" else BANK
 
 
 def number_of(kind: str, owner: str, unit: str) -> int:

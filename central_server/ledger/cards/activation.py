@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.errors import Conflict, Invalid
 from central_server.keys import Keys
-from central_server.ledger.books.accounts import AccountName, available
+from central_server.ledger.books.accounts import AccountName, available, taken_by
 from central_server.ledger.books.posting import posting_id
 from central_server.ledger.cards import life
 from central_server.ledger.cards.buyers import Buyer, keep_buyer
@@ -123,7 +123,7 @@ async def activate_batch(
             some = cards[at : at + AT_ONCE]
             await _move_on(session, some, theirs, by=by, why=why or request, at_ms=now_ms)
             if face:
-                await _load_faces(session, some, theirs, face, request, store, now_ms)
+                await _load_faces(session, some, theirs, face, request, taken_by(tender), store, now_ms)
         return {"cards": len(cards), "paid": face * len(cards)}
 
     body = {"batch": batch, "tender": tender, "store": store}
@@ -173,11 +173,12 @@ async def _load_faces(
     theirs: Programme,
     face: int,
     request: str,
+    taken: str,
     store: str,
     now_ms: int,
 ) -> None:
     unit, bonus = theirs.rules.unit, theirs.rules.bonus_of(face)
-    cash = AccountName("cash", store, unit)
+    cash = AccountName(taken, store, unit)
     purses = {card: purse_id(holder_of(card=card), theirs.id) for card in cards}
     ids = {card: posting_id("load", request, card) for card in cards}
     legs = [Leg(ids[card], cash, available(purses[card], unit), face, "load", request) for card in cards]

@@ -1,8 +1,8 @@
 """What is done with a purse at the centre besides paying: loaded, paid out, corrected, moved.
 
-    load       cash(store) → available, bonus(programme) → available        paid lot, bonus lot
+    load       cash(store) or bank(store) → available, bonus(programme) → available        paid lot, bonus lot
     cash out   available → refunded(store)                                  paid lots only: bonus never
-    correct    cash("centre") or bonus(programme) ⇄ available               with the second person's approval
+    correct    adjusted(programme) or bonus(programme) ⇄ available        with the second person's approval
     move       available → available of another purse                       lots go over as they are
 
 Each is done once per `request` (`operations`).
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.errors import Conflict, Invalid, Refused
 from central_server.keys import Keys
-from central_server.ledger.books.accounts import AccountName, available
+from central_server.ledger.books.accounts import ADJUSTED, AccountName, available, taken_by
 from central_server.ledger.books.posting import posting_id
 from central_server.ledger.cards.buyers import Buyer, keep_buyer
 from central_server.ledger.cards.law import law_of
@@ -79,7 +79,7 @@ async def load(
                 session, request, buyer, amount, place.unit, tender, keys=keys, by=by, at_ms=now_ms
             )
         into = available(purse, place.unit)
-        cash = AccountName("cash", store, place.unit)
+        cash = AccountName(taken_by(tender), store, place.unit)
         legs = [Leg(posting_id("load", request), cash, into, amount, "load", request)]
         uses: list[Use] = [Add(legs[0].id, purse, amount, PAID, None, request)]
         if bonus:
@@ -169,7 +169,7 @@ async def correct(
         if lot not in ({PAID, BONUS} if rules.kind == "value" else {own}):
             raise Invalid({"kind": N_("a purse of this programme has no such lots")})
         other = (
-            AccountName("cash", CENTRE, place.unit)
+            AccountName(ADJUSTED, place.programme.id, place.unit)
             if lot == PAID
             else AccountName("bonus", place.programme.id, place.unit)
         )

@@ -47,6 +47,8 @@ ACCOUNTS: Final[Mapping[str, tuple[str, str, Side]]] = {
     "held": (N_("Contract liabilities: cards, held"), N_("Points, held"), "credit"),
     "escrow": (N_("Contract liabilities: cards, with stores"), N_("Points, with stores"), "credit"),
     "cash": (N_("Cash received for cards"), N_("Points bought"), "debit"),
+    "bank": (N_("Money received for cards by other tenders"), N_("Points bought otherwise"), "debit"),
+    "adjusted": (N_("Other expenses: corrections of cards"), N_("Points corrected"), "debit"),
     "refunded": (N_("Cash paid back for cards"), N_("Points paid back"), "credit"),
     "captured": (N_("Sales paid by card"), N_("Points redeemed"), "credit"),
     "bonus": (N_("Selling expenses: bonus money"), N_("Points earned"), "debit"),

@@ -29,7 +29,13 @@ CHAINS_MAX: Final = 64
 GROUPS_MAX: Final = 400_000  # sums that one report adds up; about 200 MB and 3 s
 _YEARS: Final = range(2015, 2101)  # from `calendar.FLOOR_MS` on
 EVER_MS: Final = 2**53  # the end of a span that has none
-_PLACED: Final = (accounts.CASH, accounts.CAPTURED, accounts.REFUNDED, accounts.LOSS)  # owned by a store
+_PLACED: Final = (  # owned by a store
+    accounts.CASH,
+    accounts.BANK,
+    accounts.CAPTURED,
+    accounts.REFUNDED,
+    accounts.LOSS,
+)
 
 
 class Position(dict[int, int]):

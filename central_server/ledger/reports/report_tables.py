@@ -111,14 +111,17 @@ async def settlement_report(db: AsyncSession, asked: Asked, say: Say) -> Report:
         for one in found
     ]
     did_heads = header(
-        say, N_("Store"), N_("Unit"), N_("Cash taken"), N_("Goods given"), N_("Paid out"), N_("Declared lost")
+        say,
+        N_("Store"),
+        N_("Unit"),
+        N_("Cash taken"),
+        N_("Taken otherwise"),
+        N_("Goods given"),
+        N_("Paid out"),
+        N_("Declared lost"),
     )
     did: list[Sequence[Cell]] = [
-        [
-            place(one.store),
-            one.unit,
-            *(Amount(much, one.unit) for much in (one.cash, one.goods, one.paid_out, one.lost)),
-        ]
+        [place(one.store), one.unit, *(Amount(much, one.unit) for much in one.sums())]
         for one in await settlement.done(db, window)
     ]
     return Report(

@@ -75,6 +75,7 @@ class DoneOut(Out):
     unit: str
     store: str
     cash: int
+    otherwise: int = Field(description="money taken by other tenders than cash")
     goods: int
     paid_out: int
     lost: int

@@ -23,7 +23,13 @@ from central_server.ledger.models.books import Account, Transfer
 from central_server.ledger.models.lots import Lot, LotUse, Purse
 from central_server.ledger.reports.history import Window, grouped, placed
 
-_TOOK: Final = (accounts.CASH, accounts.LOSS, accounts.CAPTURED, accounts.REFUNDED)  # owned by a store
+_TOOK: Final = (
+    accounts.CASH,
+    accounts.BANK,
+    accounts.LOSS,
+    accounts.CAPTURED,
+    accounts.REFUNDED,
+)  # owned by a store
 
 
 class Use(NamedTuple):
@@ -106,10 +112,15 @@ class Done:
 
     unit: str
     store: str
-    cash: int = 0  # taken for top-ups
+    cash: int = 0  # taken for cards and top-ups
+    otherwise: int = 0  # … by another tender
     goods: int = 0  # given, returns taken off
     paid_out: int = 0  # to customers
     lost: int = 0  # declared
+
+    def sums(self) -> tuple[int, ...]:
+        """Its amounts, in that order."""
+        return self.cash, self.otherwise, self.goods, self.paid_out, self.lost
 
 
 async def uses(session: AsyncSession, window: Window) -> list[Use]:
@@ -142,6 +153,7 @@ async def done(session: AsyncSession, window: Window) -> list[Done]:
     found: dict[tuple[str, str], Done] = {}
     fields = {
         accounts.CASH: "cash",
+        accounts.BANK: "otherwise",
         accounts.CAPTURED: "goods",
         accounts.REFUNDED: "paid_out",
         accounts.LOSS: "lost",
@@ -156,6 +168,6 @@ async def done(session: AsyncSession, window: Window) -> list[Done]:
         )
         for unit, store, kind, amount in rows:
             row = found.setdefault((unit, store), Done(unit, store))
-            turned = -sign if kind in (accounts.CASH, accounts.LOSS) else sign
+            turned = -sign if kind in (accounts.CASH, accounts.BANK, accounts.LOSS) else sign
             setattr(row, fields[kind], getattr(row, fields[kind]) + turned * int(amount))
     return [found[key] for key in sorted(found)]

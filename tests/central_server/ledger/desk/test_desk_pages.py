@@ -193,7 +193,7 @@ async def test_a_purse_tells_names_and_keeps_ids_small(ask_page, send, purses, d
     assert (await send(f"/cards/purses/{purse}/load", form)).status_code == 303
     shown = await ask_page(f"/cards/purses/{purse}")
     assert "cash/s1" not in shown
-    assert 'Money taken in · West Lake <code class="quiet">s1</code>' in shown
+    assert 'Cash taken in · West Lake <code class="quiet">s1</code>' in shown
     assert "姓名" not in await ask_page("/cards/catalogue", lang="zh_CN")
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central_server.db import Database
 from central_server.errors import Conflict, Invalid, NotFound, Refused
 from central_server.keys import Keys
+from central_server.ledger.books.accounts import AccountName, balances
 from central_server.ledger.cards.buyers import Buyer, buyer_of
 from central_server.ledger.models.lots import BONUS, PAID
 from central_server.ledger.purses import expiry, spending, value
@@ -185,6 +186,8 @@ async def test_a_correction_needs_a_second_person_and_a_reason(
         more = await value.correct(session, request="c", amount=50, approval="A1", why="x", **who)
         less = await value.correct(session, request="d", amount=-20, approval="A1", why="x", **who)
         assert (more, less) == ({"balance": 50}, {"balance": 30})
+        drawer, ours = AccountName("cash", "centre", "CNY"), AccountName("adjusted", "value", "CNY")
+        assert await balances(session, [drawer, ours]) == {drawer: 0, ours: -30}  # no money was taken
         with pytest.raises(Conflict):
             await value.correct(session, request="e", amount=-31, approval="A1", why="x", **who)
         await check_lots(session)
@@ -298,3 +301,14 @@ async def test_what_is_held_expires_when_it_has_come_back(
         await expiry.expire_lots(session, now_ms=later_ms)
         assert await sums(session, [mine]) == {mine: 0}
         await check_lots(session)
+
+
+async def test_what_was_not_paid_in_cash_is_in_no_drawer(
+    database: Database, keys: Keys, new_purse: OpenPurse, now_ms: int
+) -> None:
+    async with database.transaction() as session:
+        mine = await new_purse(session)
+        for tender, amount in (("cash", 500), ("transfer", 300), ("mobile", 20)):
+            await loaded(session, keys, now_ms, mine, amount, tender, tender=tender)
+        drawer, bank = AccountName("cash", "centre", "CNY"), AccountName("bank", "centre", "CNY")
+        assert await balances(session, [drawer, bank]) == {drawer: -500, bank: -320}
