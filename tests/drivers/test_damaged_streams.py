@@ -28,6 +28,8 @@ from drivers.cardreader.rdm6300.protocol import encode_frame as encode_rdm6300
 from drivers.cardreader.wiegand.formats import KNOWN
 from drivers.cardreader.wiegand.protocol import encode_frame as encode_wiegand
 from drivers.manual import own_names
+from drivers.pos.zvt.apdu import encode as encode_apdu
+from drivers.pos.zvt.framing import encode_frame as encode_zvt
 from drivers.registry import driver
 from tests.drivers.test_every_driver import stream
 
@@ -57,6 +59,12 @@ SEALED: dict[str, Callable[[random.Random], bytes]] = {
     "cardreader.pn532": lambda chance: encode_pn532(
         chance.choice((b"\xd5\x4b", b"\xd5\x03", b"\xd4\x4a", b"\xd5", b"\x7f", b"\x00"))
         + chance.randbytes(chance.choice((0, 1, 3, 20, 255)))
+    ),
+    "pos.zvt": lambda chance: encode_zvt(
+        encode_apdu(
+            chance.choice((0x0600, 0x0601, 0x0630, 0x040F, 0x8000, 0x849C, 0x849D)),
+            chance.randbytes(chance.choice((0, 1, 3, 20, 300))),
+        )
     ),
     "cardreader.pcsc": lambda chance: encode_line(
         {

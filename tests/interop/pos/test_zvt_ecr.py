@@ -112,7 +112,8 @@ async def test_a_day_at_a_till(open_work: OpenWork) -> None:
         assert (shown["terminal_id"], shown["card_name"]) == ("00000001", "GIFT CARD")
         assert (await box.left(), await box.held()) == (6_500, 0)
 
-        assert (await till.command(ecr.balance())).ended == "completion"
+        balance = await till.command(ecr.balance())
+        assert (balance.approved, balance.statuses[-1]["amount_minor"]) == (True, 6_500)
         assert (await till.command(ecr.reversal(1))).approved
         again = await till.command(ecr.reversal(1))
         assert (again.ended, again.end["result_code"]) == ("abort", 0xB4)
