@@ -1,16 +1,14 @@
 """Other people's programs as the other side: where they come from, and lines to them.
 
 A peer that is missing is a test skipped with the command that installs it. npm packages are installed once,
-from the lock file, into var/npm; pip ones are in the dev extra; Debian ones in `debian_for_tests` of ./run.
+from the lock file by ./run, into var/npm; pip ones are in the dev extra; Debian ones in `debian_for_tests` of ./run.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
 import shutil
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -25,7 +23,6 @@ from tests.interop.wire import Wire
 
 ROOT = Path(__file__).parents[2]
 NPM = Path(__file__).parent / "npm"
-INSTALL_S = 300
 
 
 @asynccontextmanager
@@ -55,28 +52,13 @@ def needs() -> Callable[[str, str], Path]:
 
 @pytest.fixture(scope="session")
 def npm(needs: Callable[[str, str], Path]) -> dict[str, str]:
-    """The environment in which node finds the packages of tests/interop/npm/package.json."""
+    """The environment in which node finds the packages of tests/interop/npm, which `./run test` has set up."""
     needs("nodejs", "node")
-    program = needs("npm", "npm")
+    needs("npm", "npm")
     digest = hashlib.sha256((NPM / "package-lock.json").read_bytes()).hexdigest()[:12]
     place = ROOT / "var" / "npm" / digest
-    place.mkdir(parents=True, exist_ok=True)
-    with (place / "lock").open("w") as lock:  # of several workers one installs
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (place / "done").exists():
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(NPM / name, place)
-            # Scripts stay unrun: what they would build comes prebuilt.
-            command = [program, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            try:
-                done = subprocess.run(
-                    command, cwd=place, capture_output=True, text=True, timeout=INSTALL_S, check=False
-                )
-            except subprocess.TimeoutExpired:
-                pytest.skip(f"npm took longer than {INSTALL_S} s: (cd {NPM} && npm ci --ignore-scripts)")
-            if done.returncode:
-                pytest.skip(f"(cd {NPM} && npm ci --ignore-scripts) failed: {done.stderr[-500:]}")
-            (place / "done").touch()
+    if not (place / "done").exists():
+        pytest.skip("the packages of tests/interop/npm are not set up: ./run test does it")
     return {"NODE_PATH": str(place / "node_modules")}
 
 
