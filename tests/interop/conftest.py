@@ -1,7 +1,7 @@
 """Other people's programs as the other side: where they come from, and lines to them.
 
-A peer that is missing is a test skipped with the command that installs it. npm packages are installed once,
-from the lock file by ./run, into var/npm; pip ones are in the dev extra; Debian ones in `debian_for_tests` of ./run.
+A peer that is missing is a test skipped with the command that installs it. `./run test` installs npm's
+packages into var/npm, from the lock file, and Debian's (`debian_for_tests`); pip's are in the dev extra.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def needs() -> Callable[[str, str], Path]:
 
 @pytest.fixture(scope="session")
 def npm(needs: Callable[[str, str], Path]) -> dict[str, str]:
-    """The environment in which node finds the packages of tests/interop/npm, which `./run test` has set up."""
+    """The environment in which node finds the packages of tests/interop/npm."""
     needs("nodejs", "node")
     needs("npm", "npm")
     digest = hashlib.sha256((NPM / "package-lock.json").read_bytes()).hexdigest()[:12]
