@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from sync.contract.questions import CardShown
 from sync.contract.terminal import PinAwaited
@@ -54,6 +54,38 @@ async def test_an_amount_is_whole_whenever_another_card_comes_and_enter_does_not
     await expect(counter.page.locator("#toast")).to_be_visible()
     await expect(counter.amount).to_have_value("150.25")
     assert not counter.rules.asked
+
+
+async def test_digits_typed_before_the_form_is_there_stand_in_it(counter: Counter) -> None:
+    await counter.show_card()
+    typed = asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        await typed.wait()
+        await route.continue_()
+
+    await counter.page.route("**/till/money/pay*", slowly)
+    await counter.press("F6")
+    await counter.page.keyboard.type("12", delay=KEY_MS)
+    await counter.press("Enter")
+    typed.set()
+    await expect(counter.amount).to_be_focused()
+    await counter.page.keyboard.type(".5", delay=KEY_MS)
+    await expect(counter.amount).to_have_value("12.5")
+    assert await counter.page.locator("#text").input_value() == ""
+    assert not counter.rules.asked
+    await counter.page.unroute("**/till/money/pay*")
+
+
+async def test_digits_touched_for_a_pin_are_not_taken_for_an_amount(counter: Counter) -> None:
+    await pin_asked(counter)
+    await present(counter, OTHER)
+    await expect(counter.dialog.locator(".other")).to_be_visible()
+    await counter.dialog.locator("[data-digit='7']").click()
+    await expect(counter.amount).to_have_value("60")
+    await counter.dialog.locator("button.primary").click()
+    await expect(counter.page.locator("#deed.still")).to_be_visible()
+    assert counter.rules.left == 10_000
 
 
 async def test_who_types_on_slowly_without_looking_does_not_pay_with_the_other_card(counter: Counter) -> None:

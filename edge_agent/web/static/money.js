@@ -2,6 +2,7 @@
 //
 // Each attempt has one number, made here before anything is asked and kept until its answer has been seen: pressed
 // twice, sent again or after a reload it is the same question, and nothing is taken twice. The PIN is kept nowhere.
+import { typingAhead } from "./ahead.js";
 import { failed, post, show, toast } from "./page.js";
 import { stillness } from "./still.js";
 
@@ -20,6 +21,7 @@ export function money({ till, sound, text }) {
   let opened = "0"; // the moment at which the card was shown that the form was opened for; 0: none was
   let turns = 0; // forms asked for: only the last one is put in
 
+  const ahead = typingAhead();
   const hands = stillness({
     changed: (waiting) => dialog.classList.toggle("still", waiting),
     dropped: (key) => {
@@ -51,6 +53,7 @@ export function money({ till, sound, text }) {
   // A form that somebody asks for is for the card that stands there now.
   async function open(wanted, amount = "") {
     const turn = ++turns;
+    if (!dialog.open) ahead.hold(); // a form that stands takes the digits itself, and they are carried over
     try {
       const html = await fetched(FORMS[wanted], { till, amount });
       if (turn !== turns || busy) return; // overtaken
@@ -58,8 +61,11 @@ export function money({ till, sound, text }) {
       kind = wanted;
       attempt = null;
       put(html, before);
+      const [typed, field] = [ahead.release(), dialog.querySelector("input.amount")];
+      if (typed && field) field.value = typed.slice(0, field.maxLength);
       opened = dialog.querySelector("form[data-at]")?.dataset.at ?? "0";
     } catch (error) {
+      ahead.release();
       said(error);
     }
   }
@@ -214,8 +220,9 @@ export function money({ till, sound, text }) {
     const button = event.target.closest("button");
     if (!button) return;
     const { digit, amount, refund, deed } = button.dataset;
-    if (digit !== undefined) hands.takes(digit) && key(digit);
-    else if (amount !== undefined) dialog.querySelector(".amount").value = amount;
+    if (digit !== undefined) {
+      if (hands.takes(digit)) key(digit);
+    } else if (amount !== undefined) dialog.querySelector(".amount").value = amount;
     else if (deed !== undefined) open(deed, dialog.dataset.amount);
     else if ("print" in button.dataset) print();
     else if ("close" in button.dataset) close();
