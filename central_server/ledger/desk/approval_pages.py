@@ -9,15 +9,21 @@ from fastapi import APIRouter, Form, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
 
-from central_server.errors import Conflict
+from central_server.errors import Conflict, Refused
 from central_server.ledger.desk import approvals
 from central_server.ledger.desk.approvals import DONE, EXPIRED, REFUSED, STATES, WAITING
 from central_server.ledger.desk.approvals_api import ApprovalId
 from central_server.ledger.desk.deeds import decide
 from central_server.ledger.desk.desk_names import named
 from central_server.ledger.desk.desk_pages import desk_page, told
-from central_server.ledger.desk.doors import ApprovalReader, Approver
+from central_server.ledger.desk.doors import (
+    ApprovalReader,
+    Approver,
+    lease_settings_of,
+    second_person_of,
+)
 from central_server.ledger.desk.in_stores import in_stores
+from central_server.ledger.leases import losing
 from central_server.web.deps import ReadDb, Viewer, database_of, now_ms
 from central_server.web.forms import Filled
 from central_server.web.text import N_
@@ -79,7 +85,7 @@ async def decide_approval(
     try:
         row = await decide(request, viewer, id, approve=decision == "yes", note=note)
         return RedirectResponse(f"/approvals?state={row.state}#{row.id}", 303)
-    except Conflict as error:  # nothing was decided; the queue says what stands in the way
+    except (Conflict, Refused) as error:  # nothing was decided; the queue says what stands in the way
         status = told(form, error, viewer.lang)
     async with database_of(request).reading() as session:
         return await _queue(request, viewer, session, WAITING, form, status)
@@ -90,12 +96,21 @@ async def _queue(
 ) -> Response:
     at_ms = now_ms(request)
     rows = await approvals.approvals(db, state=state, stores=viewer.stores, now_ms=at_ms, limit=200)
+    login_days = second_person_of(request).login_days
+    theirs = [row for row in rows if row.asked_by != viewer.user_id]
+    undecided = state == WAITING and viewer.user_id is not None and viewer.may("approvals.decide")
     return desk_page(
         request,
         viewer,
         "ledger/approvals.html",
         status,
         approvals=rows,
+        not_by=await approvals.not_by(db, theirs, viewer.user_id or 0, login_days=login_days)
+        if undecided
+        else frozenset(),
+        login_days=login_days,
+        not_before=await losing.not_before(db, rows, lease_settings_of(request)) if state == WAITING else {},
+        now_ms=at_ms,
         in_stores=await in_stores(db, rows, stores=viewer.stores) if state == WAITING else {},
         **await named(db),
         form=form,

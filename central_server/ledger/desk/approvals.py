@@ -11,7 +11,7 @@ anybody who could have asked by theirs, had in hand of late (`staff.hands`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,6 +31,10 @@ DAYS: Final = 7  # for which a request waits, unless the settings say otherwise
 LOGIN_DAYS: Final = 7  # a login made, or given a password or roles, within these is whoever did that
 WHY_MAX: Final = 400
 LIST_MAX: Final = 500
+ONE_PERSON: Final = N_(
+    "somebody else must decide: in the last {days} days one person has made, or given a password "
+    "or roles to, the login of whoever asked and yours, and could be both"
+)
 
 # What a yes does. Given the request and who allowed it; gives what is to be remembered of it.
 Deed = Callable[[AsyncSession, Approval, staff.Who, int], Awaitable[Mapping[str, Any]]]
@@ -107,7 +111,8 @@ async def decide(
     if now_ms >= row.expires_ms:
         raise Conflict(N_("this has waited too long; it must be asked for anew"))
     if approve:
-        await _two_people(session, row, by.user_id, login_days)
+        if await _one_person(session, row, by.user_id, login_days):
+            raise Refused(ONE_PERSON, days=login_days)
         row.result = dict(await deeds[row.kind](session, row, by, now_ms))
     row.state, row.decided_by, row.decided_name = wanted, by.user_id, by.name
     row.decided_ms, row.note = now_ms, note.strip()[:WHY_MAX]
@@ -158,6 +163,24 @@ async def waiting(session: AsyncSession, *, stores: frozenset[str] | None = None
     return await session.scalar(query) or 0
 
 
+async def not_by(
+    session: AsyncSession, rows: Sequence[Approval], approver: int, *, login_days: int = LOGIN_DAYS
+) -> frozenset[str]:
+    """Those of `rows`, by id, to which `approver` cannot say yes: they may be who asked."""
+    if not rows or not login_days:
+        return frozenset()
+    since_ms = min(row.asked_ms for row in rows) - login_days * DAY_MS  # the widest look clears most of them
+    mine = await staff.hands(session, approver, since_ms=since_ms)
+    askers = {row.asked_by for row in rows}
+    close = {one for one in askers if mine & await staff.hands(session, one, since_ms=since_ms)}
+    found = [
+        row.id
+        for row in rows
+        if row.asked_by in close and await _one_person(session, row, approver, login_days)
+    ]
+    return frozenset(found)
+
+
 def state_of(row: Approval, now_ms: int) -> str:
     """The state as people see it: what waited too long has expired."""
     return EXPIRED if row.state == WAITING and now_ms >= row.expires_ms else row.state
@@ -174,20 +197,13 @@ def seen_by_audit(row: Approval) -> dict[str, Any]:
     return {**told, "store": row.store, "asked by": row.asked_name}
 
 
-async def _two_people(session: AsyncSession, row: Approval, approver: int, login_days: int) -> None:
-    """Raises Refused when one person could have signed in as both."""
+async def _one_person(session: AsyncSession, row: Approval, approver: int, login_days: int) -> bool:
+    """Whether one person could have signed in as both."""
     if not login_days:
-        return
+        return False
     since_ms = row.asked_ms - login_days * DAY_MS
     theirs = await staff.hands(session, row.asked_by, since_ms=since_ms)
-    if theirs & await staff.hands(session, approver, since_ms=since_ms):
-        raise Refused(
-            N_(
-                "somebody else must decide: in the last {days} days one person has made, or given a password "
-                "or roles to, the login of whoever asked and yours, and could be both"
-            ),
-            days=login_days,
-        )
+    return bool(theirs & await staff.hands(session, approver, since_ms=since_ms))
 
 
 async def _added(

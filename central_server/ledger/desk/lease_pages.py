@@ -12,7 +12,15 @@ from starlette.responses import RedirectResponse, Response
 from central_server.errors import CentreError, NotFound
 from central_server.ledger.desk.desk_names import named
 from central_server.ledger.desk.desk_pages import OnceForm, desk_page, minor_of, told
-from central_server.ledger.desk.doors import Body, Desk, LeaseReader, LeaseWriter, done_once, note
+from central_server.ledger.desk.doors import (
+    Body,
+    Desk,
+    LeaseReader,
+    LeaseWriter,
+    done_once,
+    lease_settings_of,
+    note,
+)
 from central_server.ledger.desk.leases_api import (
     FenceIn,
     LeaseId,
@@ -25,7 +33,7 @@ from central_server.ledger.desk.leases_api import (
     resolve,
     stopped,
 )
-from central_server.ledger.leases import lease_alarms, lease_list, stopping
+from central_server.ledger.leases import lease_alarms, lease_list, losing, stopping
 from central_server.ledger.leases import leases as leasing
 from central_server.ledger.models.leases import CLOSED, DOUBT, FROZEN, HOLDING, LOST, OPEN
 from central_server.web.deps import Db, ReadDb, Viewer, database_of, now_ms
@@ -43,7 +51,7 @@ STATES: Final = {
 }
 MOODS: Final = {OPEN: "good", DOUBT: "warn", FROZEN: "bad", LOST: "bad", CLOSED: "quiet"}
 ENTRIES: Final = {
-    "open": N_("Opened"),
+    "open": N_("Lease opened"),
     "spend": N_("Payment"),
     "refund": N_("Refund"),
     "top": N_("Top-up"),
@@ -180,16 +188,19 @@ async def ask_to_resolve(
 async def _lease(
     request: Request, viewer: Viewer, db: AsyncSession, lease: str, form: Filled[LossForm], status: int = 200
 ) -> Response:
+    row = await lease_list.lease_with(db, lease, stores=viewer.stores)
     return desk_page(
         request,
         viewer,
         "ledger/lease.html",
         status,
         **await named(db),
-        lease=await lease_list.lease_with(db, lease, stores=viewer.stores),
+        lease=row,
         entries=await lease_list.entries(db, lease),
         waiting=await lease_list.waiting_entries(db, lease),
         form=form,
+        grace_hours=lease_settings_of(request).grace_hours,
+        lost_from_ms=losing.lost_from_ms(row, lease_settings_of(request)),
         state_labels=STATES,
         moods=MOODS,
         entry_labels=ENTRIES,

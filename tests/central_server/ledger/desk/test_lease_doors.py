@@ -13,7 +13,7 @@ from central_server.ledger.leases.epochs import new_epoch
 from central_server.ledger.leases.leases import grant
 from central_server.ledger.leases.stopping import stop_if_put_back
 from central_server.ledger.models.cards import Card
-from central_server.ledger.models.leases import CLOSED, Lease
+from central_server.ledger.models.leases import CLOSED, Lease, LeaseEntry
 from config.central import LeaseSettings
 from sync.contract.message import Ask
 from tests.central_server.ledger.desk.conftest import NOW_MS
@@ -115,6 +115,47 @@ async def test_a_loss_is_asked_for_and_decided_by_forms(client, as_, in_doubt, c
     assert done.status_code == 303, done.text
     page = (await client.get(f"/cards/leases/{lease}", headers=as_())).text
     assert "Declared lost" in page
+
+
+async def test_a_loss_is_asked_for_once_and_says_from_when_it_can_be_allowed(
+    ask, client, as_, in_doubt, clock
+) -> None:
+    lease = await in_doubt()
+    for lang in ("en", "zh_CN"):
+        page = (await client.get(f"/cards/leases/{lease}", headers=as_(lang=lang))).text
+        assert "2026-11-21 19:06" in page
+        assert "72" in page
+    path = f"/leases/{lease}/loss"
+    first = await ask(path, {"amount": 15_000, "why": "the box burnt"}, key="loss-0001", user=5)
+    assert first.status_code == 202
+    again = await ask(path, {"amount": 15_000, "why": "the box burnt"}, user=5)
+    assert again.status_code == 409
+    assert "¥150.00 of this lease waits for a second person already; it holds ¥200.00" in again.text
+    rest = await ask(path, {"amount": 5_000, "why": "the box burnt"}, user=5)
+    assert rest.status_code == 202
+    queue = (await client.get("/approvals", headers=as_(user=6))).text
+    assert queue.count("It can be allowed from 2026-11-21 19:06") == 2
+    assert 'value="yes"' not in queue
+    clock.now_ms += GRACE_MS
+    assert 'value="yes"' in (await client.get("/approvals", headers=as_(user=6))).text
+
+
+async def test_the_opening_of_a_lease_is_no_opening_of_a_store(client, as_, lease, database) -> None:
+    async with database.transaction() as session:
+        row = await session.get_one(Lease, lease)
+        told = {
+            "lease": lease,
+            "number": 1,
+            "kind": "open",
+            "amount": 20_000,
+            "purse": row.purse,
+            "unit": "CNY",
+        }
+        said = dict.fromkeys(("mac", "till", "txn", "receipt", "cashier", "refers_to"), "")
+        times = {"at_ms": NOW_MS, "sure": 1, "applied_ms": NOW_MS, "key": 1}
+        session.add(LeaseEntry(store="s1", **told, **said, **times))
+    assert "Lease opened" in (await client.get(f"/cards/leases/{lease}", headers=as_())).text
+    assert "开业日期" not in (await client.get(f"/cards/leases/{lease}", headers=as_(lang="zh_CN"))).text
 
 
 async def test_a_frozen_lease_is_tried_again_by_two_people(ask, client, as_, lease, database) -> None:
