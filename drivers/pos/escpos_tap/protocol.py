@@ -315,10 +315,10 @@ class EscposTapDecoder(QuietDecoder):
     # One receipt
 
     def _finish(self) -> None:
-        """A job that no cut ended."""
+        """A job that no cut ended. What is in the printer's buffer is on no paper: half a figure, perhaps."""
         job, self._job, self._sure_lines = self._job, None, 0
         if job is not None:
-            job.end()
+            job.paper.forget_line()
         self._let_go(job)
         if job is not None and not job.blank:
             self._tell(job)

@@ -51,6 +51,17 @@ def test_a_receipt_without_a_cut_is_over_when_the_line_is_silent() -> None:
     assert decoder.wake_at_ms is None
 
 
+def test_a_figure_that_a_cut_line_left_in_half_is_no_total() -> None:
+    job = encode_receipt(_SALE, "plain", "zh")
+    for end in range(len(job)):
+        decoder = _decoder()
+        decoder.feed(job[:end], 0)
+        totals = [
+            what.total_minor for what in _whats(decoder.wake(60_000)) if isinstance(what, SaleCompleted)
+        ]
+        assert totals in ([], [700]), f"cut at {end}"
+
+
 def test_silence_counts_even_if_nobody_woke_us() -> None:
     decoder = _decoder()
     decoder.feed(TEA, 0)
