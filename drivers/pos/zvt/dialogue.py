@@ -90,7 +90,7 @@ class Dialogue:
             pass  # a terminal's words: our own, on a line that echoes
         elif control == commands.ABORT_ASKED:
             self._abort(now_ms)
-        elif self._running and not self._running.ended and message.raw == self._running.message.raw:
+        elif self._running is not None and self._running.missed_by(message):
             self._repeat(now_ms)
         else:
             self._interrupt()

@@ -46,6 +46,10 @@ class Request:
     paid_minor: int = 0
     refunds_minor: int = 0  # of a payment whose goods were issued in part
 
+    def missed_by(self, message: Message) -> bool:
+        """The till says this very command again, and has not answered for it yet: it missed ours."""
+        return message.raw == self.message.raw and not (self.ended or self.acknowledged)
+
 
 def read(message: Message, options: ZvtOptions) -> Request | Refused:
     """What the till wants; every command that is not in the README is refused with 84 83."""

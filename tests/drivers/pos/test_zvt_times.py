@@ -124,10 +124,11 @@ class Desk:
         return words
 
 
-def test_a_payment_that_the_till_acknowledges_is_final_whatever_becomes_of_its_end() -> None:
+@pytest.mark.parametrize("good", [ecr.OK, bytes.fromhex("840000")])
+def test_a_payment_that_the_till_acknowledges_is_final_whatever_becomes_of_its_end(good: bytes) -> None:
     desk = Desk()
     assert desk.pay() == ["8000", "040f"]
-    assert desk.till(ecr.OK) == ["060f"]
+    assert desk.till(good) == ["060f"]
     assert desk.last == bytes.fromhex("060f00")
     desk.wait(600_000)  # and the till never says anything again
     assert desk.steps == ["paid", "confirmed"]
@@ -150,6 +151,18 @@ def test_the_till_says_how_long_its_goods_take() -> None:
     assert desk.steps == ["paid"]
     desk.till(ecr.OK)
     assert desk.steps == ["paid", "confirmed"]
+
+
+def test_a_payment_that_was_acknowledged_is_not_the_next_one_of_the_same_amount() -> None:
+    desk = Desk()
+    desk.pay()
+    desk.mute = True
+    desk.till(ecr.OK)
+    assert desk.till(ecr.authorisation(1_500)) == []  # before the box has it on disk
+    desk.mute = False
+    desk.decoder.answer(Confirmed(), desk.now_ms)
+    assert desk.wait(GAP_MS) == ["8000", "040f"]
+    assert desk.steps == ["paid", "paid"]
 
 
 def test_a_till_that_says_twice_that_it_needs_time_said_it_once() -> None:
