@@ -106,9 +106,15 @@ def masked(message: Message) -> bytes:
 
 
 def text_of(raw: bytes) -> str:
-    """Text of a receipt or a display. Latin-1, as terminals send it; CP437, as the standard says, where that
-    alone makes sense (0x81 is ü there, and no letter in Latin-1)."""
-    return raw.decode("cp437" if any(0x80 <= byte < 0xA0 for byte in raw) else "latin-1")
+    """Text of a receipt or a display: UTF-8 when it can be, for what is none hardly ever looks like it.
+
+    Else Latin-1, as terminals send it, or CP437, as the standard says, where that alone makes sense: 0x81 is ü
+    there, and no letter in Latin-1.
+    """
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("cp437" if any(0x80 <= byte < 0xA0 for byte in raw) else "latin-1")
 
 
 # ── parameters that have no bitmap ──────────────────────────────────────────────────────────────────────────

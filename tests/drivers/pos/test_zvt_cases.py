@@ -99,7 +99,8 @@ def test_nobody_sees_a_card_number_or_a_track_whole() -> None:
     assert "12345" not in json.dumps(one)
 
 
-def test_german_receipts_keep_their_umlauts_in_either_alphabet() -> None:
+def test_german_receipts_keep_their_umlauts_in_each_alphabet() -> None:
+    assert messages.text_of("Test ä ö ü ß".encode()) == "Test ä ö ü ß"  # of ecrterm's tests
     assert messages.text_of(b"H\xc4NDLER") == "HÄNDLER"  # live, as terminals send it
     assert messages.text_of(b"Geb\x81hr") == "Gebühr"  # CP437, as the standard has it
 
