@@ -108,8 +108,8 @@ def masked(message: Message) -> bytes:
 def text_of(raw: bytes) -> str:
     """Text of a receipt or a display: UTF-8 when it can be, for what is none hardly ever looks like it.
 
-    Else Latin-1, as terminals send it, or CP437, as the standard says, where that alone makes sense: 0x81 is ü
-    there, and no letter in Latin-1.
+    Else Latin-1, as terminals send it, or CP437, as the standard says, where that alone makes sense: 0x81 is
+    ü there, and no letter in Latin-1.
     """
     try:
         return raw.decode()
