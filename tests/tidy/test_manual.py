@@ -65,8 +65,10 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
     from drivers.pos.nexo.options import REPEAT_MS
     from edge_agent.field.recording import RECORDING_MAX_BYTES
     from edge_agent.health import OFFLINE_HEARTBEAT_MS
+    from edge_agent.holders import KEPT as HOLDERS_KEPT
     from edge_agent.store.journal import SALE_MS
     from edge_agent.till import CARD_STAYS_MS, RECENT_KEPT
+    from edge_agent.web.asked import AMOUNT_MAX_MINOR
     from sync.contract.events import LINES_MAX, TENDERS_MAX
     from sync.contract.message import EVENT_MAX_BYTES, INFLATED_MAX_BYTES, PAYLOAD_MAX_BYTES
 
@@ -93,6 +95,8 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
         [],  # whom a second person must help, and from how much on, is the chain's to say
         [SALE_MS // 60_000],
         [RECENT_KEPT],
+        [HOLDERS_KEPT],
+        [AMOUNT_MAX_MINOR // 100],
         [OFFLINE_HEARTBEAT_MS // 60_000],
         [WAITING_MAX],
         [STORES_MAX],
