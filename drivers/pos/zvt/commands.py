@@ -5,7 +5,7 @@ from __future__ import annotations
 REGISTRATION, AUTHORISATION, LOG_OFF, BALANCE = 0x0600, 0x0601, 0x0602, 0x0603
 COMPLETION, ABORT, REPEAT_RECEIPT, REVERSAL, REFUND = 0x060F, 0x061E, 0x0620, 0x0630, 0x0631
 END_OF_DAY, ABORT_ASKED, READ_CARD, STATUS_ENQUIRY = 0x0650, 0x06B0, 0x06C0, 0x0501
-STATUS, INTERMEDIATE, GOOD = 0x040F, 0x04FF, 0x8000
+STATUS, INTERMEDIATE, GOOD, TOP_UP = 0x040F, 0x04FF, 0x8000, 0x0609
 PRINT_LINE, PRINT_TEXT_BLOCK = 0x06D1, 0x06D3
 
 NAMES: dict[int, str] = {
@@ -20,7 +20,7 @@ NAMES: dict[int, str] = {
     LOG_OFF: "log_off",
     BALANCE: "balance",
     0x0604: "activate_card",
-    0x0609: "top_up",
+    TOP_UP: "top_up",
     0x060C: "tip",
     COMPLETION: "completion",
     0x0610: "send_turnover_totals",

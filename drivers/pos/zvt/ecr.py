@@ -46,6 +46,11 @@ def refund(amount_minor: int, *, password: str = ZEROS) -> bytes:
     return apdu.encode(commands.REFUND, bytes.fromhex(password) + _amount(amount_minor))
 
 
+def top_up(amount_minor: int, *, mode: int = 2) -> bytes:
+    """06 09; mode 2: the customer paid cash, 3: by card."""
+    return apdu.encode(commands.TOP_UP, bytes([0, 0, mode]) + _amount(amount_minor))
+
+
 def reversal(receipt: int, *, password: str = ZEROS, amount_minor: int | None = None) -> bytes:
     """06 30."""
     amount = b"" if amount_minor is None else _amount(amount_minor)

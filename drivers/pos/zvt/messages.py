@@ -133,6 +133,9 @@ def _fixed(control: int, data: bytes, fields: dict[str, Any]) -> int:
             return _completion(data, fields)
         case 0x061E | 0x841E if data:
             return _aborted(control, data, fields)
+        case 0x0609 if len(data) >= 3:
+            fields["prepaid_card_id"], fields["payment_mode"] = data[:2].hex(), data[2]
+            return 3
         case 0x06C0 if data:
             fields["timeout_s"] = data[0]
             return 1

@@ -97,6 +97,17 @@ def _refund(message: Message, options: ZvtOptions) -> Request | Refused:
     )
 
 
+def _top_up(message: Message, options: ZvtOptions) -> Request | Refused:
+    tender = _TENDERS.get(message.fields.get("payment_mode", 0))
+    if tender is None:
+        return Refused(answers.refused(results.NOT_POSSIBLE))
+    return _money(
+        message,
+        options,
+        lambda terminal, amount_minor: terminal.top_up(amount_minor, tender=tender, named=_card_of(message)),
+    )
+
+
 def _money(
     message: Message, options: ZvtOptions, start: Callable[[Terminal, int], None]
 ) -> Request | Refused:
@@ -173,12 +184,14 @@ def _card_of(message: Message) -> CardShown | None:
     return None
 
 
+_TENDERS = {2: "cash", 3: "card"}  # 1 would have us take a bank card first
 _READERS: dict[int, Callable[[Message, ZvtOptions], Request | Refused]] = {
     commands.REGISTRATION: _registration,
     commands.LOG_OFF: _log_off,
     commands.STATUS_ENQUIRY: _status_enquiry,
     commands.AUTHORISATION: _authorisation,
     commands.REFUND: _refund,
+    commands.TOP_UP: _top_up,
     commands.REVERSAL: _reversal,
     commands.BALANCE: _balance,
     commands.END_OF_DAY: _end_of_day,

@@ -233,6 +233,19 @@ async def test_a_card_that_the_till_has_read_pays(open_work: OpenWork) -> None:
         assert (paid.approved, await work.box.left()) == (True, 8_500)
 
 
+async def test_a_card_is_topped_up_with_what_the_till_took(open_work: OpenWork) -> None:
+    async with open_work() as work:
+        till = await work.dial()
+        await work.box.purse(30_000)
+        await work.box.show_card()
+        topped = await till.command(ecr.top_up(2_500))
+        assert (topped.approved, topped.statuses[-1]["amount_minor"]) == (True, 2_500)
+        assert (await work.box.day()).topped_minor == 2_500
+        assert (await till.command(ecr.top_up(2_500, mode=1))).answer.hex() == "848300"
+        last = await till.command(ecr.repeat_receipt())
+        assert (last.approved, last.statuses[-1]["amount_minor"]) == (True, 2_500)
+
+
 async def test_a_till_that_begins_anew_has_forgotten_what_it_began(open_work: OpenWork) -> None:
     async with open_work() as work:
         till = await work.dial()
