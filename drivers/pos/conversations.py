@@ -262,7 +262,7 @@ def card(habits: Habits, named: CardShown | None = None) -> Conversation:
 
 
 def resync(habits: Habits, last_seen: int) -> Conversation:
-    """`last_seen`: the number that the till saw last. A payment after it, unheard of by the till, is undone."""
+    """`last_seen`: the number that the till saw last. A payment after it, unknown to the till, is undone."""
     newest = yield TxnAsked(prefix=f"{habits.scheme}:")
     if isinstance(newest, TxnTold) and newest.kind == "pay" and newest.state != "undone":
         count = count_of(newest.txn)

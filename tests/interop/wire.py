@@ -28,7 +28,7 @@ class Said(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """After so many bytes by one end."""
+    """After so many more bytes by one end."""
 
     by: End
     after_bytes: int
@@ -81,8 +81,8 @@ class Wire:
         self.broken.set()
 
     def cut_at(self, cut: Cut) -> None:
-        """The line that is there goes when that place is reached."""
-        self.cuts = [cut]
+        """The line that is there goes when that place is reached, counted from now."""
+        self.cuts = [Cut(cut.by, self._counts[cut.by] + cut.after_bytes)]
 
     def _carry(self, end: End) -> None:
         try:

@@ -1,6 +1,6 @@
 """What is said to a till: one frame at a time, each acknowledged or said again, with quiet before it.
 
-    ACK ──150 ms── 0900 ──till: ACK── 0900 ──till: ACK── 0210 ──till: ACK── (final)
+    ACK ──200 ms── 0900 ──till: ACK── 0900 ──till: ACK── 0210 ──till: ACK── (final)
                                                           └─ NAK, or 10 s of silence: again, at most twice
 
 A till that takes whatever comes within 100 ms for one message (the SDK for Node does) must never be given two

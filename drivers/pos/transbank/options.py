@@ -52,10 +52,10 @@ class TransbankOptions(Options):
         description="The same ticket and amount within this time is the same sale, asked for again.",
     )
     gap_ms: int = Field(
-        default=150,
+        default=200,
         ge=20,
         le=5_000,
-        description="Quiet between two messages of ours. Below 110 the SDK for Node mixes them up;"
+        description="Quiet between two messages of ours. With less than 150 the SDK for Node mixes them up;"
         " at 1200 baud it needs 1000.",
     )
     ack_ms: int = Field(

@@ -2,7 +2,7 @@
 
     till   02 | 0200|1500|A12345|||0| | 03 45          STX data ETX LRC (drivers/pos/stx.py)
     box    06                                          ACK, at once
-    box    02 | 0210|00|…|A12345|… | 03 LRC            when it is paid, 150 ms later at the soonest
+    box    02 | 0210|00|…|A12345|… | 03 LRC            when it is paid, 200 ms later at the soonest
     till   06                                          and now the payment is final
 
 A payment that the till does not acknowledge, however often it is said, is undone. After an accident the till

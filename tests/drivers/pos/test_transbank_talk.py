@@ -17,7 +17,7 @@ ACK, NAK = b"\x06", b"\x15"
 SALE = frame(b"0200|1500|A12345|||0|")
 SHOWN_SALE = frame(b"0200|1500|A12345|||1|")
 LAST_SALE, CLOSE, TOTALS, POLL = (frame(each) for each in (b"0250|", b"0500||", b"0700||", b"0100"))
-GAP_MS, ACK_MS = 150, 10_000
+GAP_MS, ACK_MS = 150, 10_000  # what the protocol wants; ours is more
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -12,12 +11,12 @@ import pytest
 
 from tests.edge_agent.terminal_box import TerminalBox
 from tests.interop.peers import Peer
+from tests.interop.pos.cut_boxes import side_by_side
 from tests.interop.wire import Cut, Wire, places
 
 pytest.importorskip("telium", reason="pip install pyTeliumManager==2.4.2")
 HERE = Path(__file__).parent
 FAST = {"call_ms": "1000"}  # only how long a till that says nothing is waited for
-AT_ONCE = 4
 DONE, NOT_DONE, NOT_CHECKED = 0, 7, 9
 
 
@@ -89,15 +88,11 @@ async def test_a_line_cut_anywhere_never_leaves_money_held(
         await box.becomes("held", 0)
     cuts = places(wire.said)
     assert len(cuts) >= 9
-    room = asyncio.Semaphore(AT_ONCE)
 
-    async def cut_one(number: int, cut: Cut) -> int:
-        async with room, open_till_box(f"cut-{number}") as box:
-            return await paid_across(cut, box, make_wire(), await start_till())
+    async def cut_one(cut: Cut, box: TerminalBox) -> int:
+        return await paid_across(cut, box, make_wire(), await start_till())
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(cut_one(number, cut)) for number, cut in enumerate(cuts)]
-    left = [task.result() for task in tasks]
+    left = await side_by_side(cuts, cut_one, open_till_box)
     assert set(left) == {8_750, 10_000}, "some cuts cost a payment, and some come too late to"
     assert left[-1] == 8_750  # behind our last EOT
 
@@ -122,3 +117,42 @@ async def paid_across(cut: Cut, box: TerminalBox, wire: Wire, till: Peer) -> int
         await box.becomes("held", 0)
         assert await box.left() == left - 1_250, cut
         return left
+
+
+async def test_money_given_back_across_a_cut_is_never_more_than_was_paid(
+    start_till: Any, make_wire: Any, open_till_box: Any
+) -> None:
+    """The protocol cannot tell the second try from a second return: what was paid is the limit of both."""
+    wire = make_wire()
+
+    async def paid(box: TerminalBox, wire: Wire) -> Peer:
+        await box.show_card()
+        till: Peer = await start_till()
+        await till.ask("open", path=str(wire.till))
+        assert (await till.ask("ask", amount=12.5, kind="debit"))["result"] == DONE
+        await box.becomes("held", 0)
+        return till
+
+    async with open_till_box("whole") as box, box.device("pos.concert", wire.box, **FAST):
+        till = await paid(box, wire)
+        wire.said.clear()
+        assert (await till.ask("ask", amount=12.5, kind="refund"))["result"] == DONE
+        await box.becomes("left", 10_000)
+
+    async def cut_one(cut: Cut, box: TerminalBox) -> int:
+        wire = make_wire()
+        async with box.device("pos.concert", wire.box, **FAST):
+            till = await paid(box, wire)
+            wire.cut_at(cut)
+            await till.ask("ask", amount=12.5, kind="refund")
+            await box.turns("down")
+            before = await box.left()
+            wire.mend()
+            await box.turns("up")
+            await till.ask("open", path=str(wire.till))
+            again = await till.ask("ask", amount=12.5, kind="refund")
+            assert again["result"] == (DONE if before == 8_750 else NOT_DONE), cut
+            assert await box.left() == 10_000, cut
+            return before
+
+    assert set(await side_by_side(places(wire.said), cut_one, open_till_box)) == {8_750, 10_000}
