@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Route, expect
 
-from sync.contract.questions import CardShown
+from sync.contract.questions import CardShown, Declined
 from sync.contract.terminal import PinAwaited
 from tests.browser.counter import CARD, OTHER, Counter, counter_of
 from tests.edge_agent.web.till_money import PIN
@@ -151,3 +151,25 @@ async def test_a_pin_that_a_terminal_no_longer_waits_for_is_not_typed_into_the_p
     await expect(counter.dialog).not_to_be_visible()
     await counter.page.keyboard.type("12", delay=KEY_MS)
     assert await counter.page.locator("#text").input_value() == ""
+
+
+async def test_more_that_is_known_of_the_other_card_does_not_lock_the_form_again(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await counter.show_card()
+    await counter.press("F6")
+    await expect(counter.amount).to_be_focused()
+
+    async def nothing(card: str = "", member: str = "") -> Declined:
+        return Declined("unknown")
+
+    monkeypatch.setattr(counter.rules, "balance", nothing)
+    await present(counter, OTHER)
+    await expect(counter.page.locator("#deed.still .other")).to_be_visible()
+    await expect(counter.page.locator("#deed:not(.still)")).to_be_visible()
+    async with counter.page.expect_response("**/till/money/pay*"):
+        counter.edge.till.news(counter.edge.till.recent("1")[0].card)
+    await expect(counter.page.locator("#deed:not(.still) .other")).to_be_visible()
+    await counter.page.keyboard.type("12")
+    await counter.press("Enter")
+    await expect(counter.answer).to_have_attribute("data-approved", "1200")

@@ -93,8 +93,9 @@ export function money({ till, sound, text }) {
         sessionStorage.removeItem(PENDING);
         toast(dialog.dataset.otherCard);
       }
+      const stood = dialog.querySelector("form[data-at]")?.dataset.at;
       put(html, before, other === undefined);
-      if (other !== undefined) {
+      if (other !== undefined && at !== stood) {
         hands.wait(false);
         sound("attention");
       } else if (opened === "0") {
