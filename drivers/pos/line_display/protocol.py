@@ -17,7 +17,9 @@ from drivers.pos.line_display.reading import ScreenReader
 from drivers.pos.line_display.screen import Look
 from drivers.pos.line_display.words import Customer, idle_lines
 
-SETTLE_MS = 300  # when the till has been silent so long its screen is whole: it is read, and we may speak
+SETTLE_MS = (
+    300  # a screen that has stood so long is whole and said; a till silent for so long may be spoken to
+)
 INITIALISE = b"\x1b@"
 
 Lines = tuple[bytes, bytes]
@@ -32,7 +34,8 @@ class LineDisplayDecoder:
         self._reader = ScreenReader()
         self._customer = Customer(options)
         self._offset = 0
-        self._settle_at_ms: int | None = None
+        self._look_at_ms: int | None = None  # the screen is whole then, if nothing on it changes
+        self._settle_at_ms: int | None = None  # the till is silent then, if it says nothing more
         self._till_speaks = False  # somebody else shows its screens here
         self._speak_at_ms: int | None = (
             0 if options.show else None
@@ -50,8 +53,11 @@ class LineDisplayDecoder:
         heard = self.wake(now_ms)
         if not chunk:
             return heard
+        changes = self._reader.screen.changes
         self._reader.feed(chunk, self._offset)
         self._offset += len(chunk)
+        if changes != self._reader.screen.changes:
+            self._look_at_ms = now_ms + SETTLE_MS
         self._settle_at_ms = now_ms + SETTLE_MS
         if self._options.show:
             self._interrupted(now_ms)
@@ -62,7 +68,10 @@ class LineDisplayDecoder:
     def wake(self, now_ms: int) -> list[Heard]:
         heard: list[Heard] = []
         if self._settle_at_ms is not None and now_ms >= self._settle_at_ms:
-            heard += self._settled()
+            self._settle_at_ms = None
+            self._reader.abandon()
+        if self._look_at_ms is not None and now_ms >= self._look_at_ms:
+            heard += self._looked()
         if self._forget_at_ms is not None and now_ms >= self._forget_at_ms:
             self._customer.forget()
             self._forget_at_ms = None
@@ -126,9 +135,8 @@ class LineDisplayDecoder:
 
     # Reading
 
-    def _settled(self) -> list[Heard]:
-        self._settle_at_ms = None
-        self._reader.abandon()
+    def _looked(self) -> list[Heard]:
+        self._look_at_ms = None
         return self._passed() + [_heard(look) for look in [self._reader.screen.look()] if look]
 
     def _passed(self) -> list[Heard]:
@@ -142,7 +150,7 @@ class LineDisplayDecoder:
     def _wish(self) -> None:
         # While the till speaks we do not, whatever is due.
         speaking = self._settle_at_ms if self._settle_at_ms is not None else self._speak_at_ms
-        dues = (speaking, self._forget_at_ms)
+        dues = (self._look_at_ms, speaking, self._forget_at_ms)
         self.wake_at_ms = min((due for due in dues if due is not None), default=None)
 
 

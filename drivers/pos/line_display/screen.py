@@ -51,6 +51,7 @@ class Screen:
         self.mode: Mode = "overwrite"
         self.passed: list[Look] = []
         self.nonsense = False  # since the last look
+        self.changes = 0  # ever; who sees it stand still knows that a screen is whole
         self._new = [0] * ROWS  # a bit for each place that is new since the last look
         self._new_at = 0
         self._changed = False  # since the last look; a cell wiped is a change that leaves nothing new
@@ -164,6 +165,7 @@ class Screen:
 
     def _change(self, at_byte: int, row: int, places: int = -1) -> None:
         """These places are about to be another: what nobody has looked at yet is looked at now."""
+        self.changes += 1
         if self._new[row] & places and not self.nonsense and (look := self.look()):
             self.passed.append(look)
         if not self._changed:

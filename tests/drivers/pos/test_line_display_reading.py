@@ -60,6 +60,17 @@ def test_a_screen_that_stays_the_same_is_said_once() -> None:
     assert decoder.wake(10_000) == []
 
 
+def test_a_program_that_moves_the_cursor_all_the_time_is_read_as_well() -> None:
+    """LCDd places its cursor eight times a second, whether or not there is anything new."""
+    decoder = LineDisplayDecoder(Options(show=False))
+    heard = decoder.feed(b"\x0cTOTAL 1.00", 0)
+    for now_ms in range(0, 1000, 125):
+        heard += decoder.feed(b"\x1f$0101\x00", now_ms)
+    assert [each.what.fields["screen"] for each in heard if isinstance(each.what, Note)] == [
+        ["TOTAL 1.00", ""]
+    ]
+
+
 def test_what_nobody_knows_is_said_and_costs_two_bytes() -> None:
     decoder = LineDisplayDecoder(Options(show=False))
     heard = decoder.feed(b"\x0cab\x1bzcd", 0) + decoder.wake(SETTLE_MS)
