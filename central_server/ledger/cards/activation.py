@@ -80,6 +80,27 @@ async def activate_card(
     return await once(session, request, "activate", body, work, by=by, now_ms=now_ms)
 
 
+def check_sale(
+    theirs: Programme,
+    amount: int,
+    *,
+    cards: int = 1,
+    registered: bool = False,
+    tender: str,
+    buyer: Buyer | None = None,
+) -> None:
+    """Whether rules and law let so many fresh cards be sold with `amount` on each, in one purchase.
+
+    Raises Conflict (more than such a card may hold) and Invalid (a name or a transfer is needed).
+    """
+    if not amount or not theirs.is_value:
+        return
+    kind, named = (buyer.kind, registered or buyer.is_named) if buyer else ("person", registered)
+    law = law_of(theirs.rules.unit)
+    law.check_purchase(amount * cards, registered=registered, buyer=kind, named=named, tender=tender)
+    law.check_balance(amount, registered=registered)
+
+
 async def activate_batch(
     session: AsyncSession,
     *,
@@ -110,11 +131,7 @@ async def activate_batch(
             raise Conflict(N_("cards of this programme are in somebody's name: issue them one by one"))
         face = theirs.rules.face
         needs_second(face, theirs.rules.load_max, approval)
-        if face and theirs.is_value:
-            kind, named = (buyer.kind, buyer.is_named) if buyer else ("person", False)
-            law = law_of(theirs.rules.unit)
-            law.check_purchase(face * len(cards), registered=False, buyer=kind, named=named, tender=tender)
-            law.check_balance(face, registered=False)
+        check_sale(theirs, face, cards=len(cards), tender=tender, buyer=buyer)
         if buyer is not None and face:
             total = face * len(cards)
             unit = theirs.rules.unit

@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from central_server.errors import Conflict, Invalid
+from central_server.web.formats import money
 from central_server.web.text import N_
-from sync.contract.money import format_minor
 
 Buyer = Literal["person", "unit"]
 Issuer = Literal["scale", "group", "brand"]
@@ -61,8 +61,8 @@ class Law:
         if most is not None and balance > most:
             raise Conflict(
                 N_("by law such a card holds at most {most}; this would make {balance}"),
-                most=format_minor(most, self.unit),
-                balance=format_minor(balance, self.unit),
+                most=money(most, self.unit),
+                balance=money(balance, self.unit),
             )
 
     def check_purchase(

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from central_server.ledger.cards.making import BATCH_MAX
-from central_server.ledger.desk.doors import CENTRE, Amount, Body, Out, StoreId, Why, Word
+from central_server.ledger.desk.doors import CENTRE, Body, Out, StoreId, Why, Word
 from central_server.ledger.desk.value_bodies import BuyerIn, Tender
+from sync.contract.money import MINOR_MAX
 
 Batch = Annotated[str, Field(min_length=1, max_length=64)]
 Number = Annotated[str, Field(min_length=4, max_length=80, description="a card's number or id")]
@@ -107,7 +108,13 @@ class IssueIn(Body):
 
 
 class ActivateIn(SoldIn):
-    amount: Amount | None = Field(default=None, description="what is on it; none: the face value")
+    amount: int | None = Field(
+        default=None,
+        strict=True,
+        ge=0,
+        le=MINOR_MAX,
+        description="what is on it, 0: nothing; none: the face value, of which there must be one",
+    )
 
 
 class ActivatedOut(BaseModel):

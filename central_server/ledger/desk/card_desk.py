@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central_server.errors import Conflict, NotFound
+from central_server.errors import Conflict, Invalid, NotFound
 from central_server.keys import Keys
 from central_server.ledger.cards import activation, cards, life, pins, replacing
 from central_server.ledger.cards.finding import card_of, card_with
@@ -99,10 +99,13 @@ def sell_batch(batch: str, body: SoldIn) -> Deed:
         row = await session.get(CardBatch, batch)
         if row is None:
             raise NotFound(N_("there is no such batch"))
-        rules = (await programme(session, row.programme)).rules
+        theirs = await programme(session, row.programme)
+        rules = theirs.rules
         left = await cards.cards_of_batch(session, batch, life.MADE, life.STOCK, life.ISSUED)
         total = rules.face * len(left)
         over = 0 < rules.load_max < rules.face
+        buyer = body.buyer.buyer() if body.buyer else None
+        activation.check_sale(theirs, rules.face, cards=len(left), tender=body.tender, buyer=buyer)
         if over or not await alone(session, desk, LOAD, rules.unit, total, ""):
             what = {"batch": batch, **_sold(body, desk.keys)}
             about = About(batch, total, rules.unit, body.store)
@@ -148,11 +151,17 @@ def activate(card: str, body: ActivateIn) -> Deed:
 
     async def deed(session: AsyncSession, desk: Desk) -> tuple[int, BaseModel]:
         row = await card_with(session, card)
-        rules = (await programme(session, row.programme)).rules
+        life.after(row.state, "activate")
+        theirs = await programme(session, row.programme)
+        rules = theirs.rules
+        if body.amount is None and not rules.face and theirs.is_value:
+            raise Invalid({"amount": N_("is needed: cards of this programme have no face value; 0 for none")})
         amount = rules.face if body.amount is None else body.amount
+        registered = rules.is_registered or bool(row.member)
+        buyer = body.buyer.buyer() if body.buyer else None
+        activation.check_sale(theirs, amount, registered=registered, tender=body.tender, buyer=buyer)
         most, purse = rules.load_max, _own_purse(row, rules.holder)
         if not await alone(session, desk, LOAD, rules.unit, amount, purse, programme_max=most):
-            life.after(row.state, "activate")
             what = {"card": card, "amount": amount, **_sold(body, desk.keys)}
             return await _ask(
                 session, desk, "activate", About(card, amount, rules.unit, body.store), body.why, what

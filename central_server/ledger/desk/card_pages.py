@@ -222,7 +222,7 @@ def _revive(card: str, form: MoveForm, _unit: str) -> tuple[Body, Deed]:
 
 
 def _activate(card: str, form: MoveForm, unit: str) -> tuple[Body, Deed]:
-    amount = minor_of("amount", form.amount, unit) if form.amount else None
+    amount = minor_of("amount", form.amount, unit, nothing=True) if form.amount else None
     buyer = BuyerIn(name=form.buyer, number=form.paper) if form.buyer else None
     body = checked(ActivateIn, amount=amount, tender=form.tender, store=form.store, why=form.why, buyer=buyer)
     return body, card_desk.activate(card, body)

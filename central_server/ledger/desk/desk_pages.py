@@ -39,13 +39,16 @@ def fresh_key() -> str:
     return secrets.token_hex(12)
 
 
-def minor_of(field: str, text: str, unit: str) -> int:
-    """The amount somebody typed, in minor units or points. Raises Invalid beside `field`."""
+def minor_of(field: str, text: str, unit: str, *, nothing: bool = False) -> int:
+    """The amount somebody typed, in minor units or points. Raises Invalid beside `field`.
+
+    `nothing`: 0 is an answer as well.
+    """
     try:
         minor = parse_minor(text.replace(",", ""), unit)
     except BadId:
         raise Invalid({field: N_("is no amount")}) from None
-    if minor == 0:
+    if minor == 0 and not nothing:
         raise Invalid({field: N_("must be more than nothing")})
     return minor
 

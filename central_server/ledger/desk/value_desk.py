@@ -44,8 +44,8 @@ from central_server.ledger.models.books import Hold
 from central_server.ledger.purses import legs, spending, value
 from central_server.ledger.purses.answered import claim
 from central_server.ledger.purses.purses import Held, held
+from central_server.web.formats import money
 from central_server.web.text import N_
-from sync.contract.money import format_minor
 
 
 def load(body: LoadIn) -> Deed:
@@ -55,10 +55,11 @@ def load(body: LoadIn) -> Deed:
         meant = await _meant(session, desk, body)
         if body.store and not body.receipt:
             raise Invalid({"receipt": N_("is needed: it says which payment at the till this is")})
-        most = meant.programme.rules.load_max
+        most, buyer = meant.programme.rules.load_max, body.buyer.buyer() if body.buyer else None
+        place = await legs.placed(session, meant.purse)
+        await value.check_load(session, place, body.amount, tender=body.tender, buyer=buyer)
         if not await alone(session, desk, LOAD, meant.unit, body.amount, meant.purse, programme_max=most):
-            buyer = closed(body.buyer.buyer() if body.buyer else None, desk.keys)
-            what = {"tender": body.tender, "buyer": buyer, "receipt": receipt_of(body)}
+            what = {"tender": body.tender, "buyer": closed(buyer, desk.keys), "receipt": receipt_of(body)}
             return await _ask(session, desk, "load", meant, body.amount, body.store, body.why, what)
         await receipt_once(session, receipt_of(body), desk.key, desk.now_ms)
         done = await value.load(
@@ -71,7 +72,7 @@ def load(body: LoadIn) -> Deed:
             now_ms=desk.now_ms,
             keys=desk.keys,
             store=body.store or legs.CENTRE,
-            buyer=body.buyer.buyer() if body.buyer else None,
+            buyer=buyer,
         )
         return 201, loaded(meant, done)
 
@@ -171,7 +172,7 @@ def refund(body: RefundIn) -> Deed:
         meant = await held(session, body.purse)
         left = await spending.refundable(session, body.purse, bytes.fromhex(body.of))
         if body.amount > left:
-            shown = format_minor(left, meant.unit)
+            shown = money(left, meant.unit)
             raise Conflict(N_("only {left} of that payment can still be given back"), left=shown)
         if not await alone(session, desk, REFUND, meant.unit, body.amount, meant.purse):
             what = {"of": body.of, "about": about_of(body)}

@@ -79,7 +79,7 @@ async def not_before(
 ) -> dict[str, int]:
     """From when on those of the requests can be allowed that ask for a loss, by their ids."""
     about = {row.about for row in rows if row.kind == "loss"}
-    leases = await session.scalars(sa.select(Lease).where(Lease.id.in_(about))) if about else []
+    leases = (await session.scalars(sa.select(Lease).where(Lease.id.in_(about)))).all() if about else ()
     from_ms = {lease.id: lost_from_ms(lease, settings) or 0 for lease in leases}
     return {row.id: from_ms[row.about] for row in rows if row.kind == "loss" and row.about in from_ms}
 

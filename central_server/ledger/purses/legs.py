@@ -21,8 +21,9 @@ from central_server.ledger.models.leases import ORDERED, THE_STOP, LeaseStop
 from central_server.ledger.models.lots import PAID, Purse
 from central_server.ledger.purses.lots import Move, Use, settle_lots, sums
 from central_server.ledger.purses.purses import tell_purses
+from central_server.web.formats import money
 from central_server.web.text import N_
-from sync.contract.money import MINOR_MAX, format_minor
+from sync.contract.money import MINOR_MAX
 
 CENTRE = "centre"
 ABOUT_MAX = 200  # characters of what a transfer is about
@@ -51,6 +52,15 @@ class Place(NamedTuple):
 async def locked(session: AsyncSession, purse: str, *, stopped_too: bool = False) -> Place:
     """The purse, locked until the commit. Raises NotFound, and Conflict when its programme is stopped."""
     row = await session.get(Purse, purse, populate_existing=True, with_for_update=True)
+    return await _placed(session, purse, row, stopped_too)
+
+
+async def placed(session: AsyncSession, purse: str) -> Place:
+    """The purse as it is now, not locked, so it may change before anything is done. Raises as `locked`."""
+    return await _placed(session, purse, await session.get(Purse, purse), False)
+
+
+async def _placed(session: AsyncSession, purse: str, row: Purse | None, stopped_too: bool) -> Place:
     if row is None:
         raise NotFound(N_("there is no purse {purse}"), purse=purse)
     theirs = await programme(session, row.programme)
@@ -71,7 +81,7 @@ async def check_room(session: AsyncSession, place: Place, paid: int, free: int =
     most = place.programme.rules.balance_max
     there = (await sums(session, [place.id]))[place.id]
     if most and there + paid + free > most:
-        raise Conflict(N_("this programme's purses hold at most {most}"), most=format_minor(most, place.unit))
+        raise Conflict(N_("this programme's purses hold at most {most}"), most=money(most, place.unit))
 
 
 async def posted(

@@ -33,8 +33,8 @@ from central_server.ledger.purses.legs import (
 from central_server.ledger.purses.lots import GiveBack, Move, Take, settle_lots, sums
 from central_server.ledger.purses.operations import Done, once
 from central_server.ledger.purses.purses import holder_of, open_purse, tell_purses
+from central_server.web.formats import money
 from central_server.web.text import N_
-from sync.contract.money import format_minor
 
 DAY_MS = 24 * 3_600_000
 
@@ -163,7 +163,7 @@ async def refund(
         place = await locked(session, purse, stopped_too=True)
         left = await refundable(session, purse, of)
         if amount > left:
-            shown = format_minor(left, place.unit)
+            shown = money(left, place.unit)
             raise Conflict(N_("only {left} of that payment can still be given back"), left=shown)
         leg = Leg(
             posting_id("refund", request),
@@ -201,7 +201,7 @@ async def check_pace(session: AsyncSession, place: Place, amount: int, now_ms: i
     """
     rules = place.programme.rules
     if rules.pay_max and amount > rules.pay_max:
-        raise Conflict(N_("one payment may be {most} at most"), most=format_minor(rules.pay_max, place.unit))
+        raise Conflict(N_("one payment may be {most} at most"), most=money(rules.pay_max, place.unit))
     if not (rules.day_max or rules.day_count):
         return
     lately = await session.execute(
@@ -219,9 +219,7 @@ async def check_pace(session: AsyncSession, place: Place, amount: int, now_ms: i
     held, holds_open = aside.one()
     paid, times = int(paid) + int(held), times + holds_open
     if rules.day_max and paid + amount > rules.day_max:
-        raise Conflict(
-            N_("this purse may pay {most} in 24 hours"), most=format_minor(rules.day_max, place.unit)
-        )
+        raise Conflict(N_("this purse may pay {most} in 24 hours"), most=money(rules.day_max, place.unit))
     if rules.day_count and times >= rules.day_count:
         raise Conflict(N_("this purse may pay {most} times in 24 hours"), most=rules.day_count)
 

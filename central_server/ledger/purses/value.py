@@ -61,19 +61,9 @@ async def load(
     async def work() -> Done:
         place = await locked(session, purse)
         rules = place.programme.rules
-        if rules.kind != "value" or not (rules.reload or first):
-            raise Conflict(N_("this purse cannot be loaded"))
         needs_second(amount, rules.load_max, approval)
-        law = law_of(place.unit)
-        law.check_purchase(
-            amount,
-            registered=place.registered,
-            buyer=buyer.kind if buyer else "person",
-            named=place.registered or (buyer is not None and buyer.is_named),
-            tender=tender,
-        )
+        await check_load(session, place, amount, tender=tender, buyer=buyer, first=first)
         bonus = rules.bonus_of(amount)
-        await check_room(session, place, amount, bonus)
         if buyer is not None:
             await keep_buyer(
                 session, request, buyer, amount, place.unit, tender, keys=keys, by=by, at_ms=now_ms
@@ -91,6 +81,32 @@ async def load(
 
     body = {"purse": purse, "amount": positive(amount), "store": store, "tender": tender}
     return await once(session, request, "load", body, work, by=by, now_ms=now_ms)
+
+
+async def check_load(
+    session: AsyncSession,
+    place: Place,
+    amount: int,
+    *,
+    tender: str,
+    buyer: Buyer | None = None,
+    first: bool = False,
+) -> None:
+    """Whether rules and law let so much be loaded; a second person changes nothing about that.
+
+    Raises Conflict (not reloadable, over a limit) and Invalid (a name or a transfer is needed).
+    """
+    rules = place.programme.rules
+    if rules.kind != "value" or not (rules.reload or first):
+        raise Conflict(N_("this purse cannot be loaded"))
+    law_of(place.unit).check_purchase(
+        amount,
+        registered=place.registered,
+        buyer=buyer.kind if buyer else "person",
+        named=place.registered or (buyer is not None and buyer.is_named),
+        tender=tender,
+    )
+    await check_room(session, place, amount, rules.bonus_of(amount))
 
 
 async def cash_out(

@@ -25,7 +25,7 @@ async def test_a_load_a_payment_and_a_refund(ask, purses) -> None:
     assert (paid.status_code, paid.json()["balance"]) == (201, 17_000)
     back = {"purse": purse, "of": paid.json()["transfer"], "amount": 5_000, "store": "s1"}
     too_much = await ask("/refunds", back | {"amount": 5_001})
-    assert "only 50.00 of" in too_much.text
+    assert "only ¥50.00 of" in too_much.text
     refunded = await ask("/refunds", back)
     assert (refunded.status_code, refunded.json()["balance"]) == (201, 22_000), refunded.text
 
