@@ -16,7 +16,23 @@ A message is an English msgid with `{names}` in it, so that the page can say it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+
+class Said(str):
+    """A msgid with what stands in its braces: it can stand wherever a plain msgid can."""
+
+    values: Mapping[str, object]
+
+    def __new__(cls, msgid: str, **values: object) -> Said:
+        said = super().__new__(cls, msgid)
+        said.values = values
+        return said
+
+
+def in_language(msgid: str, say: Callable[[str], str]) -> str:
+    """The text in the language of `say` (a catalogue's gettext), its braces filled in."""
+    return say(msgid).format(**msgid.values) if isinstance(msgid, Said) else say(msgid)
 
 
 class CentreError(Exception):
@@ -29,14 +45,16 @@ class CentreError(Exception):
 
 
 class Invalid(CentreError):
-    """What was sent is not right. `fields` says for each field (dotted path) what is wrong, as a msgid."""
+    """What was sent is not right. `fields`: for each (dotted path) what is wrong, a msgid or `Said`."""
 
     def __init__(self, fields: Mapping[str, str], msgid: str = "some of this is not right") -> None:
         super().__init__(msgid)
         self.fields = dict(fields)
 
     def __str__(self) -> str:
-        return "; ".join(f"{field}: {why}" for field, why in self.fields.items()) or self.msgid
+        return (
+            "; ".join(f"{field}: {in_language(why, str)}" for field, why in self.fields.items()) or self.msgid
+        )
 
 
 class NotFound(CentreError):

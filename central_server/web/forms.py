@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from central_server.errors import Invalid
+from central_server.errors import Invalid, Said, in_language
 from central_server.web.security import CSRF_FIELD
 from central_server.web.text import N_, words
 
@@ -36,8 +36,17 @@ _WORDS: Final = {
     "date_parsing": N_("must be a date, as 2026-11-22"),
     "literal_error": N_("is none of the choices"),
     "enum": N_("is none of the choices"),
+    "extra_forbidden": N_("there is nothing called {name}"),
 }
 _OTHERWISE: Final = N_("is not right")
+
+
+class Disagree(ValueError):
+    """What a validator of ours finds wrong, as a msgid and what stands in it."""
+
+    def __init__(self, msgid: str, **values: object) -> None:
+        self.said = Said(msgid, **values)
+        super().__init__(msgid.format(**values))
 
 
 @dataclass
@@ -60,7 +69,7 @@ class Filled(Generic[M]):
     def refused(self, error: Invalid, lang: str) -> None:
         """What the service found wrong, each beside its field."""
         for name, why in error.fields.items():
-            self.wrong(name, words(lang).gettext(why))
+            self.wrong(name, in_language(why, words(lang).gettext))
 
 
 async def filled(request: Request, model: type[M], lang: str) -> Filled[M]:
@@ -73,9 +82,21 @@ async def filled(request: Request, model: type[M], lang: str) -> Filled[M]:
         wrong: dict[str, str] = {}
         for one in error.errors():
             name = str(one["loc"][0]) if one["loc"] else ""
-            text = say(_WORDS.get(one["type"], _OTHERWISE))
-            wrong.setdefault(name, text.format(**one.get("ctx", {})))
+            wrong.setdefault(name, in_language(finding(one), say))
         return Filled(given, wrong, None)
+
+
+def finding(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors in words for people, still to be translated.
+
+    A validator of ours says it in its own words (`Disagree`).
+    """
+    context: dict[str, Any] = error.get("ctx") or {}
+    own = context.get("error")
+    if isinstance(own, Disagree):
+        return own.said
+    name = str(error["loc"][-1]) if error["loc"] else ""
+    return Said(_WORDS.get(error["type"], _OTHERWISE), **{**context, "name": name})
 
 
 async def _given(request: Request, model: type[BaseModel]) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from central_server import errors
 from central_server.db import will_pass
 from central_server.web.deps import Viewer
+from central_server.web.forms import finding
+from central_server.web.nav import home_of
 from central_server.web.render import page
 from central_server.web.security import is_api
 from central_server.web.text import N_, language_of, words
@@ -76,6 +78,8 @@ async def centre_error(request: Request, error: Exception) -> Response:
     status = status_of(error)
     if status == 401 and not is_api(request.url.path):
         return _to_login(request)
+    if status == 403 and (home := _elsewhere(request)):
+        return RedirectResponse(home, 303)
     if status == 500:
         return _unexpected(request, error)
     say = words(_language(request)).gettext
@@ -83,7 +87,7 @@ async def centre_error(request: Request, error: Exception) -> Response:
     more: dict[str, Any] = {}
     headers: dict[str, str] = {}
     if isinstance(error, errors.Invalid):
-        more["fields"] = {field: say(why) for field, why in error.fields.items()}
+        more["fields"] = {field: errors.in_language(why, say) for field, why in error.fields.items()}
     if isinstance(error, errors.TooMany):
         headers["Retry-After"] = str(math.ceil(error.after_s))
     if status == 401:
@@ -103,11 +107,14 @@ async def invalid_request(request: Request, error: Exception) -> Response:
     """Handles what FastAPI's models refuse; says the place and what is wrong, never what was sent."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
+    say = words(_language(request)).gettext
     if first["type"] == "json_invalid":
-        say = words(_language(request)).gettext
         detail = say(N_("What was sent is no JSON: it cannot be read from character {at} on."))
         return answer(request, 400, detail.format(at=int(first["loc"][-1]) + 1))
-    fields = {".".join(str(part) for part in one["loc"]): str(one["msg"]) for one in error.errors()[:50]}
+    fields = {
+        ".".join(str(part) for part in one["loc"]): errors.in_language(finding(one), say)
+        for one in error.errors()[:50]
+    }
     return answer(request, 422, fields=fields)
 
 
@@ -187,6 +194,15 @@ def _to_login(request: Request) -> Response:
         return Response(status_code=401, headers={"HX-Redirect": LOGIN})
     back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(login_address(back) if request.method == "GET" else LOGIN, 303)
+
+
+def _elsewhere(request: Request) -> str:
+    """Where somebody begins who asked for the first page and may not see it; empty: for any other page."""
+    viewer = _viewer(request)
+    if viewer is None or (request.method, request.url.path) != ("GET", "/"):
+        return ""
+    home = home_of(viewer.rights)
+    return "" if home == "/" else home
 
 
 def login_address(back: str) -> str:

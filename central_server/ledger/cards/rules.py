@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from central_server.errors import Invalid
 from central_server.ledger.cards.law import law_of
+from central_server.web.formats import money
+from central_server.web.forms import Disagree, finding
 from central_server.web.text import N_
 from sync.contract.leases import POINTS
 from sync.contract.money import MINOR_MAX
@@ -115,7 +117,7 @@ class Tiers(Part):
     def _rise(self) -> Self:
         reaches = [step.reach for step in self.steps]
         if reaches != sorted(set(reaches)) or any(step.keep > step.reach for step in self.steps):
-            raise ValueError("tiers stand lowest first, and none is harder to keep than to reach")
+            raise Disagree(N_("tiers stand lowest first, and none is harder to keep than to reach"))
         return self
 
 
@@ -136,7 +138,7 @@ class Numbers(Part):
     @model_validator(mode="after")
     def _unguessable(self) -> Self:
         if self.digits - len(self.prefix) < 10:
-            raise ValueError("nine random digits are the least that cannot be guessed")
+            raise Disagree(N_("nine random digits are the least that cannot be guessed"))
         return self
 
 
@@ -186,13 +188,15 @@ class Rules(Part):
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if (self.kind == "points") != (self.unit == POINTS):
-            raise ValueError("points are counted in PTS, and nothing else is")
+            raise Disagree(N_("points are counted in PTS, and nothing else is"))
         if self.kind == "value":
             law = law_of(self.unit)
             law.check_validity(self.valid_months, registered=self.is_registered)
             most = law.balance_max(registered=self.is_registered)
             if most is not None and max(self.face, self.balance_max) > most:
-                raise ValueError(f"the law lets such a card hold at most {most}")
+                raise Disagree(
+                    N_("the law lets such a card hold at most {most}"), most=money(most, self.unit)
+                )
         return self
 
     @property
@@ -226,7 +230,7 @@ def checked_rules(given: Mapping[str, Any]) -> Rules:
         return Rules.model_validate_json(pydantic.TypeAdapter(dict[str, Any]).dump_json(dict(given)))
     except ValidationError as error:
         wrong = {
-            ".".join(str(part) for part in each["loc"]) or "rules": str(each["msg"])
+            ".".join(str(part) for part in each["loc"]) or "rules": finding(each)
             for each in error.errors(include_url=False, include_input=False)
         }
         raise Invalid(wrong, N_("these rules do not fit together")) from None

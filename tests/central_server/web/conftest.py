@@ -108,6 +108,9 @@ def app(clock: Clock) -> FastAPI:
     async def start(request: Request, viewer: May) -> Response:
         return show(request, viewer, form=None)
 
+    @app.get("/secret")
+    async def secret(viewer: May) -> None: ...
+
     @app.post("/")
     async def change(request: Request, viewer: May) -> Response:
         form = await filled(request, Size, viewer.lang)

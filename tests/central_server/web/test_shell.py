@@ -59,7 +59,7 @@ async def test_nobody_is_sent_to_the_login_and_back(client: httpx.AsyncClient) -
 
 async def test_a_viewer_without_the_right_is_told_which(client, as_user) -> None:
     as_user("guest")
-    answer = await client.get("/")
+    answer = await client.get("/secret")
     assert answer.status_code == 403
     assert "members.read" in answer.text
 
