@@ -49,7 +49,7 @@ class Documents:
                 )
                 window.forget(has_type.start() if has_type else begin.start())
                 self._begun, self._looked = True, 0
-            end = _END.search(window.bytes, max(0, self._looked - _BEGIN_BYTES_MAX))
+            end = _END.search(window.bytes, max(begin.end(), self._looked - _BEGIN_BYTES_MAX))
             if end is None and len(window) <= DOCUMENT_BYTES_MAX:
                 self._looked = len(window)
                 return found

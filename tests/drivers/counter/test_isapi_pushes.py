@@ -223,3 +223,8 @@ async def test_a_real_client_is_told_200_only_after_its_people_were_recorded() -
     pumping.cancel()
     await asyncio.gather(pumping, return_exceptions=True)
     await port.close()
+
+
+def test_an_end_between_a_document_type_and_an_alert_ends_nothing() -> None:
+    lost = b"<!DOCTYPE x></EventNotificationAlert><EventNotificationAlert></EventNotificationAlert>"
+    assert [one["problem"] for one in told(lost)] == ["xml"]
