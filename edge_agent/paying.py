@@ -239,6 +239,8 @@ def undo(sql: Sql, leases: Leases, question: Undo, at: Counter) -> Undone | Decl
         return told if isinstance(told, Undone) else Declined("wrong")
     if known.kind != "pay":
         return Declined("wrong")
+    if question.unless_final and not known.held:
+        return Declined("final")
     if journal.in_doubt(known):
         return Declined("unknown_sale")
     paid = journal.parts(known.entry)

@@ -104,7 +104,7 @@ class Session:
         await asyncio.gather(*self._waiting, return_exceptions=True)
         for till, txn in sorted(self._held):
             with contextlib.suppress(AnchorBroken):  # edge_agent/terminals.py tries again
-                await self._till.ask(Undo(till=till, txn=txn))
+                await self._till.ask(Undo(till=till, txn=txn, unless_final=True))
         self._held.clear()
 
     # ── money ───────────────────────────────────────────────────────────────────────────────────────────

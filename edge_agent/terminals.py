@@ -176,7 +176,7 @@ class Terminals:
             if entry.boot == self._boot and entry.mono_ms > most_ms:
                 continue
             with contextlib.suppress(AnchorBroken):  # its till is told nothing: the next look knows
-                said = await self._payments.undo(Undo(till=entry.till, txn=entry.txn))
+                said = await self._payments.undo(Undo(till=entry.till, txn=entry.txn, unless_final=True))
                 log.warning("till %s never acknowledged payment %s: %s", entry.till, entry.txn, said)
 
     def _told(self, journal: Journal, entry: Entry) -> TxnTold:

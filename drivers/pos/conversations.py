@@ -386,8 +386,10 @@ def confirm(txn: str, count: int) -> Conversation:
     return Outcome(kind="confirm", txn=txn, count=count)
 
 
-def undo(txn: str, count: int, *, cashier: str = "", silent: bool = False) -> Conversation:
-    answer = yield Undo(till="", txn=txn, cashier=cashier)
+def undo(
+    txn: str, count: int, *, cashier: str = "", silent: bool = False, unless_final: bool = False
+) -> Conversation:
+    answer = yield Undo(till="", txn=txn, cashier=cashier, unless_final=unless_final)
     kind = "" if silent else "reverse"
     if not isinstance(answer, Undone):
         return _declined(kind, answer, txn, count)

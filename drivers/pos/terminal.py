@@ -143,7 +143,7 @@ class Terminal:
         if self._held is not None:
             txn, count = self._held
             self._held = None
-            self._begin("reverse", conversations.undo(txn, count))
+            self._begin("reverse", conversations.undo(txn, count, unless_final=True))
 
     def abort(self) -> None:
         """The till wants the conversation to end: it ends with `aborted`, and a payment in it is undone.

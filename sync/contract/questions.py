@@ -137,12 +137,13 @@ class TopUp(msgspec.Struct, frozen=True, tag_field="type", tag="top_up", omit_de
     cashier: str = ""
 
 
-class Undo(msgspec.Struct, frozen=True, tag_field="type", tag="undo", kw_only=True):
+class Undo(msgspec.Struct, frozen=True, tag_field="type", tag="undo", omit_defaults=True, kw_only=True):
     """The till never acted on the payment `txn`: all of it goes back, and no such payment can come later."""
 
     till: str
     txn: str
     cashier: str = ""
+    unless_final: bool = False  # a payment that was `held` and has been acknowledged stands: Declined `final`
 
 
 class BalanceAsked(
@@ -210,6 +211,7 @@ Reason = Literal[
     "trouble",  # the box can promise nothing just now; a technician must look
     "txn_reused",  # the till has used this number for something else
     "undone",  # this payment was taken back
+    "final",  # … was not: its till has acknowledged it
     "no_card",
     "unknown",
     "lost",

@@ -16,7 +16,7 @@ from edge_agent.session import Session
 from edge_agent.shown import Wanted
 from edge_agent.tally import Tally
 from edge_agent.terminals import HELD_MOST_MS
-from sync.contract.questions import CardShown, Declined, Paid, Pay
+from sync.contract.questions import CardShown, Declined, Paid, Pay, Undo, Undone
 from sync.contract.terminal import (
     CardAwaited,
     Confirm,
@@ -99,6 +99,21 @@ async def test_a_line_that_is_cut_before_the_acknowledgement_undoes_it(box: Term
     await device.session.end()
     assert (await box.held(), await box.left()) == (0, 10_000)
     assert await box.terminals.confirm(Confirm(till=TILL, txn="test:#1")) == Declined("undone")
+
+
+async def test_what_was_acknowledged_is_not_undone_by_a_line_that_is_cut_in_that_moment(
+    box: TerminalBox,
+) -> None:
+    device = Device(box)
+    await box.show_card()
+    await device.pay(2_500)
+    # The acknowledgement is on disk, and the device's task ends before it hears of that.
+    assert await box.terminals.confirm(Confirm(till=TILL, txn="test:#1")) == Confirmed()
+    await device.session.end()
+    assert await box.left() == 7_500
+    left_behind = Undo(till=TILL, txn="test:#1", unless_final=True)
+    assert await box.till.ask(left_behind) == Declined("final")
+    assert await box.till.ask(Undo(till=TILL, txn="test:#1")) == Undone(amount_minor=2_500)
 
 
 async def test_a_box_that_starts_anew_undoes_what_nobody_acknowledged(
