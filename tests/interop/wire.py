@@ -43,6 +43,7 @@ class Wire:
     cuts: list[Cut] = field(default_factory=list)
     _ends: dict[End, tuple[int, int]] = field(default_factory=dict)  # master, slave
     _counts: dict[End, int] = field(default_factory=lambda: {"till": 0, "box": 0})
+    _parting: bool = False  # the place of the cut is passed: nothing gets through any more
     broken: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -60,6 +61,7 @@ class Wire:
         self.cut()
         self.broken.clear()
         self._counts = {"till": 0, "box": 0}
+        self._parting = False
         loop = asyncio.get_running_loop()
         for end in ("till", "box"):
             master, slave = os.openpty()
@@ -89,6 +91,8 @@ class Wire:
             chunk = os.read(self._ends[end][0], READ_BYTES)
         except OSError:
             return
+        if self._parting:
+            return
         cut = next((cut for cut in self.cuts if cut.by == end), None)
         left = cut.after_bytes - self._counts[end] if cut else len(chunk) + 1
         if left <= len(chunk):
@@ -98,7 +102,7 @@ class Wire:
             self.said.append(Said(end, chunk))
             os.write(self._ends[OTHER[end]][0], chunk)
         if left <= len(chunk):
-            self.cuts = []
+            self.cuts, self._parting = [], True
             asyncio.get_running_loop().call_later(TAKEN_S, self.cut)
 
 

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from drivers.base import Heard
+from drivers.errors import PortGone
 from drivers.ports import open_port
 from drivers.ports.pseudo import PtyPort
 from drivers.pos.escpos_tap import DRIVER
 from drivers.pump import pump
 from sync.clock import SystemClock
 from sync.contract.events import ReceiptUnreadable, SaleCompleted, SaleLine, Tender
+from tests.interop.wire import Cut
 
 HERE = Path(__file__).parent
 CLOCK = SystemClock()
@@ -245,3 +247,46 @@ async def test_in_line_the_till_prints_hears_its_printer_and_we_hear_the_sale(
     assert seen(sold) == NEIGHBOUR
     assert "好邻居便利店".encode("gbk") in at.printed
     assert at.sold.empty()
+
+
+@pytest.mark.parametrize("place", [40, 100, 150])
+async def test_a_line_cut_while_python_escpos_prints_costs_that_receipt_alone(
+    python_till: Any, make_wire: Any, place: int
+) -> None:
+    """Cut before its total it is no sale, and says so; printed again, it is one."""
+    wire = make_wire()
+    heard: list[Any] = []
+
+    async def hear(said: list[Heard]) -> None:
+        heard.extend(each.what for each in said if isinstance(each.what, SaleCompleted | ReceiptUnreadable))
+
+    async def listen(open_: asyncio.Event) -> None:
+        port = await open_port(wire.box, clock=CLOCK)
+        open_.set()
+        try:
+            await pump(DRIVER.decoder(DRIVER.options(idle_cut_ms=300)), port, CLOCK, hear)
+        except PortGone:
+            await port.close()
+
+    async def printed(until: Any) -> None:
+        listens = asyncio.Event()
+        tap = asyncio.create_task(listen(listens))
+        await asyncio.wait_for(listens.wait(), WITHIN_S)
+        await python_till.ask("open", path=str(wire.till), dsrdtr=True)
+        await python_till.ask("print", lines=CHINESE)
+        async with asyncio.timeout(WITHIN_S):
+            await until(tap)
+        tap.cancel()
+        await asyncio.gather(tap, return_exceptions=True)
+
+    async def sold(_: Any) -> None:
+        while not any(isinstance(each, SaleCompleted) for each in heard):
+            await asyncio.sleep(0.02)
+
+    wire.cut_at(Cut("till", place))
+    await printed(lambda tap: tap)
+    assert not [each for each in heard if isinstance(each, SaleCompleted)], "the total was not printed yet"
+    heard.clear()
+    wire.mend()
+    await printed(sold)
+    assert [seen(each) for each in heard] == [NEIGHBOUR]
