@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
@@ -21,6 +21,7 @@ from central_server.ledger.desk.card_bodies import (
     MergeIn,
     RefundCardIn,
     ReplaceIn,
+    UnlockPinIn,
 )
 from central_server.ledger.desk.cards_api import CardId
 from central_server.ledger.desk.desk_names import named
@@ -36,12 +37,14 @@ from central_server.ledger.desk.doors import (
     at_store,
     country_of,
     done_once,
+    lease_settings_of,
 )
 from central_server.ledger.desk.value_bodies import BuyerIn
 from central_server.ledger.models.cards import Card
+from central_server.ledger.purses import pin_tries
 from central_server.ledger.purses.purses import holder_of
 from central_server.membership import service as membership
-from central_server.web.deps import ReadDb, Viewer, database_of, keys_of, options_of
+from central_server.web.deps import ReadDb, Viewer, database_of, keys_of, now_ms, options_of
 from central_server.web.forms import Filled, filled
 from central_server.web.tables import Page, query_with, rows_wanted
 from central_server.web.text import N_
@@ -165,6 +168,15 @@ async def pay_card_back(request: Request, viewer: Refunder, card: CardId) -> Res
     return await _moved(request, viewer, card, {"refund": _refund})
 
 
+@router.post("/cards/{card}/pin/unlock")
+async def unlock_pin(
+    request: Request, viewer: CardWriter, card: CardId, id: Annotated[str, Form(max_length=80)]
+) -> Response:
+    """Its PIN is taken again."""
+    await done_once(request, viewer, UnlockPinIn(id=id), None, card_desk.unlock_pin(card))
+    return RedirectResponse(f"/cards/{card}", 303)
+
+
 Step = Callable[[str, MoveForm, str], tuple[Body, Deed]]
 
 
@@ -272,6 +284,12 @@ async def _card(
         "ledger/card.html",
         status,
         card=row,
+        pin_locked=await pin_tries.is_locked(
+            db,
+            holder_of(member=row.member, card=row.id),
+            now_ms=now_ms(request),
+            wrong_max=lease_settings_of(request).pin_wrong_max,
+        ),
         **await named(db),
         programme=known.get(row.programme),
         name=await _name(db, request, viewer, row.member),

@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from central_server.ledger.models.approvals import Answered
-from central_server.ledger.models.cards import Pin
+from central_server.ledger.models.cards import Card, Pin
+from central_server.ledger.models.lots import Purse
 from central_server.membership import service as membership
 from tests.central_server.ledger.desk.conftest import GIFT, NOW_MS
 
@@ -161,7 +162,7 @@ async def test_a_pin_guards_large_payments_and_guessing_it_costs_time(ask, activ
 
 
 async def test_a_pin_guessed_at_in_stores_is_not_taken_until_the_desk_unlocks_it(
-    ask, active, database, clock
+    ask, active, database, clock, client, as_
 ) -> None:
     (card,) = await active(50_000)
     spend = {"card": card["number"], "unit": "CNY", "amount": GIFT["pin_above"] + 1}
@@ -173,7 +174,12 @@ async def test_a_pin_guessed_at_in_stores_is_not_taken_until_the_desk_unlocks_it
         pin.wrong, pin.wrong_since_ms, pin.wrong_ms = 10, clock.now_ms, clock.now_ms
     assert (await ask("/spends", spend | {"pin": "2580"})).status_code == 403
     assert (await ask(unlock, {}, role="auditor")).status_code == 403
-    assert (await ask(unlock, {})).status_code == 200
+    page = f"/cards/{card['id']}"
+    assert f'action="{page}/pin/unlock"' in (await client.get(page, headers=as_())).text
+    assert "/pin/unlock" not in (await client.get(page, headers=as_("auditor"))).text
+    done = await client.post(f"{page}/pin/unlock", data={"id": "form-unlock-1"}, headers=as_())
+    assert done.headers["location"] == page, done.text
+    assert "/pin/unlock" not in (await client.get(page, headers=as_())).text
     assert (await ask("/spends", spend | {"pin": "2580"})).status_code == 201
 
 
@@ -199,3 +205,22 @@ async def test_a_large_batch_is_sold_by_two_people(ask, database, client, as_) -
     assert done.status_code == 200, done.text
     (listed,) = (await client.get("/api/v1/batches", headers=as_())).json()
     assert listed["states"] == {"active": 3}
+
+
+async def test_the_page_of_a_replaced_card_says_where_its_money_went(client, as_, purses, database) -> None:
+    await purses(100, 200)
+    old, new = f"C{1:012}", f"C{2:012}"
+    async with database.transaction() as session:
+        row = await session.get_one(Card, old)
+        row.state, row.replaced_by = "replaced", new
+        (purse,) = await session.scalars(sa.select(Purse).where(Purse.holder == f"card:{old}"))
+        purse.holder = "card:C0"
+    shown = (await client.get(f"/cards/{old}", headers=as_())).text
+    assert "has moved to the card that it has become" in shown
+    assert "No purse yet" not in shown
+
+
+async def test_who_may_not_see_names_is_told_that_they_are_hidden(client, as_, member) -> None:
+    shown = (await client.get(f"/ledger/member/{member}", headers=as_("finance"))).text
+    assert "the name is hidden" in shown
+    assert "(no name)" not in shown
