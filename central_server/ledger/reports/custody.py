@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.calendar import calendar_of
-from central_server.errors import Invalid
+from central_server.errors import Invalid, NotFound
 from central_server.ledger.cards.law import CUSTODY_BP, Issuer, custody_due
+from central_server.ledger.cards.programmes import programmes
 from central_server.ledger.models.lots import PAID
 from central_server.ledger.models.reports import CustodyDeposit
 from central_server.ledger.reports.ages import quarter_before, quarter_name
@@ -119,6 +120,8 @@ async def confirm(
     """Note what the bank holds for the last whole quarter; a correction is another row. Raises Invalid."""
     if issuer not in get_args(Issuer):
         raise Invalid({"issuer": N_("must be scale, group or brand")})
+    if unit not in await currencies(session):
+        raise Invalid({"unit": N_("no programme of this chain has this currency")})
     if not 0 <= amount <= MINOR_MAX:
         raise Invalid({"amount": N_("is no amount")})
     quarter = quarter_name(quarter_before(today)[1])
@@ -129,6 +132,31 @@ async def confirm(
     said = {"unit": unit, "quarter": quarter, "issuer": issuer, "amount": amount}
     await staff.record_change(session, by, N_("confirmed"), N_("custody"), quarter, None, said, now_ms)
     return made
+
+
+async def take_back(
+    session: AsyncSession, today: date, *, unit: str, why: str, by: staff.Who, now_ms: int
+) -> CustodyDeposit:
+    """What was noted last for the quarter counts no more: another row says that, and why.
+
+    Raises NotFound (nothing stands there), Invalid (no reason).
+    """
+    quarter = quarter_name(quarter_before(today)[1])
+    stands = {row.unit: row for row in await confirmations(session, quarter) if row.amount}
+    if unit not in stands:
+        raise NotFound(N_("nothing is noted of this quarter and currency"))
+    if not why.strip():
+        raise Invalid({"why": N_("is needed")})
+    row = stands[unit]
+    return await confirm(
+        session, today, unit=unit, issuer=row.issuer, amount=0, note=why.strip(), by=by, now_ms=now_ms
+    )
+
+
+async def currencies(session: AsyncSession) -> list[str]:
+    """The currencies of the chain's programmes of stored value, by name."""
+    found = (each.rules for each in (await programmes(session)).values())
+    return sorted({rules.unit for rules in found if rules.kind == "value"})
 
 
 def _issuer(text: str) -> Issuer:

@@ -13,7 +13,7 @@ from central_server.ledger.reports import custody, finance, partners
 from central_server.ledger.reports.ages import quarter_before, quarter_name
 from central_server.ledger.reports.report_asked import Asked, Auditor, Exporter, Keeper, OneMoment, Wanted
 from central_server.ledger.reports.report_files import FileForm, note_export, sent, sent_book
-from central_server.ledger.reports.report_shapes import id_of, is_figure, plain, shown
+from central_server.ledger.reports.report_shapes import Report, id_of, is_figure, plain, shown
 from central_server.ledger.reports.report_tables import REPORTS, build, settlements
 from central_server.web.deps import Db, now_ms
 from central_server.web.forms import Filled
@@ -62,7 +62,7 @@ async def report_file(
     if table > len(report.tables):
         raise NotFound(N_("there is no such table in this report"))
     await note_export(request, viewer, REPORTS[name][0], asked.query)
-    days = f"{asked.first:%Y%m%d}-{asked.last:%Y%m%d}" if asked.run is None else f"run-{asked.run}"
+    days = f"run-{asked.run}" if asked.run is not None else _days(report, asked)
     if form == "xlsx":
         return await sent_book(request, viewer, f"{name}-{days}", report.tables)
     one, tail = report.tables[table - 1], f"-{table}" if table > 1 else ""
@@ -75,6 +75,7 @@ async def report_page(
     request: Request, viewer: Auditor, db: OneMoment, asked: Wanted, name: Name
 ) -> Response:
     report = await build(_known(name), db, asked)
+    quarter = quarter_name(quarter_before(asked.today)[1])
     runs = await finance.runs(db, limit=RUNS_SHOWN) if name == "journal" else []
     return page(
         request,
@@ -92,7 +93,11 @@ async def report_page(
         runs=runs,
         may_keep=viewer.may("value.correct"),
         issuers=custody.ISSUERS,
-        quarter=quarter_name(quarter_before(asked.today)[1]),
+        currencies=await custody.currencies(db) if name == "custody" else [],
+        noted=[row for row in await custody.confirmations(db, quarter) if row.amount]
+        if name == "custody"
+        else [],
+        quarter=quarter,
         id_of=id_of,
         joint=name == "partners",
     )
@@ -131,10 +136,30 @@ async def confirm_custody(
     return RedirectResponse("/cards/reports/custody", 303)
 
 
+@router.post("/cards/reports/custody/back")
+async def take_custody_back(
+    request: Request,
+    viewer: Keeper,
+    db: Db,
+    asked: Wanted,
+    unit: Annotated[str, Form(pattern="^[A-Z]{3}$")],
+    why: Annotated[str, Form(min_length=3, max_length=custody.NOTE_MAX)],
+) -> Response:
+    """What was noted counts no more, by an entry that says why."""
+    await custody.take_back(db, asked.today, unit=unit, why=why, by=viewer, now_ms=now_ms(request))
+    return RedirectResponse("/cards/reports/custody", 303)
+
+
 def _known(name: str) -> str:
     if name not in REPORTS:
         raise NotFound(N_("there is no such report"))
     return name
+
+
+def _days(report: Report, asked: Asked) -> str:
+    """The days in a file's name: one, for what is told of the end of a day."""
+    last = f"{asked.last:%Y%m%d}"
+    return f"{asked.first:%Y%m%d}-{last}" if "first" in report.dates else last
 
 
 def _filter(asked: Asked) -> Filled[object]:  # type: ignore[type-var]  # nothing is validated by it

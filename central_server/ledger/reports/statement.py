@@ -8,7 +8,9 @@ statement given out before saying so.
 
 As a file it is a table of eleven columns; the fourth says in one word what a row is:
 
-    opening   the time and the balance before; store: the programme, reference: the purse
+    purse     reference: the purse's id
+    programme reference: its programme's
+    opening   the time, empty when it begins with the purse, and the balance before
     …         one line a transfer: `top`, `spend`, `refund` …
     closing   the time and the balance after
     batch     transfer: the hash of the batch that the last column names
@@ -45,8 +47,12 @@ HEADER: Final = (
     N_("Transfer"),
     N_("Batch"),
 )
+PURSE, PROGRAMME = "purse", "programme"
 OPENING, CLOSING, BATCH, HEAD, SEAL = "opening", "closing", "batch", "head", "seal"
+EVER: Final = "1970-01-01T00:00:00.000Z"  # `first` of a statement that has no first day
 KINDS: Final[Mapping[str, str]] = {
+    PURSE: N_("Purse"),
+    PROGRAMME: N_("Programme"),
     OPENING: N_("Balance before"),
     CLOSING: N_("Balance after"),
     BATCH: N_("Batch of the chain"),
@@ -186,7 +192,12 @@ def rows(statement: Statement, labels: Mapping[str, str]) -> list[list[str]]:
     def written(minor: int) -> str:
         return format_minor(minor, one.unit)
 
-    made = [row("", one.first, OPENING, one.programme, one.purse, "", written(one.opening), one.unit, "", "")]
+    made = [
+        row("", "", kind, "", about, "", "", "", "", "")
+        for kind, about in ((PURSE, one.purse), (PROGRAMME, one.programme))
+    ]
+    first = "" if one.first == EVER else one.first
+    made.append(row("", first, OPENING, "", "", "", written(one.opening), one.unit, "", ""))
     for number, line in enumerate(one.lines, 1):
         amount, balance = written(line.amount), written(line.balance)
         rest = (line.store, line.about, amount, balance, one.unit, line.transfer, line.batch)
@@ -214,16 +225,18 @@ def read(table: Sequence[Sequence[str]]) -> Statement:
         kind = each[3] if each[3] in KINDS else ""
         found.setdefault(kind, []).append(each)
     try:
+        [purse], [programme] = found[PURSE], found[PROGRAMME]
         [opening], [closing], [seal] = found[OPENING], found[CLOSING], found[SEAL]
+        first = opening[1] or EVER
         unit = opening[8]
         lines = tuple(_line(each, unit) for each in found.get("", ()))
-        for at in (opening[1], closing[1], seal[1]):
+        for at in (first, closing[1], seal[1]):
             moment_ms(at)
         return Statement(
-            purse=opening[5],
-            programme=opening[4],
+            purse=purse[5],
+            programme=programme[5],
             unit=unit,
-            first=opening[1],
+            first=first,
             until=closing[1],
             made=seal[1],
             opening=parse_minor(opening[7], unit),

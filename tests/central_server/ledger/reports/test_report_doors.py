@@ -252,6 +252,29 @@ async def test_the_bank_is_noted_and_the_shortage_goes(client: httpx.AsyncClient
     assert (custody["issuer"], custody["short"]) == ("brand", 39_995)
 
 
+async def test_custody_is_in_a_currency_of_the_chain_and_an_entry_can_be_taken_back(
+    client: httpx.AsyncClient,
+) -> None:
+    form = {"unit": "JPY", "kind": "scale", "amount": "200", "note": ""}
+    assert (await client.post("/cards/reports/custody", data=form, headers=who())).status_code == 422
+    back = {"unit": "CNY", "why": "typed wrong"}
+    assert (await client.post("/cards/reports/custody/back", data=back, headers=who())).status_code == 404
+    form |= {"unit": "CNY", "amount": "200.00"}
+    assert (await client.post("/cards/reports/custody", data=form, headers=who())).status_code == 303
+    page = (await client.get("/cards/reports/custody", headers=who())).text
+    assert "Take this entry back" in page
+    assert 'value="JPY"' not in page
+    assert (await client.post("/cards/reports/custody/back", data=back, headers=who())).status_code == 303
+    page = (await client.get("/cards/reports/custody", headers=who())).text
+    assert "Short in custody: ¥" in page
+    assert "Take this entry back" not in page
+
+
+async def test_the_file_of_what_is_owed_on_a_day_is_named_by_that_day(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/cards/reports/liability.csv?last=2026-11-10", headers=who())
+    assert "liability-20261110.csv" in answer.headers["content-disposition"]
+
+
 async def test_a_partners_file_reads_back(client: httpx.AsyncClient) -> None:
     path = "/cards/reports/partners/joint.csv?first=2026-11-01&last=2026-11-30"
     file = await client.get(path, headers=who())

@@ -58,8 +58,17 @@ def test_a_statement_ends_with_the_balance_of_its_lines() -> None:
     assert (one.opening, one.closing, one.batches) == (1200, 700, (("1/3", HASHES["1/3"]),))
     assert one.lines[0].at == "2026-11-18T11:06:39.995Z"
     table = statements.rows(one, {"spend": "消费"})
-    assert [row[3] for row in table] == ["opening", "spend", "closing", "batch", "head", "seal"]
-    assert table[1][2:8] == ["消费", "spend", "s1", "L2345/3", "-5.00", "7.00"]
+    assert [row[3] for row in table] == [
+        "purse",
+        "programme",
+        "opening",
+        "spend",
+        "closing",
+        "batch",
+        "head",
+        "seal",
+    ]
+    assert table[3][2:8] == ["消费", "spend", "s1", "L2345/3", "-5.00", "7.00"]
     assert {len(row) for row in table} == {len(statements.HEADER)}
 
 
