@@ -53,7 +53,8 @@ class Peer:
         """Has it begin."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"do": do} | named).encode() + b"\n")
-        await self._process.stdin.drain()
+        with contextlib.suppress(ConnectionError):  # it has ended: `answer` says why
+            await self._process.stdin.drain()
 
     async def answer(self) -> Any:
         """What it says next. Raises PeerFailed."""
