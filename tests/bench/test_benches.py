@@ -29,6 +29,10 @@ BENCHES = {
         {"p50_ms", "p99_ms", "under_backlog_p99_ms"},
     ),
     "latency": (["--events", "5"], {"p50_ms", "p99_ms"}),
+    "devices": (
+        ["--bytes", "3000", "--seconds", "2", "--devices", "5"],
+        {"ratio_min", "p50_ms", "p99_ms", "cpu_share", "rss_mib"},
+    ),
     "boot": (["--starts", "1"], {"ready_s", "rss_mib"}),
 }
 
