@@ -18,7 +18,6 @@ from sync.contract.errors import BadId
 from sync.contract.tokens import card_token
 
 CARDS_MAX = 50  # of one member, lost ones included
-TECHNOLOGIES = ("magstripe", "rfid125", "iso14443", "felica", "wiegand", "barcode", "keyboard")
 _BETWEEN = re.compile(r"[\s-]")
 
 

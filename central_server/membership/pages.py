@@ -11,7 +11,6 @@ from starlette.responses import RedirectResponse, Response
 from central_server.calendar import calendar_of
 from central_server.errors import CentreError, Conflict, Invalid
 from central_server.membership import service
-from central_server.membership.cards import TECHNOLOGIES
 from central_server.membership.doors import (
     PERSONAL,
     Exporter,
@@ -58,6 +57,18 @@ LABELS = {
     "card_replaced": N_("Card replaced"),
     "card_gone": N_("Card gone"),
     "card_refused": N_("Card of somebody else"),
+}
+TECHNOLOGIES = {  # drivers/cardreader/README.md has them all
+    "magstripe": N_("magnetic stripe"),
+    "rfid125": N_("125 kHz tag"),
+    "iso14443": N_("contactless card (ISO 14443)"),
+    "felica": N_("FeliCa"),
+    "iso15693": N_("contactless tag (ISO 15693)"),
+    "chip": N_("chip card"),
+    "wiegand": N_("Wiegand reader"),
+    "barcode": N_("barcode"),
+    "keyboard": N_("typed in"),
+    "phone": N_("mobile phone"),
 }
 STATUS_LABELS = {
     "active": N_("Active"),
@@ -204,7 +215,7 @@ async def member_page(request: Request, viewer: Reader, db: ReadDb, member: Memb
         status_labels=STATUS_LABELS,
         sex_labels=SEX_LABELS,
         personal_fields=PERSONAL_FIELDS,
-        technologies=TECHNOLOGIES,
+        technology_labels=TECHNOLOGIES,
         may_write=viewer.may("members.write"),
         may_keep=viewer.may("members.write") and viewer.may(PERSONAL),
     )

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from central_server.errors import Conflict, Invalid
 from central_server.staff.service import record_change
 from central_server.stores import service
+from central_server.stores.alarm_words import ALARMS
 from central_server.stores.charts import health_charts
 from central_server.stores.fleet import STATES
 from central_server.stores.hierarchy import FORMATS, KINDS
@@ -251,6 +252,7 @@ async def _store(request: Request, viewer: Viewer, db: Any, store: str, code: st
         path=service.path_of(orgs_by_id, found.org_id),
         devices=await service.devices(db, store),
         alarms=await service.open_alarms(db, store),
+        alarm_labels=ALARMS,
         happenings=await service.happenings(db, store, _HAPPENINGS),
         charts=health_charts(hours, found.timezone, words(viewer.lang).gettext),
         states=STATES,
