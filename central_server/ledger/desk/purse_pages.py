@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Form, Path, Request
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
 
-from central_server.errors import CentreError
+from central_server.errors import CentreError, Conflict
 from central_server.ledger.cards import finding
+from central_server.ledger.cards.programmes import Programme, programmes
 from central_server.ledger.desk import purse_views, value_desk
 from central_server.ledger.desk.card_pages import MOODS, STATES
 from central_server.ledger.desk.desk_names import named
@@ -26,14 +27,15 @@ from central_server.ledger.desk.doors import (
     ValueReader,
     at_store,
     done_once,
+    note,
 )
 from central_server.ledger.desk.purse_views import PurseView
 from central_server.ledger.desk.purses_api import PurseId
 from central_server.ledger.desk.value_bodies import BuyerIn, CashOutIn, CorrectIn, LoadIn, RefundIn
 from central_server.ledger.purses import lots
-from central_server.ledger.purses.purses import purses_of_member
+from central_server.ledger.purses.purses import holder_of, open_purse, purses_of_member
 from central_server.membership import service as membership
-from central_server.web.deps import ReadDb, Viewer, database_of, keys_of
+from central_server.web.deps import Db, ReadDb, Viewer, database_of, keys_of, now_ms
 from central_server.web.forms import Filled, filled
 from central_server.web.text import N_
 
@@ -109,10 +111,31 @@ async def member_page(request: Request, viewer: ValueReader, db: ReadDb, member:
         member=profile.id,
         name=shown.fields["name"] if viewer.may("members.read") else "",
         purses=await purse_views.views(db, await purses_of_member(db, profile.id)),
+        openable=await _openable(db, profile.id) if viewer.may("value.load") else [],
+        may_open=viewer.may("value.load"),
         cards=await finding.cards_of_members(db, family) if viewer.may("cards.read") else [],
         state_labels=STATES,
         moods=MOODS,
     )
+
+
+@router.post("/ledger/member/{member}/purses")
+async def open_member_purse(
+    request: Request,
+    viewer: Loader,
+    db: Db,
+    member: MemberId,
+    programme: Annotated[str, Form(max_length=32)],
+) -> Response:
+    """Open a purse of stored value that is the member's own, where its programme's rules allow that."""
+    profile = await membership.profile(db, keys=keys_of(request), member=member)
+    chosen = {each.id: each for each in await _openable(db, profile.id)}.get(programme)
+    if chosen is None:
+        raise Conflict(N_("no purse of this programme can be opened for the member"))
+    at_ms = now_ms(request)
+    purse = await open_purse(db, holder_of(member=profile.id), chosen, at_ms=at_ms)
+    await note(db, viewer, N_("opened"), N_("purse"), purse, at_ms, member=profile.id, programme=programme)
+    return RedirectResponse(f"/cards/purses/{purse}", 303)
 
 
 @router.get("/ledger/of/{member}")
@@ -120,6 +143,16 @@ async def held(request: Request, viewer: ValueReader, db: ReadDb, member: Member
     """A piece of the member's page."""
     found = await purse_views.views(db, await purses_of_member(db, member))
     return desk_page(request, viewer, "ledger/held.html", member=member, purses=found)
+
+
+async def _openable(db: AsyncSession, member: str) -> list[Programme]:
+    """The running programmes of stored value whose purse is the member's, and which they have not yet."""
+    have = {each.programme.id for each in await purses_of_member(db, member)}
+    return [
+        each
+        for each in (await programmes(db)).values()
+        if each.is_value and each.rules.holder == "member" and not each.stopped and each.id not in have
+    ]
 
 
 def _load(purse: PurseView, form: PurseForm) -> tuple[Body, Deed]:

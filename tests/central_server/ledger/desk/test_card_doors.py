@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
+from central_server.ledger.cards.programmes import make_programme
 from central_server.ledger.models.approvals import Answered
 from central_server.ledger.models.cards import Card, Pin
 from central_server.ledger.models.lots import Purse
@@ -224,3 +225,30 @@ async def test_who_may_not_see_names_is_told_that_they_are_hidden(client, as_, m
     shown = (await client.get(f"/ledger/member/{member}", headers=as_("finance"))).text
     assert "the name is hidden" in shown
     assert "(no name)" not in shown
+
+
+async def test_a_member_without_a_purse_is_given_one_where_the_rules_allow_it(
+    client, as_, member, gift, database
+) -> None:
+    page = f"/ledger/member/{member}"
+    assert "Sell them a card of a stored value programme" in (await client.get(page, headers=as_())).text
+    wallet = {"programme": "wallet"}
+    assert (await client.post(f"{page}/purses", data={"programme": gift}, headers=as_())).status_code == 409
+    async with database.transaction() as session:
+        rules = {
+            "kind": "value",
+            "unit": "CNY",
+            "zh": "钱包",
+            "en": "Wallet",
+            "holder": "member",
+            "reload": True,
+        }
+        await make_programme(session, "wallet", rules, by="li", at_ms=NOW_MS)
+    assert f'action="{page}/purses"' in (await client.get(page, headers=as_())).text
+    assert f'action="{page}/purses"' not in (await client.get(page, headers=as_("auditor"))).text
+    assert (await client.post(f"{page}/purses", data=wallet, headers=as_("auditor"))).status_code == 403
+    opened = await client.post(f"{page}/purses", data=wallet, headers=as_())
+    assert opened.status_code == 303, opened.text
+    assert "Wallet" in (await client.get(opened.headers["location"], headers=as_())).text
+    assert f'action="{page}/purses"' not in (await client.get(page, headers=as_())).text
+    assert (await client.post(f"{page}/purses", data=wallet, headers=as_())).status_code == 409
