@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from central_server.ledger.cards.programmes import make_programme
 from central_server.ledger.models.approvals import Answered
 from central_server.ledger.models.cards import Card, Pin
-from central_server.ledger.models.lots import Purse
+from central_server.ledger.models.lots import Lot, Purse
 from central_server.membership import service as membership
 from tests.central_server.ledger.desk.conftest import GIFT, NOW_MS
 
@@ -252,3 +252,13 @@ async def test_a_member_without_a_purse_is_given_one_where_the_rules_allow_it(
     assert "Wallet" in (await client.get(opened.headers["location"], headers=as_())).text
     assert f'action="{page}/purses"' not in (await client.get(page, headers=as_())).text
     assert (await client.post(f"{page}/purses", data=wallet, headers=as_())).status_code == 409
+
+
+async def test_a_lot_without_a_receipt_came_from_its_store_by_name(client, as_, purses, database) -> None:
+    (purse,) = await purses(100)
+    async with database.transaction() as session:
+        (lot,) = await session.scalars(sa.select(Lot).where(Lot.purse == purse))
+        lot.about = "centre/"
+    shown = (await client.get(f"/cards/purses/{purse}", headers=as_())).text
+    assert "centre/" not in shown
+    assert "<td>Head office" in shown
