@@ -216,6 +216,8 @@ class Edge:
             memory_mib=world.memory_mib,
         )
         self._begin("devices", self.supervisor.watch_disk())
+        if self.terminals:
+            await self.terminals.begin()
         await self.supervisor.apply(settings.devices)
         if self.uplink:
             self._begin("uplink", self.uplink.run())

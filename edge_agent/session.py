@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from drivers.base import Heard, Note, Told
-from edge_agent.errors import AnchorBroken, EventTooLarge, OutboxFull
+from edge_agent.errors import AnchorBroken, EventTooLarge, OutboxFull, StoreBroken
 from edge_agent.store.outbox import Outbox
 from edge_agent.tally import Tally
 from edge_agent.terminals import Terminals
@@ -58,12 +58,13 @@ class Session:
         answer: Callable[[Told], None],
         terminals: Terminals | None = None,
         stir: Callable[[], None] = lambda: None,
+        fail: Callable[[StoreBroken], None] = lambda error: None,
         currency: str = "CNY",
     ) -> None:
         """`answer` tells the decoder what the till says; `stir` has the pump look at it though nothing was
-        heard; `currency` is that of amounts that come without."""
+        heard; `fail` hears that the disk failed behind a wait; `currency` is of amounts that come without."""
         self._currency = currency
-        self._terminals, self._stir = terminals, stir
+        self._terminals, self._stir, self._fail = terminals, stir, fail
         self._waiting: set[asyncio.Task[None]] = set()  # for cards and PINs
         self._held: set[tuple[str, str]] = set()  # payments that the device's master has not acknowledged
         self._device, self._till_name = device, till_name
@@ -134,7 +135,10 @@ class Session:
         """Waits for a card or PIN while the device may go on talking."""
 
         async def wait() -> None:
-            await self._terminal(asked)
+            try:
+                await self._terminal(asked)
+            except StoreBroken as error:
+                self._fail(error)
             self._stir()
 
         task = asyncio.create_task(wait(), name=f"{self._device} waits")

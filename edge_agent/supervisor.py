@@ -209,6 +209,7 @@ class _Device:
             answer=lambda answer: decoder.answer(answer, house._clock.mono_ms()),
             terminals=house._terminals,
             stir=stirred.set,
+            fail=house.disk_failed,
             currency=house._currency,
         )
 

@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 HELD_MOST_MS = 5 * 60 * 1000  # longer than the slowest protocol waits for its till (ZVT's T4: 180 s)
 LOOK_S = 30.0
+OWED_MAX = 1_000  # acknowledgements that the disk could not take; of more, the payments are undone
+_LATER = ("trouble", "disk_full", "fenced")
 _NOTHING = (0, 0)
 
 
@@ -59,6 +61,8 @@ class Terminals:
         """`now_ms` is the wall time as the store knows it."""
         self._till, self._payments = till, payments
         self._clock, self._now_ms, self._boot = clock, now_ms, boot
+        self._began = 0  # the journal's last entry when the agent started: what was held then is undone
+        self._owed: dict[tuple[str, str], Confirm] = {}  # acknowledged, and not on disk yet
 
     async def ask(self, question: TerminalQuestion) -> TerminalAnswer | None:
         """What a terminal is told; a card or PIN that is awaited takes its time. NeverMind is told nothing.
@@ -86,19 +90,32 @@ class Terminals:
                 return await self.day(question)
 
     async def confirm(self, question: Confirm) -> Confirmed | Declined:
-        """The till has acknowledged a payment; on disk on return. Raises AnchorBroken, StoreBroken."""
+        """The till has acknowledged a payment; on disk on return. Raises StoreBroken.
+
+        Where the disk cannot take it now, it is owed: tried again, and not undone as long as we run.
+        """
 
         def work(sql: Sql, leases: Leases) -> Confirmed | Declined:
             journal = Journal(sql)
             found = journal.find(question.till, question.txn)
             if found is None or found.kind != "pay":
                 return Declined("unknown_sale")
-            if found.undone:
+            if self._is_undone(found):
                 return Declined("undone")
             journal.confirm(found.entry)
             return Confirmed()
 
-        return await self._payments.change(work)
+        answer: Confirmed | Declined
+        try:
+            answer = await self._payments.change(work)
+        except AnchorBroken:
+            answer = Declined("trouble")
+        place = question.till, question.txn
+        if isinstance(answer, Declined) and answer.reason in _LATER and len(self._owed) < OWED_MAX:
+            self._owed[place] = question
+            return Confirmed()
+        self._owed.pop(place, None)
+        return answer
 
     async def transaction(self, question: TxnAsked) -> TxnTold | Declined:
         """What became of one of the till's transactions."""
@@ -126,7 +143,10 @@ class Terminals:
         return await self._payments.read(work)
 
     async def day(self, question: DayAsked) -> Day | Declined:
-        """The till's sums; closed under the question's number, if it has one. Raises as `confirm` does."""
+        """The till's sums; closed under the question's number, if it has one.
+
+        Raises AnchorBroken, StoreBroken.
+        """
         if not question.txn:
             return await self._payments.read(lambda sql: _day(Journal(sql), question))
         if len(question.txn) > TXN_MAX or not question.till:
@@ -138,6 +158,8 @@ class Terminals:
             if (known := journal.find(question.till, question.txn)) is not None:
                 told = known.told()
                 return told if isinstance(told, Day) and known.asked == asked else Declined("txn_reused")
+            if any(entry.till == question.till for entry in journal.held()):
+                return Declined("busy")  # it would be in the sums of no day
             day = _day(journal, question)
             journal.write(
                 NewEntry(
@@ -162,22 +184,34 @@ class Terminals:
 
         return await self._payments.change(work)
 
+    async def begin(self) -> None:
+        """Before any till is heard: what was held when the agent ended is undone. Raises StoreBroken."""
+        self._began = await self._payments.read(lambda sql: Journal(sql).last())
+        await self.undo_held()
+
     async def tend(self) -> None:
-        """Undoes what nobody confirms, now and for ever after. Raises StoreBroken."""
+        """Undoes what nobody confirms, and confirms what is owed, for ever after. Raises StoreBroken."""
         while True:
-            await self.undo_held()
             await asyncio.sleep(LOOK_S)
+            await self.undo_held()
 
     async def undo_held(self) -> None:
         """Undoes what no session can confirm any more; what cannot be undone now is tried again later."""
+        for question in list(self._owed.values()):
+            await self.confirm(question)
         held = await self._payments.read(lambda sql: Journal(sql).held())
         most_ms = self._clock.mono_ms() - HELD_MOST_MS
         for entry in held:
-            if entry.boot == self._boot and entry.mono_ms > most_ms:
+            is_live = entry.boot == self._boot and entry.mono_ms > most_ms and entry.entry > self._began
+            if is_live or (entry.till, entry.txn) in self._owed:
                 continue
             with contextlib.suppress(AnchorBroken):  # its till is told nothing: the next look knows
                 said = await self._payments.undo(Undo(till=entry.till, txn=entry.txn, unless_final=True))
                 log.warning("till %s never acknowledged payment %s: %s", entry.till, entry.txn, said)
+
+    def _is_undone(self, entry: Entry) -> bool:
+        """Whether it is, or will be as soon as the disk takes it."""
+        return bool(entry.undone) or (bool(entry.held) and entry.entry <= self._began)
 
     def _told(self, journal: Journal, entry: Entry) -> TxnTold:
         parts = journal.parts(entry.entry) if entry.kind == "pay" else []
@@ -187,7 +221,7 @@ class Terminals:
         return TxnTold(
             txn=entry.txn,
             kind=entry.kind,  # type: ignore[arg-type]  # the table's CHECK says so
-            state="undone" if entry.undone else "held" if entry.held else "done",
+            state="undone" if self._is_undone(entry) else "held" if entry.held else "done",
             currency=entry.currency,
             amount_minor=entry.amount,
             returned_minor=sum(part.returned_worth for part in parts),

@@ -129,6 +129,8 @@ class Terminal:
 
     def day(self, *, close: bool) -> None:
         """The till's sums since they were last closed. Outcome `day` with a Day."""
+        if close:
+            self.unacknowledged()  # it would be in the sums of no day
         self._begin("day", conversations.day(self.habits, close))
 
     def acknowledged(self) -> None:

@@ -32,6 +32,7 @@ def declined(answer: Declined, lang: str, currency: str) -> str:
         "disk_full": _("The box's disk is full. Call the technician; take another tender."),
         "trouble": _("The box can promise nothing just now. Try once more, then call the technician."),
         "txn_reused": _("This number stands for something else already. Begin again."),
+        "busy": _("A payment at this till is not finished yet. Try again in a moment."),
         "final": _("This payment stands: its till has acknowledged it. Give it back as a return."),
         "undone": _("This payment was taken back. Begin again."),
         "no_card": _("Show the card again, then repeat this."),

@@ -208,6 +208,7 @@ Reason = Literal[
     "not_enrolled",
     "fenced",  # this disk was put back in time; head office must be heard first
     "disk_full",
+    "busy",  # a payment of this till still waits for its word: ask again in a moment
     "trouble",  # the box can promise nothing just now; a technician must look
     "txn_reused",  # the till has used this number for something else
     "undone",  # this payment was taken back

@@ -164,6 +164,7 @@ async def open_box(
             async for each in till.watch(TILL):
                 box.shown.append(each)
 
+        await terminals.begin()
         async with running(terminals.tend(), watch()):
             try:
                 yield box

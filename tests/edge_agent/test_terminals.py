@@ -116,23 +116,52 @@ async def test_what_was_acknowledged_is_not_undone_by_a_line_that_is_cut_in_that
     assert await box.till.ask(Undo(till=TILL, txn="test:#1")) == Undone(amount_minor=2_500)
 
 
-async def test_a_box_that_starts_anew_undoes_what_nobody_acknowledged(
-    tmp_path: Path, clock: Any, running: Any
+@pytest.mark.parametrize("boot", ["0000cafe", "0000beef"])
+async def test_an_agent_that_starts_anew_undoes_what_nobody_acknowledged(
+    tmp_path: Path, clock: Any, running: Any, boot: str
 ) -> None:
     anchor, office = MemoryAnchor(), Office()
     async with open_box(tmp_path / "e.db", clock, running, anchor=anchor, office=office) as box:
         await box.grant(10_000)
         await box.show_card()
         await Device(box).pay(2_500)  # and then the power fails: no session ends
-    async with open_box(
-        tmp_path / "e.db", clock, running, anchor=anchor, office=office, boot="0000cafe"
-    ) as box:
-        await box.becomes("held", 0)
+    async with open_box(tmp_path / "e.db", clock, running, anchor=anchor, office=office, boot=boot) as box:
+        assert await box.held() == 0  # before any till is heard
+        assert await box.terminals.confirm(Confirm(till=TILL, txn="test:#1")) == Declined("undone")
         told = await box.terminals.transaction(TxnAsked(till=TILL, prefix="test:"))
         assert isinstance(told, TxnTold)
         assert (told.state, told.amount_minor) == ("undone", 2_500)
         refunds = [each for each in await box.shop.records() if each.kind == "refund"]
         assert [each.amount for each in refunds] == [2_500]
+
+
+async def test_an_acknowledgement_that_the_disk_cannot_take_is_owed_and_undoes_nothing(
+    box: TerminalBox,
+) -> None:
+    device = Device(box)
+    await box.show_card()
+    await device.pay(2_500)
+    box.shop.anchor.fails = OSError(5, "no medium")
+    device.terminal.acknowledged()
+    assert (await device.until_over()).good
+    await device.session.end()
+    box.shop.clock.wind(HELD_MOST_MS + 1)
+    await box.terminals.undo_held()
+    box.shop.anchor.fails = None
+    await box.terminals.undo_held()
+    assert (await box.held(), await box.left()) == (0, 7_500)
+
+
+async def test_a_day_is_not_closed_over_a_payment_that_waits_for_its_till(box: TerminalBox) -> None:
+    device = Device(box)
+    await box.show_card()
+    await device.pay(2_500)
+    closing = DayAsked(till=TILL, txn="test-day#1", currency="CNY")
+    assert await box.terminals.day(closing) == Declined("busy")
+    device.terminal.acknowledged()
+    await device.until_over()
+    assert isinstance(day := await box.terminals.day(closing), Day)
+    assert day.paid_minor == 2_500
 
 
 async def test_what_no_session_ended_is_undone_after_the_longest_any_till_takes(box: TerminalBox) -> None:
