@@ -122,7 +122,8 @@ class Frames:
             at = begin.start()
             size = self._whole(data, at)
             if size:
-                found += self._skipped(data, done, at, start)
+                if at > done:
+                    found += self._skipped(data, done, at, start)
                 found.append(self._frame(data[at : at + size], start + at))
                 done = at = at + size
             elif size is None and not last:
@@ -215,10 +216,14 @@ def _sizes(data: bytearray, at: int) -> tuple[int | None, ...]:
     if function & EXCEPTION:
         return _if(data, at + 2, at + 3, lambda code: 1 <= code <= EXCEPTION_CODE_MAX, 5)
     match function:
-        case 1 | 2 | 3 | 4:
-            most = 2000 if function < 3 else 125
-            asked = _if(data, at + 4, at + 6, lambda count: 1 <= count <= most, 8)
-            return asked + _counted(data, at + 2, 5, 1 + (function > 2))
+        case 1 | 2 | 3 | 4:  # nearly all there is, so nothing is called for it
+            if at + 6 > len(data):
+                return (None, *_counted(data, at + 2, 5, 1 + (function > 2)))
+            asked = 1 <= data[at + 4] << 8 | data[at + 5] <= (2000 if function < 3 else 125)
+            count = data[at + 2]
+            if 0 < count <= RTU_BYTES_MAX - 5 and not (count & 1 and function > 2):
+                return (8, 5 + count) if asked else (5 + count,)
+            return (8,) if asked else ()
         case 5:
             return _if(data, at + 4, at + 6, lambda value: value in (0x0000, 0xFF00), 8)
         case 15 | 16:

@@ -287,18 +287,20 @@ class ModbusDecoder:
             return None
         function = frame.pdu[0]
         for question in self._questions:
-            either = question.function > 2 and function in (3, 4)
-            alike = question._replace(function=function) if either else question
-            if answers(frame.pdu, alike):
-                return alike
+            if question.function != function:
+                if question.function < 3 or function not in (3, 4):
+                    continue
+                question = question._replace(function=function)
+            if answers(frame.pdu, question):
+                return question
         return None
 
     def _note(self, frame: Frame, asked: Question | None, role: str, problem: str = "") -> Note:
-        fields: dict[str, Any] = {"unit": frame.unit}
-        if frame.transaction is None:
-            fields = {"crc_ok": True, "unit": frame.unit}
-        else:
-            fields["transaction"] = frame.transaction
+        fields: dict[str, Any] = (
+            {"crc_ok": True, "unit": frame.unit}
+            if frame.transaction is None
+            else {"unit": frame.unit, "transaction": frame.transaction}
+        )
         fields |= fields_of(frame.pdu, asked=asked)
         if asked is not None and asked.function <= 4 and not frame.pdu[0] & EXCEPTION:
             fields |= self._layout.told(asked, values_in(frame.pdu))

@@ -9,6 +9,9 @@ from drivers.counter.modbus.options import READ_FUNCTION, Channel, ModbusOptions
 from drivers.counter.modbus.pdu import COIL_ON, REGISTERS_MAX, Question
 from drivers.counter.totals import Step, Total
 
+NOBODY = Step(0)
+PLANS_MAX = 64  # of a recording of other masters; more, and they are made anew
+
 
 def questions(options: ModbusOptions) -> list[Question]:
     """One for each run of addresses without a gap: what the map does not name is not read, it might clear."""
@@ -64,6 +67,7 @@ class Layout:
     """Where the channels stand in answers."""
 
     def __init__(self, options: ModbusOptions) -> None:
+        self._plans: dict[tuple[int, int, int, bool], tuple[tuple[int, Place], ...]] = {}
         self._places = tuple(
             Place(
                 name,
@@ -79,15 +83,22 @@ class Layout:
 
     def values(self, question: Question, numbers: Sequence[int]) -> dict[Name, int]:
         """The channels that an answer to `question` holds whole; `numbers` are its registers or coils."""
-        return {place.name: value for place, value in self._found(question, numbers, alike=False)}
+        return {place.name: _value(place, at, numbers) for at, place in self._found(question, alike=False)}
 
     def told(self, question: Question, numbers: Sequence[int]) -> dict[str, int]:
         """For the technician, whichever of the two kinds of registers was read."""
-        return {place.told: value for place, value in self._found(question, numbers, alike=True)}
+        return {place.told: _value(place, at, numbers) for at, place in self._found(question, alike=True)}
 
-    def _found(
-        self, question: Question, numbers: Sequence[int], *, alike: bool
-    ) -> Iterator[tuple[Place, int]]:
+    def _found(self, question: Question, *, alike: bool) -> tuple[tuple[int, Place], ...]:
+        """Where in the answer which channels stand. A master asks the same again and again."""
+        key = (question.function, question.addr, question.size, alike)
+        if (plan := self._plans.get(key)) is None:
+            if len(self._plans) >= PLANS_MAX:
+                self._plans.clear()
+            plan = self._plans[key] = tuple(self._plan(question, alike=alike))
+        return plan
+
+    def _plan(self, question: Question, *, alike: bool) -> Iterator[tuple[int, Place]]:
         for place in self._places:
             at = place.address - question.addr
             if not 0 <= at <= question.size - place.size:
@@ -96,10 +107,13 @@ class Layout:
                 alike and place.function > 2 and question.function in (3, 4)
             ):
                 continue
-            if not place.plain:
-                yield place, place.channel.value(list(numbers[at : at + place.size]))
-            else:
-                yield place, numbers[at] if place.size == 1 else numbers[at] << 16 | numbers[at + 1]
+            yield at, place
+
+
+def _value(place: Place, at: int, numbers: Sequence[int]) -> int:
+    if not place.plain:
+        return place.channel.value(list(numbers[at : at + place.size]))
+    return numbers[at] if place.size == 1 else numbers[at] << 16 | numbers[at + 1]
 
 
 class Reading(NamedTuple):
@@ -152,9 +166,8 @@ class Unit:
         if "state" in values:
             self._is_bad = values["state"] & self._good_bits != self._good_bits
         self.to_clear |= any(values[name] for name in steps)
-        none = Step(0)
         why: dict[str, str] = {name: step.why for name, step in steps.items() if step.why}
-        return Reading(steps.get("in", none).people, steps.get("out", none).people, why)
+        return Reading(steps.get("in", NOBODY).people, steps.get("out", NOBODY).people, why)
 
     def cleared(self, by: Question) -> None:
         """The unit says that it has written what clears it, or one of its counts."""
