@@ -357,6 +357,7 @@ def _installed() -> Iterator[tuple[str, Driver]]:
 def _doubles(devices: Any) -> Iterator[InitErrorDetails]:
     names: dict[str, int] = {}
     lines: dict[str, int] = {}
+    paying: dict[str, int] = {}
     for index, device in enumerate(devices if isinstance(devices, list) else []):
         name, port = _text(device, "name"), _text(device, "port")
         if name and (first := names.setdefault(name, index)) != index:
@@ -368,6 +369,19 @@ def _doubles(devices: Any) -> Iterator[InitErrorDetails]:
         if line.startswith("serial:") and (first := lines.setdefault(line, index)) != index:
             says = _("this serial line is already taken by devices[{first}]")
             yield _details(wrong(says, _("one line serves one device"), first=first), index, "port", port)
+        till = _text(device, "till") or "1"
+        if _pays(device) and (first := paying.setdefault(till, index)) != index:
+            says = _("till '{till}' has the payment terminal devices[{first}] already")
+            hint = _("one till has one payment terminal: name another till")
+            yield _details(wrong(says, hint, till=till, first=first), index, "till", till)
+
+
+def _pays(device: Any) -> bool:
+    """Whether it is a payment terminal that is switched on."""
+    given = device.get("enabled") if isinstance(device, Mapping) else getattr(device, "enabled", True)
+    with suppress(UnknownDriver, *BROKEN):
+        return given is not False and driver(_text(device, "driver")).pays
+    return False
 
 
 def _text(device: Any, field: str) -> str:

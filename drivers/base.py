@@ -132,4 +132,7 @@ class Driver:
     options: type[Options]
     decoder: Callable[[Any], Decoder]  # given the checked options
     simulate: Simulate
+    pays: bool = (
+        False  # a payment terminal: a till has one, whose transactions are numbered one after the other
+    )
     port_defaults: dict[str, str] = field(default_factory=dict)  # of its serial line's URL: {"baud": "9600"}

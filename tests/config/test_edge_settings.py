@@ -56,6 +56,18 @@ def test_an_unknown_driver_is_told_with_its_neighbour_and_once(write, mistakes):
     ]
 
 
+def test_a_till_has_one_payment_terminal(write, mistakes):
+    text = """\
+devices:
+  - {name: a, driver: pos.zvt, port: "tcp-listen://0.0.0.0:20007"}
+  - {name: b, driver: pos.transbank, port: "serial:///dev/ttyUSB0", enabled: false}
+  - {name: c, driver: pos.concert, port: "serial:///dev/ttyUSB1", till: "2"}
+  - {name: d, driver: pos.zvt, port: "tcp-listen://0.0.0.0:20008", till: "2"}
+"""
+    (told,) = mistakes(write("edge.yaml", text), EdgeSettings)
+    assert "devices[3].till: till '2' has the payment terminal devices[2] already" in told
+
+
 @pytest.mark.usefixtures("drivers")
 def test_names_and_serial_lines_are_given_once_beside_all_other_mistakes(write, mistakes):
     text = """\

@@ -18,5 +18,6 @@ DRIVER = Driver(
     options=ConcertOptions,
     decoder=ConcertDecoder,
     simulate=simulate,
+    pays=True,
     port_defaults={"baud": "9600"},
 )

@@ -18,6 +18,7 @@ DRIVER = Driver(
     options=NexoOptions,
     decoder=NexoDecoder,
     simulate=simulate,
+    pays=True,
     # Longer than the waits for a card and three PINs. `fates`: a payment hangs on its answer's arrival.
     port_defaults={"answer_s": "400", "fates": "yes"},
 )

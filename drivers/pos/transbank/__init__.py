@@ -18,5 +18,6 @@ DRIVER = Driver(
     options=TransbankOptions,
     decoder=TransbankDecoder,
     simulate=simulate,
+    pays=True,
     port_defaults={"baud": "115200"},
 )

@@ -15,5 +15,6 @@ DRIVER = Driver(
     options=ZvtOptions,
     decoder=ZvtDecoder,
     simulate=simulate,
+    pays=True,
     port_defaults={"baud": "9600", "stop": "2"},
 )
