@@ -5,6 +5,9 @@
 
 A till that takes whatever comes within 100 ms for one message (the SDK for Node does) must never be given two
 in that time: it misses the ACK, and takes the wrong record for its sale.
+
+An ACK does not say of what it is one. So nothing follows an intermediate message (0900) before its ACK is here
+or `ack_ms` are over: sooner, the late ACK of a 0900 would be one of the 0210, and the payment final.
 """
 
 from __future__ import annotations
@@ -15,12 +18,12 @@ from dataclasses import dataclass, field
 from drivers.pos.stx import frame
 
 TRIES = 3
-STATUS_ACK_MS = 2_000  # for an intermediate message, which is said once: a till need not acknowledge it
 
 
 @dataclass
 class Saying:
-    """One frame. `sure`: it is said again until acknowledged. `confirms`: a payment is final then."""
+    """One frame. `sure`: it is said again until acknowledged; an intermediate message is said once.
+    `confirms`: a payment is final when it is acknowledged."""
 
     frame: bytes
     sure: bool = True
@@ -41,6 +44,7 @@ class Line:
     _queue: deque[Saying] = field(default_factory=deque)
     _sent: Saying | None = None  # waits for its acknowledgement until `due_ms`
     _taken: bool = False
+    _unheeded: bool = False  # the till lets intermediate messages pass: it is told no more of them
 
     def sign(self, byte: int, now_ms: int) -> None:
         """ACK or NAK, at once."""
@@ -50,6 +54,8 @@ class Line:
 
     def say(self, data: bytes, now_ms: int, *, sure: bool = True, confirms: bool = False) -> None:
         """A frame, after those before it."""
+        if self._unheeded and not sure:
+            return
         self._queue.append(Saying(frame(data), sure, confirms))
         self._plan()
 
@@ -57,6 +63,7 @@ class Line:
         """The till speaks of something else: what it was to be told is past."""
         self._queue.clear()
         self._sent = None
+        self._unheeded = False
         self._plan()
 
     def acknowledged(self, now_ms: int) -> Saying | None:
@@ -73,6 +80,9 @@ class Line:
         """Says what is due; the frame that no till acknowledged, when it was said often enough."""
         lost = None
         if self._sent is not None and self.due_ms is not None and now_ms >= self.due_ms:
+            if not self._sent.sure:
+                self._unheeded = True
+                self._queue = deque(each for each in self._queue if each.sure)
             lost = self._again(now_ms)
         if self._sent is None and self._queue and now_ms >= self._quiet_until_ms:
             saying = self._queue.popleft()
@@ -80,7 +90,7 @@ class Line:
             self._out += saying.frame
             self._sent = saying
             self._quiet_until_ms = now_ms + self.gap_ms
-            self.due_ms = now_ms + (self.ack_ms if saying.sure else STATUS_ACK_MS)
+            self.due_ms = now_ms + self.ack_ms
         return lost
 
     def take(self) -> bytes:

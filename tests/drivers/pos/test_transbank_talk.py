@@ -57,8 +57,19 @@ def test_the_quiet_begins_when_a_slow_box_has_written() -> None:
 async def test_a_till_that_acknowledges_no_intermediate_message_is_told_its_sale_all_the_same(
     line: TillLine,
 ) -> None:
-    said = await line.say(SHOWN_SALE, 6_000)
-    assert (said.count(b"0900|"), code(said)) == (2, b"00")
+    said = await line.say(SHOWN_SALE, ACK_MS + 1_000)
+    assert (said.count(b"0900|"), code(said)) == (1, b"00")
+    await line.say(ACK)
+    assert (await line.box.held(), await line.box.left()) == (0, 8_500)
+
+
+async def test_a_late_ack_of_an_intermediate_message_is_none_of_the_sale(line: TillLine) -> None:
+    await line.say(SHOWN_SALE, 1_000)
+    await line.say(ACK, 9_000)  # of 78; that of 82 is late
+    said = await line.say(ACK, 1_000)
+    assert (code(said), await line.box.held()) == (b"00", 1)
+    assert code(await line.say(NAK, 1_000)) == b"00"
+    assert await line.box.held() == 1
     await line.say(ACK)
     assert (await line.box.held(), await line.box.left()) == (0, 8_500)
 
