@@ -1,9 +1,9 @@
 """How much of a device's line a decoder is, and what 32 devices at once cost one edge.
 
-First each driver alone: what its own simulator says, in pieces as ports give them, into its decoder, by
-processor time, against the fastest line that it can meet (`LINES`). Then one real agent with 32 devices on
-pseudo-terminals: taps, card readers, beams. Each says something every second, all at their own moments; this
-process says it, and watches the agent's database for the event.
+First each driver alone: what its own simulator says, without a pause and in pieces as ports give them, into
+its decoder, by processor time, against the fastest line that it can meet (`LINES`). Then one real agent with
+32 devices on pseudo-terminals: taps, card readers, beams. Each says something every second, all at their own
+moments; this process says it, and watches the agent's database for the event.
 
     ratio_min            the slowest decoder's bytes/s over its line's; `decoders` has all of them
     p50_ms, p99_ms       last byte written to the event's row seen by another reader of the database, which
@@ -16,11 +16,11 @@ process says it, and watches the agent's database for the event.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from drivers.cardreader.magstripe.protocol import encode_text, track1, track2
 from drivers.cardreader.rdm6300.protocol import encode_frame as encode_rdm6300
 from drivers.cardreader.wiegand.protocol import encode_frame as encode_wiegand
 from drivers.counter.beam.protocol import Edge, encode_edges
+from drivers.decode import Asking
 from drivers.manual import own_names
 from drivers.ports.pseudo import PtyPort
 from drivers.pos.escpos_tap.encoder import encode_receipt
@@ -83,26 +84,27 @@ def decoders(size_bytes: int) -> dict[str, dict[str, int]]:
     found = {}
     for name in own_names():
         line = LINES.get(name, FAST_SERIAL)
-        story = list(_story(driver(name), size_bytes))
+        story = list(_story(driver(name), size_bytes, line))
         fast = max(_bytes_per_s(driver(name), story) for _ in range(TURNS))
         found[name] = {"bytes_per_s": round(fast), "line_bytes_per_s": line, "ratio": round(fast / line)}
     return found
 
 
-def _story(d: Driver, size_bytes: int) -> Iterator[tuple[int, bytes]]:
-    """(when it comes, what): scenes in pieces, until there are so many bytes."""
-    now_ms = size = 0
-    for number, scene in enumerate(d.simulate(d.options(), random.Random(8))):
-        now_ms += scene.wait_ms
-        for at in range(0, len(scene.chunk), CHUNK_BYTES):
-            yield now_ms, scene.chunk[at : at + CHUNK_BYTES]
-        size += len(scene.chunk)
-        if size >= size_bytes or number >= SCENES_MAX:
-            return
+def _story(d: Driver, size_bytes: int, line_bytes_per_s: int) -> Iterator[tuple[int, bytes]]:
+    """(when it comes, what): its simulator's words without a pause, in pieces, as fast as the line is."""
+    said = bytearray()
+    for scene in itertools.islice(d.simulate(d.options(), random.Random(8)), SCENES_MAX):
+        said += scene.chunk
+        if len(said) >= size_bytes:
+            break
+    for at in range(0, len(said), CHUNK_BYTES):
+        yield at * 1000 // line_bytes_per_s, bytes(said[at : at + CHUNK_BYTES])
 
 
 def _bytes_per_s(d: Driver, story: list[tuple[int, bytes]]) -> float:
     decoder = d.decoder(d.options())
+    if isinstance(decoder, Asking):
+        decoder.only_listen()
     began_s = time.process_time()
     for now_ms, chunk in story:
         if decoder.wake_at_ms is not None and decoder.wake_at_ms <= now_ms:
@@ -203,7 +205,7 @@ async def _talk(name: str, port: PtyPort, n: int, seconds: int, watch: Watch) ->
     """One device, once a second at its own moments."""
     chance = random.Random(n)
     say, ends_s = KINDS[n % len(KINDS)][1], time.perf_counter() + seconds
-    for number in count():
+    for number in itertools.count():
         await asyncio.sleep(chance.uniform(0.5, 1.5))
         if time.perf_counter() > ends_s:
             return
