@@ -242,8 +242,13 @@ class Journal:
 
     def held(self) -> list[Entry]:
         """Payments that no till has acknowledged, oldest first; without those that are in doubt."""
-        rows = self._sql.execute(_SELECT + "held = 1 ORDER BY entry LIMIT ?", (PRUNE_STEP,))
-        return [entry for entry in (Entry(*row) for row in rows) if not self.in_doubt(entry)]
+        rows = self._sql.execute(
+            _SELECT
+            + "held = 1 AND entry > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?), 0)"
+            " ORDER BY entry LIMIT ?",
+            (DOUBTED, PRUNE_STEP),
+        )
+        return [Entry(*row) for row in rows]
 
     def newest(self, till: str, prefix: str, suffix: str = "", kind: str = "") -> Entry | None:
         """The till's newest entry whose number begins and ends so, of that kind if one is named."""
