@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from drivers.base import Decoder, Heard, Note, Told
+from drivers.decode import Asking
 from drivers.pump import LAST_WAKES_MAX
 
 QUIET_TYPES = frozenset({"junk", "summary"})  # notes that say nothing for a driver
@@ -56,7 +57,8 @@ class WatchedDecoder:
     """A decoder for the pump, which tells `show` everything; questions stay unanswered.
 
     It says nothing to the device unless `speaks`: who listens in where somebody else is spoken with must not
-    talk.
+    talk. So a decoder that would ask is told that it may only listen: then it asks our box nothing either,
+    and both sides may be heard.
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class WatchedDecoder:
     ) -> None:
         self._decoder, self._show, self._began_ms, self._speaks = decoder, show, began_ms, speaks
         self._at_byte = 0
+        if isinstance(decoder, Asking) and not speaks:
+            decoder.only_listen()
         self.wake_at_ms = decoder.wake_at_ms  # one that polls wants to begin by itself
 
     def feed(self, chunk: bytes, now_ms: int) -> list[Heard]:
