@@ -9,6 +9,7 @@ CURRENCY = r"[¥$€£]"
 _LATER_SIGN = r"(?:\s?(?:[€$£¥元Ç╒ıÕñ¤�?]|EUR|RMB|CNY|USD|GBP|JPY))?"
 _CODE = r"(?:\s?[*#]|\s?[A-Z]{1,2})?"  # a tax letter, or a star for what earns no points
 TRAILER = _LATER_SIGN + _CODE
+_NO_FIGURE, _NO_DIGIT = re.compile(r"[^\d.,']"), re.compile(r"\D")
 
 # What is printed in full width, or as another character for the same thing; one for one, so places stay
 _PLAIN = str.maketrans(
@@ -36,7 +37,7 @@ def money_pattern(digits: int, *, whole: bool = False) -> str:
 
 def printed(text: str) -> str:
     """The amount as printed, without currency, the minus in front: ``printed("¥ 5.00-") == "-5.00"``."""
-    digits = re.sub(r"[^\d.,']", "", text)
+    digits = _NO_FIGURE.sub("", text)
     return f"-{digits}" if "-" in text else digits
 
 
@@ -52,14 +53,14 @@ def milli(text: str) -> int:
 
 def _scaled(text: str, digits: int, *, thousands: bool = True) -> int:
     sign = -1 if "-" in text else 1
-    bare = re.sub(r"[^\d.,']", "", text)
+    bare = _NO_FIGURE.sub("", text)
     cut = max(bare.rfind("."), bare.rfind(","))
     fraction = bare[cut + 1 :] if cut >= 0 else ""
     if cut < 0 or (thousands and len(fraction) == 3 and digits < 3):
         whole, fraction = bare, ""
     else:
         whole = bare[:cut]
-    whole = re.sub(r"\D", "", whole) or "0"
+    whole = _NO_DIGIT.sub("", whole) or "0"
     padded = fraction.ljust(digits + 1, "0")
     value = int(whole) * 10**digits + int(padded[:digits] or 0)
     rounded: int = value + (1 if padded[digits] >= "5" else 0)

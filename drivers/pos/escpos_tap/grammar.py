@@ -19,6 +19,8 @@ from drivers.pos.escpos_tap.reading import Adder, Item, Reading, Row
 LINE_MAX = 160  # characters the expressions get to see
 _CJK = r"\u2e80-\u9fff\uf900-\ufaff"
 _CJK_GAP = re.compile(rf"(?<=[{_CJK}])\s+(?=[{_CJK}])")
+_GAP = re.compile(r"\s+")
+_WIDE_GAP = re.compile(rf"\s{{2,}}|(?<=[{_CJK}])\s+|\s*[|/]\s*")  # between two columns
 _SPELT_OUT = re.compile(r"(?:\w ){2,}\w")  # T O T A L
 _LETTER = re.compile(r"[^\W\d_]")
 _HAS_CJK = re.compile(rf"[{_CJK}]")
@@ -266,7 +268,7 @@ class Grammar:
 
     def _heading_of(self, text: str) -> list[str]:
         """The columns of a heading line, from the left; empty when the line is none."""
-        wide = re.split(r"\s{2,}|(?<=[" + _CJK + r"])\s+|\s*[|/]\s*", text)
+        wide = _WIDE_GAP.split(text)
         return self._columns_of(wide) or self._columns_of(text.split())
 
     def _columns_of(self, words: list[str]) -> list[str]:
@@ -311,5 +313,5 @@ def _columns(order: list[str]) -> tuple[str, ...]:
 def squashed(text: str) -> str:
     """``"合  计:"`` → ``"合计:"``, ``"T O T A L"`` → ``"TOTAL"``, other spaces to one."""
     text = _CJK_GAP.sub("", text.strip())
-    text = re.sub(r"\s+", " ", text)
+    text = _GAP.sub(" ", text)
     return _SPELT_OUT.sub(lambda match: match[0].replace(" ", ""), text)
