@@ -19,8 +19,9 @@ from pydantic import (
     WithJsonSchema,
     field_validator,
 )
-from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, PydanticKnownError
+from pydantic_core import CoreSchema
 
+from config.doubles import BROKEN, again, doubles_in
 from config.mistakes import _, nearest, wrong
 from config.parts import (
     BrokerUrl,
@@ -42,8 +43,6 @@ from drivers.registry import driver, names
 from sync.contract.ids import STORE_PATTERN
 
 DEVICES_MAX = 64
-# What a driver that lacks a library, or an outsider's that is none, raises when it is asked for.
-BROKEN = (ImportError, AttributeError, TypeError)
 
 
 class CentreSettings(Certificates):
@@ -335,14 +334,14 @@ class EdgeSettings(Section):
         cls, given: Any, check: ValidatorFunctionWrapHandler
     ) -> list[DeviceSettings]:
         """Looks at the raw list, so that two devices of one name are told beside every other mistake."""
-        doubles = list(_doubles(given))
+        doubles = list(doubles_in(given))
         devices: list[DeviceSettings] = []
         try:
             devices = check(given)
         except ValidationError as error:
             if not doubles:
                 raise
-            doubles += [_again(details) for details in error.errors(include_url=False)]
+            doubles += [again(details) for details in error.errors(include_url=False)]
         if doubles:
             raise ValidationError.from_exception_data(cls.__name__, doubles)
         return devices
@@ -352,53 +351,3 @@ def _installed() -> Iterator[tuple[str, Driver]]:
     for name in names():
         with suppress(*BROKEN):
             yield name, driver(name)
-
-
-def _doubles(devices: Any) -> Iterator[InitErrorDetails]:
-    names: dict[str, int] = {}
-    lines: dict[str, int] = {}
-    paying: dict[str, int] = {}
-    for index, device in enumerate(devices if isinstance(devices, list) else []):
-        name, port = _text(device, "name"), _text(device, "port")
-        if name and (first := names.setdefault(name, index)) != index:
-            says = _("the name '{name}' is taken by devices[{first}]")
-            yield _details(
-                wrong(says, _("give each device its own"), name=name, first=first), index, "name", name
-            )
-        line = port.partition("?")[0]
-        if line.startswith("serial:") and (first := lines.setdefault(line, index)) != index:
-            says = _("this serial line is already taken by devices[{first}]")
-            yield _details(wrong(says, _("one line serves one device"), first=first), index, "port", port)
-        till = _text(device, "till") or "1"
-        if _pays(device) and (first := paying.setdefault(till, index)) != index:
-            says = _("till '{till}' has the payment terminal devices[{first}] already")
-            hint = _("one till has one payment terminal: name another till")
-            yield _details(wrong(says, hint, till=till, first=first), index, "till", till)
-
-
-def _pays(device: Any) -> bool:
-    """Whether it is a payment terminal that is switched on."""
-    given = device.get("enabled") if isinstance(device, Mapping) else getattr(device, "enabled", True)
-    with suppress(UnknownDriver, *BROKEN):
-        return given is not False and driver(_text(device, "driver")).pays
-    return False
-
-
-def _text(device: Any, field: str) -> str:
-    value = device.get(field) if isinstance(device, Mapping) else getattr(device, field, None)
-    return value if isinstance(value, str) else ""
-
-
-def _details(error: PydanticCustomError, index: int, field: str, value: str) -> InitErrorDetails:
-    return InitErrorDetails(type=error, loc=(index, field), input=value)
-
-
-def _again(found: ErrorDetails) -> InitErrorDetails:
-    """One of pydantic's findings, to be raised once more together with ours."""
-    context = found.get("ctx", {})
-    kind: str | PydanticCustomError = found["type"]
-    try:
-        PydanticKnownError(found["type"], context)  # type: ignore[arg-type]
-    except KeyError:
-        kind = PydanticCustomError(found["type"], found["msg"], context)
-    return InitErrorDetails(type=kind, loc=found["loc"], input=found["input"], ctx=context)

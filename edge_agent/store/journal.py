@@ -242,12 +242,8 @@ class Journal:
 
     def held(self) -> list[Entry]:
         """Payments that no till has acknowledged, oldest first; without those that are in doubt."""
-        rows = self._sql.execute(
-            _SELECT
-            + "held = 1 AND entry > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?), 0)"
-            " ORDER BY entry LIMIT ?",
-            (DOUBTED, PRUNE_STEP),
-        )
+        where = "held = 1 AND entry > ifnull((SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?), 0)"
+        rows = self._sql.execute(f"{_SELECT} {where} ORDER BY entry LIMIT ?", (DOUBTED, PRUNE_STEP))
         return [Entry(*row) for row in rows]
 
     def newest(self, till: str, prefix: str, suffix: str = "", kind: str = "") -> Entry | None:

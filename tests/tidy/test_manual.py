@@ -61,8 +61,11 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
     from config.sources import ALL_FILES_MAX_BYTES, FILE_MAX_BYTES, FILES_MAX
     from drivers.http_frames import BODY_BYTES_MAX, HEAD_BYTES_MAX
     from drivers.ports import http_listen as http
+    from drivers.ports import inline
     from drivers.pos.nexo.decoder import QUEUE_MAX, REMEMBERED_MAX
     from drivers.pos.nexo.options import REPEAT_MS
+    from drivers.pos.zvt.dialogue import HELD_MS_MAX
+    from drivers.pos.zvt.line import T2_MS
     from edge_agent.field.recording import RECORDING_MAX_BYTES
     from edge_agent.health import OFFLINE_HEARTBEAT_MS
     from edge_agent.holders import KEPT as HOLDERS_KEPT
@@ -87,6 +90,9 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
         [int(http.ARRIVAL_WAIT_S)],
         [QUEUE_MAX],
         [REPEAT_MS // 3_600_000, REMEMBERED_MAX],
+        [HELD_MS_MAX // 1000],
+        [T2_MS // 1000],
+        [inline.KEPT_BYTES // 2**20, int(inline.LINGER_S)],
         sorted([FILE_MAX_BYTES // 1024, ALL_FILES_MAX_BYTES // 2**20, FILES_MAX]),
         [EdgeSettings().outbox.max_mib],
         [CARD_STAYS_MS // 60_000],
