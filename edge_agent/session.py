@@ -117,6 +117,8 @@ class Session:
         answer = await self._till.ask(asked)
         if isinstance(asked, Undo) or (isinstance(asked, Pay) and not isinstance(answer, Paid)):
             self._held.discard((asked.till, asked.txn))
+        if isinstance(asked, Pay | TopUp | Refund) and not isinstance(answer, Declined):
+            self._till.spent(asked.till, asked.txn, asked.card)
         return answer
 
     async def _terminal(self, asked: TerminalQuestion) -> None:

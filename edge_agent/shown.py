@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -31,7 +31,7 @@ class Swipe(msgspec.Struct, frozen=True):
     answer: Answer | None = None
     refused: str = ""  # payment_card, misread, track_mismatch; then there is no answer
     birthday_near: bool = False
-    aside: Literal["", "receipt", "long_ago"] = ""  # why it must be shown again before it pays
+    aside: Literal["", "receipt", "paid", "long_ago"] = ""  # why it must be shown again before it pays
     receipt: str = ""  # that took it, when the till printed a number
 
     @property
@@ -46,6 +46,15 @@ class Swipe(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """Masked; empty when nobody is known by it."""
         return self.answer.name if isinstance(self.answer, MemberKnown) else ""
+
+
+class ShownCard(NamedTuple):
+    """The last card of a till, waiting for its receipt."""
+
+    card: str  # token
+    member: str
+    mono_ms: int
+    paid: str = ""  # `txn` of what a payment terminal did with it: it does no more for one until shown again
 
 
 class Deed(msgspec.Struct, frozen=True):

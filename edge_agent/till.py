@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Callable
-from typing import Literal, NamedTuple, Protocol, overload
+from typing import Literal, Protocol, overload
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -20,7 +20,7 @@ from edge_agent.errors import OutboxFull
 from edge_agent.holders import Holders
 from edge_agent.identity import Identity
 from edge_agent.joining import Joining
-from edge_agent.shown import Claimed, Deed, News, Shown, Swipe, birthday_near
+from edge_agent.shown import Claimed, Deed, News, Shown, ShownCard, Swipe, birthday_near
 from edge_agent.store.outbox import Outbox
 from edge_agent.store.replica import Replica
 from edge_agent.waits import Waits
@@ -69,14 +69,6 @@ class Payments(Protocol):
     async def undo(self, question: Undo) -> Undone | Declined: ...
 
     async def balance(self, card: str = "", member: str = "") -> Balance | Declined: ...
-
-
-class ShownCard(NamedTuple):
-    """The last card of a till, waiting for its receipt."""
-
-    card: str  # token
-    member: str
-    mono_ms: int
 
 
 class Till:
@@ -232,6 +224,8 @@ class Till:
             if isinstance(question, Pay | TopUp):
                 self._taken.pop(question.till, None)  # nothing was changed: another card may be tried
             return answer
+        if isinstance(question, Undo):
+            self._unspent(question.till, question.txn)
         if isinstance(question, Pay | TopUp):
             self.holders.paid(question.till, question.txn, self._name(question.till, question.card))
         self._tell(question.till, Deed(question.till, question, answer))
@@ -258,14 +252,29 @@ class Till:
         return shown
 
     def there(self, till: str) -> CardThere | None:
-        """The same, for a payment terminal."""
+        """The same, for a payment terminal; None too when one has done with it what it was shown for."""
         shown = self.shown(till)
-        if shown is None:
+        if shown is None or shown.paid:
             return None
         swipe = next(iter(self.recent(till)), None)
         answer = swipe.answer if swipe is not None and swipe.card == shown.card else None
         name = answer.name if isinstance(answer, MemberKnown) else ""
         return CardThere(card=shown.card, member=shown.member, name=name)
+
+    def spent(self, till: str, txn: str, card: str) -> None:
+        """A payment terminal has moved that card's money; its receipt may still claim it.
+
+        The next goods want a card that is shown, so the pages set it aside. `Undo` makes it pay again.
+        """
+        shown = self.shown(till)
+        if card and shown is not None and shown.card == card:
+            self._shown[till] = shown._replace(paid=txn)
+            self._tell(till, News(till))
+
+    def _unspent(self, till: str, txn: str) -> None:
+        shown = self._shown.get(till)
+        if shown is not None and shown.paid == txn:
+            self._shown[till] = shown._replace(paid="")
 
     async def named(self, till: str, card: CardShown) -> CardThere | None:
         """A card that the till's own software has read, as if it was shown there; None: it has no number."""
@@ -321,9 +330,14 @@ class Till:
     def on_page(self, till: str) -> Swipe | None:
         """What stands on the till's pages now; a card that no payment would be taken from is set aside."""
         swipe = next(iter(self._recent.get(till, ())), None)
-        if swipe is None or not swipe.card or swipe.aside or self.shown(till) is not None:
+        if swipe is None or not swipe.card or swipe.aside:
             return swipe
-        return msgspec.structs.replace(swipe, aside="long_ago")
+        shown = self.shown(till)
+        if shown is None:
+            return msgspec.structs.replace(swipe, aside="long_ago")
+        if shown.paid and shown.card == swipe.card:
+            return msgspec.structs.replace(swipe, aside="paid")
+        return swipe
 
     async def watch(self, till: str) -> AsyncGenerator[Shown, None]:
         """What a till's pages show, as it happens; one who is slow misses the oldest."""

@@ -20,9 +20,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from edge_agent.health import Status
-from edge_agent.shown import Swipe
+from edge_agent.shown import ShownCard, Swipe
 from edge_agent.store.journal import PaymentShown
-from edge_agent.till import ShownCard, Till
+from edge_agent.till import Till
 from edge_agent.web import asked, render, words
 from edge_agent.web.reasons import PIN_ASKED, declined, no_amount
 from sync.contract.leases import POINTS
@@ -219,7 +219,7 @@ class MoneyPages:
         """
         till = asked.till_of(request)
         swipe, card = self._till.on_page(till), self._till.shown(till)
-        if swipe is None or card is None or card.card != swipe.card:
+        if swipe is None or card is None or card.card != swipe.card or swipe.aside:
             return {"swipe": None, "card": None, "balance": None, "other": None, "currency": self._currency}
         found = await self._till.balance(card.card, card.member)
         balance = found if isinstance(found, Balance) else Balance()
@@ -239,7 +239,7 @@ class MoneyPages:
     def _card(self, till: str, at: int) -> ShownCard | Declined:
         """The card that was shown at that moment, if it is still the one; else why not."""
         swipe, card = self._till.on_page(till), self._till.shown(till)
-        if swipe is None or swipe.wall_ms != at or card is None or card.card != swipe.card:
+        if swipe is None or swipe.wall_ms != at or card is None or card.card != swipe.card or swipe.aside:
             return Declined("no_card")
         return card
 

@@ -91,7 +91,9 @@ async def test_after_a_restart_the_journal_says_what_became_of_each_request(
         await box.show_card()
         talk = Talk(box)
         paid = await talk.ask("Payment", payment(25), "S1")
+        await box.show_card()
         await talk.ask("StoredValue", load(30), "S2")
+        await box.show_card()
         await talk.ask("Payment", payment(12), "S3", arrived=None)  # the power fails: no session ends
     async with open_box(
         tmp_path / "e.db", clock, running, anchor=anchor, office=office, boot="0000cafe"
@@ -130,5 +132,6 @@ async def test_a_service_id_that_comes_round_after_48_hours_is_another_payment(
         again = await talk.ask("Payment", payment(5), "S1")
         assert again["POIData"]["POITransactionID"]["TransactionID"] == "S1@TILL-1#1"
         clock.wind(1)
+        await box.show_card()
         other = await talk.ask("Payment", payment(5), "S1")
         assert other["POIData"] != first["POIData"]

@@ -13,7 +13,7 @@ from drivers.base import Heard
 from drivers.pos.conversations import Habits, Outcome
 from drivers.pos.terminal import Terminal
 from edge_agent.session import Session
-from edge_agent.shown import Wanted
+from edge_agent.shown import Swipe, Wanted
 from edge_agent.tally import Tally
 from edge_agent.terminals import HELD_MOST_MS
 from sync.contract.questions import CardShown, Declined, Paid, Pay, Undo, Undone
@@ -29,7 +29,7 @@ from sync.contract.terminal import (
     TxnTold,
 )
 from tests.edge_agent.money_shop import MemoryAnchor, Office
-from tests.edge_agent.terminal_box import CARD_NUMBER, TILL, TerminalBox, open_box
+from tests.edge_agent.terminal_box import CARD, CARD_NUMBER, TILL, TerminalBox, open_box
 
 HABITS = Habits(scheme="test", currency="CNY", card_wait_ms=5_000, repeat_ms=60_000)
 
@@ -90,6 +90,51 @@ async def test_a_payment_is_final_when_the_till_has_acknowledged_it(box: Termina
     assert (await box.held(), await box.left()) == (0, 7_500)
     await device.session.end()
     assert await box.left() == 7_500
+
+
+async def test_a_card_that_was_shown_once_does_not_pay_the_next_customers_goods(box: TerminalBox) -> None:
+    device = Device(box)
+    await box.show_card()
+    await device.pay(2_500)
+    device.terminal.acknowledged()
+    await device.until_over()
+    standing = box.till.on_page(TILL)
+    assert standing is not None
+    assert standing.aside == "paid"
+    device.terminal.pay(1_000)
+    await device.go_on()
+    assert device.terminal.waiting
+    await box.show_card()
+    assert (await device.until_over()).good
+    claimed = box.till.claim(TILL, "R1")  # its receipt is printed only now
+    assert claimed is not None
+    assert claimed.card == CARD
+
+
+async def test_a_card_whose_payment_was_undone_pays_without_being_shown_again(box: TerminalBox) -> None:
+    device = Device(box)
+    await box.show_card()
+    await device.pay(2_500)
+    assert (box.till.on_page(TILL) or Swipe("", 0)).aside == "paid"
+    device.terminal.unacknowledged()
+    await device.until_over()
+    assert (box.till.on_page(TILL) or Swipe("", 0)).aside == ""
+    assert (await device.pay(1_000)).good
+
+
+@pytest.mark.parametrize("deed", ["top_up", "refund"])
+async def test_a_card_that_was_topped_up_or_given_back_to_is_shown_again_for_more(
+    box: TerminalBox, deed: str
+) -> None:
+    device = Device(box)
+    await box.purse(30_000)
+    await box.show_card()
+    await device.pay(2_500)
+    device.terminal.acknowledged()
+    await box.show_card()
+    getattr(device.terminal, deed)(1_000)
+    assert (await device.until_over()).good
+    assert box.till.there(TILL) is None
 
 
 async def test_a_line_that_is_cut_before_the_acknowledgement_undoes_it(box: TerminalBox) -> None:
@@ -185,7 +230,9 @@ async def test_the_same_reference_and_amount_has_the_recorded_answer_for_a_while
     await device.until_over()
     again = await device.pay(2_500, reference="T7")
     assert (again.again, again.final, await box.left()) == (True, True, 7_500)
+    await box.show_card()
     assert not (await device.pay(2_400, reference="T7")).again
+    await box.show_card()
     box.shop.clock.wind(HABITS.repeat_ms + 1)
     assert not (await device.pay(2_500, reference="T7")).again  # the ticket's number has come round
 
@@ -252,7 +299,6 @@ async def test_the_days_sums_close_once_under_one_number(box: TerminalBox) -> No
 
 async def test_the_payments_since_the_sums_were_closed_are_told_one_by_one(box: TerminalBox) -> None:
     device = Device(box)
-    await box.show_card()
 
     async def paid() -> list[tuple[int, str]]:
         device.terminal.sales()
@@ -262,6 +308,7 @@ async def test_the_payments_since_the_sums_were_closed_are_told_one_by_one(box: 
 
     assert await paid() == []
     for amount in (1_000, 2_000, 500):
+        await box.show_card()
         await device.pay(amount, receipt=f"R{amount}")
         if amount != 500:  # what no till has acknowledged is none
             device.terminal.acknowledged()
@@ -288,8 +335,8 @@ async def test_the_last_payment_is_found_behind_a_refund(box: TerminalBox) -> No
 
 async def test_a_payment_is_reversed_by_its_count_once(box: TerminalBox) -> None:
     device = Device(box)
-    await box.show_card()
     for _ in range(2):
+        await box.show_card()
         await device.pay(1_000)
         device.terminal.acknowledged()
     await device.until_over()
@@ -320,12 +367,13 @@ async def test_money_is_given_back_to_the_card_that_is_shown_and_never_more_than
     box: TerminalBox,
 ) -> None:
     device = Device(box)
-    await box.show_card()
     for amount in (1_000, 2_000):
+        await box.show_card()
         await device.pay(amount)
         device.terminal.acknowledged()
     await device.until_over()
     for amount, good in ((2_500, True), (501, False), (500, True)):
+        await box.show_card()
         device.terminal.refund(amount)
         assert (await device.until_over()).good is good
     assert await box.left() == 10_000

@@ -128,6 +128,7 @@ async def test_the_same_ask_before_anything_else_has_the_open_answer(line: TillL
     assert await answer(line) == "0"
     await line.say(ACK)
     assert (await line.box.left(), (await line.box.day()).paid) == (8_500, 1)
+    await line.box.show_card()
     assert await ask(line) == ENQ  # it has that answer: this is another payment
     await answer(line)
     await line.say(ACK)
@@ -146,6 +147,7 @@ async def test_money_given_back_is_given_back_once_however_often_it_is_asked_for
     await ask(line)
     await answer(line)
     await line.say(ACK)
+    await line.box.show_card()
     back = changed(type="2", amount_minor=500)
     assert await ask(line, back) == ENQ
     await line.wait(5 * CALL_MS)  # the till has gone

@@ -143,6 +143,7 @@ async def test_the_same_sale_asked_for_before_it_is_acknowledged_is_told_again(l
 
 async def test_tickets_that_are_no_numbers_do_not_make_two_sales_one(line: TillLine) -> None:
     for _ in range(2):
+        await line.box.show_card()
         assert code(await line.say(frame(b"0200|000001500|000000|||0"), 1_000)) == b"00"
         await line.say(ACK)
     assert await line.box.left() == 7_000
@@ -159,6 +160,7 @@ async def test_a_sale_without_a_ticket_asked_for_again_takes_the_place_of_the_on
 
 async def test_a_ticket_is_not_the_beginning_of_another(line: TillLine) -> None:
     for ticket in (b"A#1", b"A"):
+        await line.box.show_card()
         assert code(await line.say(frame(b"0200|1500|%s|||0|" % ticket), 1_000)) == b"00"
         await line.say(ACK)
     assert await line.box.left() == 7_000

@@ -135,11 +135,15 @@ async def test_a_question_about_another_card_than_the_one_on_the_page_is_refused
     assert (late.status_code, 'data-approved="3000"' in late.text) == (200, True)  # what it was told then
 
 
-async def test_a_card_whose_receipt_is_printed_pays_no_more(
-    counter: httpx.AsyncClient, edge: Edge, rules: SimplePayments
+@pytest.mark.parametrize("by", ["receipt", "terminal"])
+async def test_a_card_whose_receipt_is_printed_or_that_a_terminal_was_paid_with_pays_no_more(
+    counter: httpx.AsyncClient, edge: Edge, rules: SimplePayments, by: str
 ) -> None:
     at = await shown(edge)
-    edge.till.claim("1")
+    if by == "receipt":
+        edge.till.claim("1")
+    else:
+        edge.till.spent("1", "zvt:#1", edge.till.recent("1")[0].card)
     answer = await counter.post("/till/pay", json=question(at))
     form = await counter.get("/till/money/pay?till=1")
     assert (answer.status_code, rules.asked) == (409, [])

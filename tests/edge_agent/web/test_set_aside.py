@@ -58,6 +58,21 @@ async def test_the_page_says_which_receipt_took_the_card(
     assert "data-aside" not in await heard(page, "swipe")
 
 
+async def test_the_page_says_that_a_payment_terminal_was_paid_with_the_card(
+    edge: Edge, page: AsyncGenerator[bytes, None]
+) -> None:
+    await heard(page, "badge")
+    await edge.till.present("1", CARD)
+    assert "data-aside" not in await heard(page, "swipe")
+    (swipe,) = edge.till.recent("1")
+    edge.till.spent("1", "zvt:#1", swipe.card)
+    said = await heard(page, "card")
+    assert 'data-aside="paid"' in said
+    assert "paid at the terminal – show the card again" in said
+    await edge.till.present("1", CARD)
+    assert "data-aside" not in await heard(page, "swipe")
+
+
 @pytest.mark.parametrize("card", [CARD, STRANGE])
 async def test_a_receipt_without_a_number_takes_it_too_whoever_it_is_of(
     edge: Edge, browser: httpx.AsyncClient, card: CardShown
