@@ -117,7 +117,7 @@ def _bytes_per_s(d: Driver, story: list[tuple[int, bytes]]) -> float:
 def _answered(decoder: Decoder, heard: list[Any], now_ms: int) -> None:
     """What a store says that knows nobody."""
     for one in heard:
-        if not isinstance(one.what, Note | Event | NeverMind):
+        if type(one.what) is not Note and not isinstance(one.what, Event | NeverMind):
             told: Told = NobodyKnown() if isinstance(one.what, Question) else Declined("no_card")
             decoder.answer(told, now_ms)
 

@@ -125,10 +125,10 @@ def fields_of(pdu: bytes, *, asked: Question | None) -> dict[str, Any]:
         return fields | ({"registers": values, "values": values} if function > 2 else {"coils": values})
     question = question_of(pdu)
     if question is not None:
-        fields |= {"addr": question.addr}
+        fields["addr"] = question.addr
         if function in (5, 6):
             return fields | {"value": question.values[0]}
-        fields |= {"count": question.size}
+        fields["count"] = question.size
         if question.values:
             fields |= {"registers": list(question.values), "values": list(question.values)}
         return fields

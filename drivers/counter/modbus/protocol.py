@@ -303,7 +303,8 @@ class ModbusDecoder:
         )
         fields |= fields_of(frame.pdu, asked=asked)
         if asked is not None and asked.function <= 4 and not frame.pdu[0] & EXCEPTION:
-            fields |= self._layout.told(asked, values_in(frame.pdu))
+            values = fields.get("registers") or fields.get("coils") or values_in(frame.pdu)
+            fields |= self._layout.told(asked, values)
         if not problem and "exception" in fields:
             problem = "exception"
         fields["role"] = role
