@@ -156,7 +156,9 @@ async def test_a_user_made_at_the_machine_was_in_nobodys_hand(database, password
     new = service.NewUser("fay", "Fay", ["finance"])
     made = await service.create_user(database, passwords, new, PASSWORD, now_ms=clock.now_ms)
     async with database.reading() as session:
-        (change,) = await service.changes(session, service.Filter(subject_kind="user", subject_id=str(made)), rows_max=2)
+        (change,) = await service.changes(
+            session, service.Filter(subject_kind="user", subject_id=str(made)), rows_max=2
+        )
     assert change.actor_id is None
     with pytest.raises(Conflict):
         await service.create_user(database, passwords, new, PASSWORD, now_ms=clock.now_ms)
