@@ -86,6 +86,7 @@ class Habits:
     repeat_ms: int = 600_000  # as long the same reference and amount are a repetition, not a new sale
     partial: bool = False  # a payment may take less than was asked
     points: bool = False
+    unique: bool = False  # a reference is never used again: of what was given back, it has no new payment
     count_most: int = 0  # the numbers of transactions that its till sees begin anew after so many; 0: never
 
 
@@ -340,7 +341,11 @@ def _next(habits: Habits, reference: str) -> Generator[Asked, Told, tuple[str, i
 def _repeated(
     habits: Habits, kind: str, reference: str, amount_minor: int
 ) -> Generator[Asked, Told, Outcome | None]:
-    """The recorded outcome, when the till asks what it has asked a moment ago."""
+    """The recorded outcome, when the till asks what it has asked a moment ago.
+
+    A payment that was given back since, or some of it, is not answered as if it stood: the same reference
+    is another sale then, or ``undone`` where it can be none.
+    """
     if not reference:
         return None
     newest = yield TxnAsked(prefix=prefix_of(habits, reference), kind=kind)
@@ -351,6 +356,10 @@ def _repeated(
         asked_minor += newest.answer.rest_minor
     if asked_minor != amount_minor:
         return None
+    if newest.returned_minor and not habits.unique:
+        return None
+    if newest.returned_minor:
+        return Outcome(kind=_KINDS[kind], reason="undone", txn=newest.txn, count=count_of(newest.txn))
     return msgspec.structs.replace(_recorded("", newest), again=True)
 
 

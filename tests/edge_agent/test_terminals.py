@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,12 @@ async def box(tmp_path: Path, clock: Any, running: Any) -> AsyncIterator[Termina
 class Device:
     """A terminal whose protocol is Python: what it begins is asked, what comes of it stands in `outcomes`."""
 
-    def __init__(self, box: TerminalBox) -> None:
-        self.terminal = Terminal(HABITS)
+    def __init__(self, box: TerminalBox, habits: Habits = HABITS, name: str = "terminal") -> None:
+        self.terminal = Terminal(habits)
         self.outcomes: list[Outcome] = []
         self.stirred = asyncio.Event()
         self.session = Session(
-            device="terminal",
+            device=name,
             till_name=TILL,
             till=box.till,
             outbox=box.shop.outbox,
@@ -235,6 +236,39 @@ async def test_the_same_reference_and_amount_has_the_recorded_answer_for_a_while
     await box.show_card()
     box.shop.clock.wind(HABITS.repeat_ms + 1)
     assert not (await device.pay(2_500, reference="T7")).again  # the ticket's number has come round
+
+
+@pytest.mark.parametrize("back", [2_500, 500])
+@pytest.mark.parametrize("closed", [True, False])
+async def test_a_payment_that_was_given_back_is_no_answer_to_the_same_ticket(
+    box: TerminalBox, back: int, closed: bool
+) -> None:
+    device = Device(box)
+    await box.show_card()
+    first = await device.pay(2_500, reference="T7")
+    device.terminal.acknowledged()
+    if closed:
+        device.terminal.day(close=True)
+    device.terminal.refund(back, of="T7")
+    await device.until_over()
+    await box.show_card()
+    again = await device.pay(2_500, reference="T7")
+    assert (again.good, again.again, again.txn == first.txn) == (True, False, False)
+    assert await box.left() == 5_000 + back
+
+
+async def test_where_a_reference_is_never_used_again_a_payment_that_was_given_back_is_told_undone(
+    box: TerminalBox,
+) -> None:
+    device = Device(box, replace(HABITS, unique=True))
+    await box.show_card()
+    await device.pay(2_500, reference="S7")
+    device.terminal.acknowledged()
+    device.terminal.refund(2_500, of="S7")
+    await device.until_over()
+    await box.show_card()
+    assert (await device.pay(2_500, reference="S7")).reason == "undone"
+    assert await box.left() == 10_000
 
 
 async def test_the_terminal_waits_for_a_card_and_the_page_says_so(box: TerminalBox) -> None:

@@ -48,6 +48,7 @@ class NexoOptions(Options):
             repeat_ms=REPEAT_MS,
             partial=self.partial,
             points=self.points,
+            unique=True,
         )
 
     def key(self) -> Key | None:
