@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from drivers.base import Heard, Note, Told
 from drivers.http_frames import HttpReader, Loose, Request, Response, write_response
-from drivers.pos.conversations import Outcome
+from drivers.pos.conversations import PIN_TRIES, Outcome
 from drivers.pos.nexo import answers, desk, scripts
 from drivers.pos.nexo.answers import Body, Wrong
 from drivers.pos.nexo.documents import Documents
@@ -32,7 +32,6 @@ from drivers.pos.terminal import Terminal
 
 QUEUE_MAX = 4  # requests that wait until the one before has its answer; more are told Busy
 REMEMBERED_MAX = 200  # answers that the journal does not have; the oldest is forgotten
-PIN_TRIES = 3
 WORK_MS_MAX = 30_000  # of one request, apart from the customer's time
 FATE_WAIT_MS = 30_000  # for the port to say whether an answer has arrived; it knows after 10 s
 GAP_MS = 2_000  # a recording that stops in the middle of a message

@@ -34,7 +34,9 @@ from sync.contract.terminal import NeverMind, PinAwaited
 
 REPEATS_MAX = 2  # of a message that the till does not answer
 PLEASE_WAIT_MS = 2000
-HELD_MS_MAX = 240_000  # of 84 9C, all in all: the box gives back what is held for five minutes
+# Of a payment that waits for the till: 84 9C and the time for its goods together. What is held for five
+# minutes the box gives back by itself, and the line has its own seconds before and after.
+HELD_MS_MAX = 240_000
 GIVE_UP_MS = 240_000  # a question that our own box has not answered; longer than anybody looks for a card
 INSERT_CARD, WATCH_PIN_PAD = 0x0A, 0x01
 ANSWER_GAP_MS = 50  # from our answer to our own first word: some tills take what comes at once for one
@@ -294,7 +296,7 @@ class Dialogue:
             return
         saying.waiting, saying.repeats = True, 0
         saying.repeat_ms = now_ms + PLEASE_WAIT_MS
-        saying.until_ms = saying.repeat_ms + self._patience_ms(saying)
+        saying.until_ms = self._until_ms(saying, saying.repeat_ms)
 
     def _unanswered(self, saying: Saying, now_ms: int) -> None:
         if now_ms >= saying.until_ms and not self._delivered:
@@ -322,14 +324,15 @@ class Dialogue:
     def _say(self, saying: Saying, now_ms: int) -> None:
         saying.first_ms = saying.first_ms or now_ms
         saying.waiting, saying.repeat_ms = False, now_ms + T3_MS
-        saying.until_ms = now_ms + self._patience_ms(saying)
+        saying.until_ms = self._until_ms(saying, now_ms)
         self._saying = saying
         self._out.append(saying.raw)
 
-    def _patience_ms(self, saying: Saying) -> int:
+    def _until_ms(self, saying: Saying, since_ms: int) -> int:
+        """So long an answer is awaited to what was last said at `since_ms`."""
         if saying.kind == "payment" and self._running is not None:
-            return self._running.goods_wait_ms
-        return T3_MS * (1 + REPEATS_MAX if saying.kind == "status" else 1)
+            return min(since_ms + self._running.goods_wait_ms, saying.first_ms + HELD_MS_MAX)
+        return since_ms + T3_MS * (1 + REPEATS_MAX if saying.kind == "status" else 1)
 
     # ── interruptions ───────────────────────────────────────────────────────────────────────────────────
 

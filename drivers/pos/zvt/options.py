@@ -8,40 +8,9 @@ from pydantic import Field, field_validator
 
 from drivers.base import Options
 from drivers.pos.conversations import Habits
+from drivers.pos.currency_numbers import NUMBERS
 
 RECEIPTS = 9999  # a receipt number has four digits, and 0000 is none
-CURRENCIES: dict[str, int] = {
-    "AED": 784,
-    "AUD": 36,
-    "BRL": 986,
-    "CAD": 124,
-    "CHF": 756,
-    "CNY": 156,
-    "CZK": 203,
-    "DKK": 208,
-    "EUR": 978,
-    "GBP": 826,
-    "HKD": 344,
-    "HUF": 348,
-    "IDR": 360,
-    "INR": 356,
-    "JPY": 392,
-    "KRW": 410,
-    "MOP": 446,
-    "MYR": 458,
-    "NOK": 578,
-    "NZD": 554,
-    "PHP": 608,
-    "PLN": 985,
-    "SEK": 752,
-    "SGD": 702,
-    "THB": 764,
-    "TRY": 949,
-    "TWD": 901,
-    "USD": 840,
-    "VND": 704,
-    "ZAR": 710,
-}
 
 
 class ZvtOptions(Options):
@@ -65,7 +34,7 @@ class ZvtOptions(Options):
     password: str = Field(
         default="",
         pattern=r"^(\d{6})?$",
-        description="Six digits that the till must send; empty: any will do. It travels in clear.",
+        description="Six digits for every command that has a password; empty: any. It travels in clear.",
     )
     card_name: str = Field(
         default="GIFT CARD", max_length=40, description="What the till prints as the kind of card."
@@ -100,8 +69,8 @@ class ZvtOptions(Options):
     @field_validator("currency")
     @classmethod
     def _known(cls, currency: str) -> str:
-        if currency not in CURRENCIES:
-            raise ValueError(f"no such currency here; there are {', '.join(CURRENCIES)}")
+        if currency not in NUMBERS:
+            raise ValueError(f"no such currency here; there are {', '.join(NUMBERS)}")
         return currency
 
     def habits(self) -> Habits:
@@ -118,4 +87,4 @@ class ZvtOptions(Options):
 
     def currency_number(self) -> int:
         """156 for CNY, as the till is to say it."""
-        return self.till_currency or CURRENCIES[self.currency]
+        return self.till_currency or NUMBERS[self.currency]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivers.pos.terminal import Terminal
-from drivers.pos.zvt import answers, commands, results
+from drivers.pos.zvt import answers, commands, messages, results
 from drivers.pos.zvt.messages import Message
 from drivers.pos.zvt.options import ZvtOptions
 from sync.contract.questions import CardShown
@@ -53,12 +53,19 @@ class Request:
 
 def read(message: Message, options: ZvtOptions) -> Request | Refused:
     """What the till wants; every command that is not in the README is refused with 84 83."""
-    if options.password and message.fields.get("password", options.password) != options.password:
+    if options.password and not _may(message, options.password):
         return Refused(answers.refused(results.NOT_POSSIBLE))
     reader = _READERS.get(message.control)
     if reader is None:
         return Refused(answers.refused(results.NOT_POSSIBLE))
     return reader(message, options)
+
+
+def _may(message: Message, password: str) -> bool:
+    """Whether the password is right, or the command has room for none or does nothing without one."""
+    said = message.fields.get("password")
+    needs = message.control in messages.WITH_PASSWORD and message.control != commands.STATUS_ENQUIRY
+    return said == password or (said is None and not needs)
 
 
 def _registration(message: Message, options: ZvtOptions) -> Request | Refused:

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from drivers.base import Asked, Heard, Note, Told
 from drivers.pos.zvt import ecr, messages
-from drivers.pos.zvt.dialogue import GIVE_UP_MS, REPEATS_MAX
+from drivers.pos.zvt.dialogue import GIVE_UP_MS, HELD_MS_MAX, REPEATS_MAX
 from drivers.pos.zvt.framing import T1_MS, T3_MS, encode_frame
 from drivers.pos.zvt.line import RESENDS_MAX, T2_MS
 from drivers.pos.zvt.options import ZvtOptions
 from drivers.pos.zvt.protocol import ZvtDecoder
+from edge_agent.terminals import HELD_MOST_MS
 from sync.contract.questions import Declined, Paid, Pay, Refund, Refunded, Undo, Undone
 from sync.contract.terminal import CardAwaited, CardThere, Confirm, Confirmed, NeverMind, TxnAsked, TxnTold
 
@@ -163,6 +164,40 @@ def test_a_payment_that_was_acknowledged_is_not_the_next_one_of_the_same_amount(
     desk.decoder.answer(Confirmed(), desk.now_ms)
     assert desk.wait(GAP_MS) == ["8000", "040f"]
     assert desk.steps == ["paid", "paid"]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("0650 00", "8483"),
+        ("0650 03 999999", "8483"),
+        ("0650 03 123456", "8000"),
+        ("0620 00", "8483"),
+        ("0631 0a 999999 04000000001500", "8483"),
+        ("0630 03 870001", "8483"),
+        ("0501 00", "8000"),
+        ("0501 03 999999", "8483"),
+        ("0601 07 04000000001500", "8000"),
+    ],
+)
+def test_a_command_that_has_a_password_does_nothing_without_it(command: str, said: str) -> None:
+    locked, open_to_all = Desk(password="123456"), Desk()
+    locked.mute = open_to_all.mute = True
+    assert locked.till(bytes.fromhex(command)) == [said]
+    assert open_to_all.till(bytes.fromhex(command))[0] != "8483"
+
+
+def test_a_till_that_needs_time_and_time_for_its_goods_has_no_more_than_the_box_holds_for() -> None:
+    desk = Desk(goods_wait_s=240)
+    desk.pay(repeats=120)
+    for _ in range(100):
+        desk.till(ecr.WAIT)
+        desk.wait(2_000)
+    desk.till(ecr.WAIT)
+    assert desk.steps == ["paid"]
+    desk.wait(HELD_MS_MAX - 200_000 + T3_MS)
+    assert desk.steps == ["paid", "undone"]
+    assert HELD_MS_MAX + T3_MS + (1 + RESENDS_MAX) * T2_MS < HELD_MOST_MS
 
 
 def test_a_till_that_says_twice_that_it_needs_time_said_it_once() -> None:
