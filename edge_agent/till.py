@@ -141,6 +141,12 @@ class Till:
         self, till: str, question: Question, *, device: str = ""
     ) -> tuple[Answer, CardPresented | None]:
         """Like `present`, but leaves it to the caller to record the event (None: nothing to record)."""
+        answer, event = await self._see(till, question, device)
+        if event is not None:
+            self.waits.show(till, self._there(till, event.card, event.member))
+        return answer, event
+
+    async def _see(self, till: str, question: Question, device: str) -> tuple[Answer, CardPresented | None]:
         technology = question.technology if isinstance(question, CardShown) else "phone"
         try:
             token = self._token(question)
@@ -225,7 +231,9 @@ class Till:
                 self._taken.pop(question.till, None)  # nothing was changed: another card may be tried
             return answer
         if isinstance(question, Undo):
-            self._unspent(question.till, question.txn)
+            shown = self._shown.get(question.till)
+            if shown is not None and shown.paid == question.txn:
+                self._shown[question.till] = shown._replace(paid="")
         if isinstance(question, Pay | TopUp):
             self.holders.paid(question.till, question.txn, self._name(question.till, question.card))
         self._tell(question.till, Deed(question.till, question, answer))
@@ -254,12 +262,7 @@ class Till:
     def there(self, till: str) -> CardThere | None:
         """The same, for a payment terminal; None too when one has done with it what it was shown for."""
         shown = self.shown(till)
-        if shown is None or shown.paid:
-            return None
-        swipe = next(iter(self.recent(till)), None)
-        answer = swipe.answer if swipe is not None and swipe.card == shown.card else None
-        name = answer.name if isinstance(answer, MemberKnown) else ""
-        return CardThere(card=shown.card, member=shown.member, name=name)
+        return None if shown is None or shown.paid else self._there(till, shown.card, shown.member)
 
     def spent(self, till: str, txn: str, card: str) -> None:
         """A payment terminal has moved that card's money; its receipt may still claim it.
@@ -271,19 +274,23 @@ class Till:
             self._shown[till] = shown._replace(paid=txn)
             self._tell(till, News(till))
 
-    def _unspent(self, till: str, txn: str) -> None:
-        shown = self._shown.get(till)
-        if shown is not None and shown.paid == txn:
-            self._shown[till] = shown._replace(paid="")
+    async def named(self, till: str, card: CardShown, *, device: str = "") -> CardThere | None:
+        """A card that the till's own software has read, as if it was shown there: for that `device` alone.
 
-    async def named(self, till: str, card: CardShown) -> CardThere | None:
-        """A card that the till's own software has read, as if it was shown there; None: it has no number."""
-        _, event = await self.show(till, card)
+        None: it has no number, or is a bank card, which is refused as at a reader.
+        """
+        if self._payment_card(card.number):
+            await self.refuse(till, "payment_card", device=device)
+            return None
+        _, event = await self._see(till, card, device)
         if event is None:
             return None
         with contextlib.suppress(OutboxFull):
             await self._outbox.accept([event])
-        return self.there(till)
+        return self._there(till, event.card, event.member)  # whatever stands there by now
+
+    def _there(self, till: str, card: str, member: str) -> CardThere:
+        return CardThere(card=card, member=member, name=self._name(till, card))
 
     def _meant(self, question: Pay | TopUp | BalanceAsked) -> ShownCard | None:
         """Whose card a question is about that names none."""
@@ -319,6 +326,7 @@ class Till:
         answer, token = await self._joining.join(till, name=name, phone=phone, card=card, consent=consent)
         self._publish(till, "keyboard", answer, token)
         self._stands(till, ShownCard(token, answer.member, self._clock.mono_ms()))
+        self.waits.show(till, self._there(till, token, answer.member))
         return answer
 
     # ── pages ───────────────────────────────────────────────────────────────────────────────────────────
@@ -333,11 +341,8 @@ class Till:
         if swipe is None or not swipe.card or swipe.aside:
             return swipe
         shown = self.shown(till)
-        if shown is None:
-            return msgspec.structs.replace(swipe, aside="long_ago")
-        if shown.paid and shown.card == swipe.card:
-            return msgspec.structs.replace(swipe, aside="paid")
-        return swipe
+        aside = "long_ago" if shown is None else "paid" if shown.paid else ""
+        return msgspec.structs.replace(swipe, aside=aside)
 
     async def watch(self, till: str) -> AsyncGenerator[Shown, None]:
         """What a till's pages show, as it happens; one who is slow misses the oldest."""
@@ -353,8 +358,6 @@ class Till:
 
     def _stands(self, till: str, shown: ShownCard) -> None:
         self._shown[till] = shown
-        if (there := self.there(till)) is not None:
-            self.waits.show(till, there)
         self._presented(shown.card, shown.member)
 
     def _publish(self, till: str, technology: str, answer: Answer, card: str) -> None:

@@ -17,6 +17,7 @@ from edge_agent.session import Session
 from edge_agent.shown import Swipe, Wanted
 from edge_agent.tally import Tally
 from edge_agent.terminals import HELD_MOST_MS
+from sync.contract.events import CardRefused
 from sync.contract.questions import CardShown, Declined, Paid, Pay, Undo, Undone
 from sync.contract.terminal import (
     CardAwaited,
@@ -29,9 +30,12 @@ from sync.contract.terminal import (
     TxnsTold,
     TxnTold,
 )
+from sync.contract.tokens import card_token
 from tests.edge_agent.money_shop import MemoryAnchor, Office
-from tests.edge_agent.terminal_box import CARD, CARD_NUMBER, TILL, TerminalBox, open_box
+from tests.edge_agent.terminal_box import CARD, CARD_NUMBER, TILL, TOKEN_KEY, TerminalBox, open_box
 
+OTHER_NUMBER = "6287019900000028"
+BANK_NUMBER = "4111111111111111"
 HABITS = Habits(scheme="test", currency="CNY", card_wait_ms=5_000, repeat_ms=60_000)
 
 
@@ -427,6 +431,49 @@ async def test_a_card_that_the_till_has_read_itself_pays_without_a_wait(box: Ter
     assert (paid.good, await box.left()) == (True, 7_500)
     (shown,) = box.till.recent(TILL)
     assert shown.technology == "magstripe"
+
+
+async def test_a_card_shown_while_the_tills_own_is_recorded_is_not_charged_for_it(box: TerminalBox) -> None:
+    accept = box.till._outbox.accept
+
+    async def meanwhile(events: Any) -> Any:
+        box.till._outbox.accept = accept  # type: ignore[method-assign]
+        await box.show_card()
+        return await accept(events)
+
+    box.till._outbox.accept = meanwhile  # type: ignore[method-assign]
+    there = await box.till.named(TILL, CardShown(OTHER_NUMBER, "magstripe"))
+    assert there is not None
+    assert there.card == card_token(TOKEN_KEY, OTHER_NUMBER)
+    assert (box.till.there(TILL) or there).card == CARD
+
+
+async def test_a_card_that_a_till_has_read_is_not_another_terminals_that_waits(box: TerminalBox) -> None:
+    waits = Device(box, name="other")
+    waits.terminal.pay(9_000)
+    await waits.go_on()
+    await asyncio.sleep(0)
+    assert (await Device(box).pay(2_500, named=CardShown(CARD_NUMBER, "magstripe"))).good
+    assert waits.terminal.waiting
+    assert await box.left() == 7_500
+
+
+async def test_a_bank_card_that_the_till_has_read_is_refused_and_its_number_not_kept(
+    box: TerminalBox,
+) -> None:
+    box.till._payment_card = lambda number: number == BANK_NUMBER
+    accept, events = box.till._outbox.accept, list[Any]()
+
+    async def recorded(new: Any) -> None:
+        events.extend(new)
+        await accept(new)
+
+    box.till._outbox.accept = recorded  # type: ignore[method-assign]
+    device = Device(box)
+    assert (await device.pay(2_500, named=CardShown(BANK_NUMBER, "magstripe"))).reason == "unknown"
+    (swipe,) = box.till.recent(TILL)
+    assert (swipe.refused, swipe.card) == ("payment_card", "")
+    assert events == [CardRefused(till=TILL, reason="payment_card")]
 
 
 async def test_a_card_number_that_is_none_is_never_another_card_that_lies_there(box: TerminalBox) -> None:
