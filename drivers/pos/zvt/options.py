@@ -66,6 +66,13 @@ class ZvtOptions(Options):
     )
     points: bool = Field(default=False, description="Points may pay, where their programme lets them.")
 
+    @field_validator("transport", mode="before")
+    @classmethod
+    def _bare(cls, transport: object) -> object:
+        return (
+            "tcp" if transport == "tcp-apdu" else transport
+        )  # what recordings of bare APDUs are marked with
+
     @field_validator("currency")
     @classmethod
     def _known(cls, currency: str) -> str:

@@ -34,6 +34,12 @@ def options_of(vector: dict[str, Any], *, named: bool) -> dict[str, Any]:
     return vector.get("options", {}) | ({"transport": transport} if named else {})
 
 
+def test_the_word_that_recordings_have_for_bare_apdus_is_taken_too() -> None:
+    assert said([bytes.fromhex("060F00")], transport="tcp-apdu") == said(
+        [bytes.fromhex("060F00")], transport="tcp"
+    )
+
+
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("vector", VECTORS)
 def test_a_vector_is_one_line_with_what_it_expects(vector: dict[str, Any], named: bool) -> None:
