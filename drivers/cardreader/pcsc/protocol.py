@@ -103,7 +103,9 @@ class PcscDecoder:
         if error := _text(said, "error"):
             return self._failed(_text(said, "apdu"), error)
         self._gone(now_ms)
-        return [Note("removed")]
+        return [
+            Note("removed", {"error": "removed"})
+        ]  # the word of SCARD_W_REMOVED_CARD, but nothing is wrong
 
     def _come(self, said: dict[str, Any], raw: bytes) -> list[Note | CardShown | CardRefused]:
         atr = read_atr(raw)

@@ -54,6 +54,15 @@ def test_a_card_that_comes_is_asked_for_its_uid_and_shown() -> None:
     assert reader.decoder.replies() == b""
 
 
+def test_a_removed_card_is_told_by_the_same_word_however_it_is_recorded() -> None:
+    told = [
+        next(decode_stream(DRIVER, {}, [encode_line(said)]))
+        for said in (GOES, {"apdu": "FFCA000000", "error": "80100069"})
+    ]
+    assert [each["error"] for each in told] == ["removed", "removed"]
+    assert "problem" not in told[0]  # that a card is taken away is nothing wrong
+
+
 def test_a_card_that_flickers_is_one_card_and_one_that_was_away_is_new() -> None:
     reader = Reader()
     assert reader.say(COMES, TELLS, at_ms=0) == [UID]
