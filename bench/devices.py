@@ -7,7 +7,8 @@ moments; this process says it, and watches the agent's database for the event.
 
     ratio_min            the slowest decoder's bytes/s over its line's; `decoders` has all of them
     p50_ms, p99_ms       last byte written to the event's row seen by another reader of the database, which
-                         looks every ms
+                         looks every ms; less the 150 ms of silence by which a tap knows that no drawer pulse
+                         follows its cut
     cpu_share            of one core, all of the agent: pages, uplink and disk too
     idle_cpu_share       the same with nobody saying anything
     rss_mib              of the agent, at its most
@@ -35,6 +36,7 @@ from drivers.decode import Asking
 from drivers.manual import own_names
 from drivers.ports.pseudo import PtyPort
 from drivers.pos.escpos_tap.encoder import encode_receipt
+from drivers.pos.escpos_tap.protocol import AFTER_CUT_MS
 from drivers.registry import driver
 from sync.contract.events import Event, SaleCompleted, SaleLine, Tender
 from sync.contract.ids import Lane
@@ -204,13 +206,15 @@ def _settings(where: Path, n: int) -> dict[str, Any]:
 async def _talk(name: str, port: PtyPort, n: int, seconds: int, watch: Watch) -> None:
     """One device, once a second at its own moments."""
     chance = random.Random(n)
-    say, ends_s = KINDS[n % len(KINDS)][1], time.perf_counter() + seconds
+    driver_name, say, _ = KINDS[n % len(KINDS)]
+    silent_ms = AFTER_CUT_MS if driver_name == "pos.escpos_tap" else 0
+    ends_s = time.perf_counter() + seconds
     for number in itertools.count():
         await asyncio.sleep(chance.uniform(0.5, 1.5))
         if time.perf_counter() > ends_s:
             return
         data = say(n * 10_000 + number)
-        seen = watch.expect(name)
+        seen = watch.expect(name, silent_ms)
         port.say(data)
         async with asyncio.timeout(SEEN_MAX_S):
             await seen.wait()
@@ -231,10 +235,10 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._sql.close()
 
-    def expect(self, device: str) -> asyncio.Event:
-        """Set when there is an event of that device; its time runs from now."""
+    def expect(self, device: str, silent_ms: int) -> asyncio.Event:
+        """Set when there is an event of that device; its time runs from then on, when it is silent enough."""
         seen = asyncio.Event()
-        self._awaited[device] = time.perf_counter(), seen
+        self._awaited[device] = time.perf_counter() + silent_ms / 1000, seen
         return seen
 
     async def look(self) -> None:
