@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from drivers.decode import options_of
@@ -21,11 +20,15 @@ from edge_agent.field.port_list import device_path
 from edge_agent.field.recording import RECORDING_MAX_BYTES, Recording, new_recording
 from edge_agent.field.screen import FAILED, WRONG, Screen
 from edge_agent.field.serial_lines import steady_names
-from edge_agent.field.sniffing import find_out, listen_in
+from edge_agent.field.sniffing import find_out, listen_in, opened
 from edge_agent.field.suggested import Framing, read_framing, serial_url
 from edge_agent.field.words import _
 from sync.clock import SystemClock
 from sync.contract.clock import Clock
+
+# Hung up on, such a device is lost for as long as it likes; a line or a server can be opened again, as its
+# driver has it.
+STAYS = ("tcp", "tcp-listen", "udp")
 
 
 class BadFraming(DriverError):
@@ -96,10 +99,16 @@ async def _sniff(wish: Sniffing, screen: Screen, heard: Shown) -> None:
     among = [] if kind else candidates()  # loads every driver; the time asked for is for listening
     began_ms = clock.mono_ms()
     with suppress(TimeoutError):
-        async with asyncio.timeout(wish.seconds or None):
+        async with asyncio.timeout(wish.seconds or None), AsyncExitStack() as stack:
+            port: Port | None = None
+            if check_port(url).kind in STAYS:
+                port = await stack.enter_async_context(opened(_open(url, {}, clock, None)))
             if kind is None:
+
+                def open_as(framing: Framing | None) -> AbstractAsyncContextManager[Port]:
+                    return nullcontext(port) if port else opened(_open(url, {}, clock, framing))
+
                 framings = [given] if given or not _settable(url) else FRAMINGS
-                open_as = partial(_open, url, {}, clock)
                 guesses, ended = await find_out(open_as, framings, among, clock, screen, began_ms=began_ms)
                 if not guesses:
                     return
@@ -109,12 +118,11 @@ async def _sniff(wish: Sniffing, screen: Screen, heard: Shown) -> None:
                 show_pieces(kind.decoder(options), guesses[0].pieces, heard.take)
                 if ended:
                     return
-            port = await _open(url, kind.port_defaults, clock, framing)
-            try:
-                decoder = kind.decoder(options)
-                await listen_in(port, decoder, clock, heard.take, began_ms=began_ms, speaks=wish.speaks)
-            finally:
-                await port.close()
+            if port is None:
+                again = _open(url, kind.port_defaults, clock, framing)
+                port = await stack.enter_async_context(opened(again))
+            decoder = kind.decoder(options)
+            await listen_in(port, decoder, clock, heard.take, began_ms=began_ms, speaks=wish.speaks)
 
 
 async def _open(url: str, defaults: Mapping[str, str], clock: Clock, framing: Framing | None) -> Port:

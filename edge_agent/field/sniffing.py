@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from itertools import cycle
 from typing import Protocol
 
@@ -19,13 +19,13 @@ from sync.contract.clock import Clock
 
 QUIET_MS = 400  # a device that says nothing for so long has ended what it had to say
 BURST_MAX_MS = 3_000  # one that goes on for longer has said enough to be judged
-OpenAs = Callable[[Framing | None], Awaitable[Port]]
+Opened = Callable[[Framing | None], AbstractAsyncContextManager[Port]]
 
 
 @asynccontextmanager
-async def opened(open_as: OpenAs, framing: Framing | None) -> AsyncIterator[Port]:
+async def opened(opening: Awaitable[Port]) -> AsyncIterator[Port]:
     """The port for as long as the block lasts. Raises BadPort, PortGone."""
-    port = await open_as(framing)
+    port = await opening
     try:
         yield port
     finally:
@@ -45,7 +45,7 @@ class Progress(Protocol):
 
 
 async def find_out(
-    open_as: OpenAs,
+    open_as: Opened,
     framings: Sequence[Framing | None],
     among: Sequence[Candidate],
     clock: Clock,
@@ -63,7 +63,7 @@ async def find_out(
     refused = 0
     for framing in cycle(framings):
         try:
-            async with opened(open_as, framing) as port:
+            async with open_as(framing) as port:
                 while True:
                     progress.waiting(framing)
                     pieces, ended = await _burst(port, clock, began_ms)

@@ -9,7 +9,9 @@ import os
 import random
 import re
 import socket
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,25 @@ def test_a_device_that_two_drivers_know_is_told_with_both(tmp_path: Path, edge: 
     done = edge("sniff", f"file:{tmp_path / 'a.bin'}")
     assert "This is cardreader.magstripe" in done.stdout
     assert "As well: cardreader.wedge." in done.stdout
+
+
+def test_a_device_on_the_network_is_not_hung_up_on_when_it_is_found_out(edge: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def device() -> None:
+            caller, _ = server.accept()
+            server.close()  # one that takes no second call
+            with caller, suppress(OSError):
+                while True:
+                    caller.sendall(CARD)
+                    time.sleep(0.7)
+
+        speaking = threading.Thread(target=device)
+        speaking.start()
+        done = edge("sniff", f"tcp://127.0.0.1:{server.getsockname()[1]}", "--seconds", "6")
+        speaking.join(10)
+    assert "This is cardreader.rdm6300" in done.stdout
+    assert (done.returncode, done.stderr.count("Connect")) == (0, 0)
 
 
 def test_a_file_can_be_sniffed_too(tmp_path: Path, edge: Any) -> None:
