@@ -8,14 +8,17 @@ ENQ, ACK, EOT with nothing between is a till that looks whether we are there. Fr
 
 There is no number of a transaction, no query and no repetition. So an answer that was not taken stays open:
 the till is called again, and asking the same before anything else it gets that answer, not another payment. A
-payment whose answer is never taken is undone. Source: pyTeliumManager 2.4.2.
+payment whose answer is never taken is undone. What is given back or topped up stands, so it is remembered
+through a cut line, and a till that asks for the same soon after has what was recorded.
+
+Source: pyTeliumManager 2.4.2.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -28,28 +31,46 @@ from drivers.pos.conversations import Outcome
 from drivers.pos.currency_numbers import NUMBERS
 from drivers.pos.stx import ACK, ENQ, EOT, NAK, Frame, Junk, Sign, StxReader, frame
 from drivers.pos.terminal import Terminal
+from sync.contract.terminal import TxnTold
 
 HEARS_MS = 2_000  # for the till's next byte or frame, once it has begun
 BUSY_MS = 1_000  # a till that refuses a call is called again so much later
 SETTLE_MS = 300  # after several calls: a till may acknowledge each of them, and none of that is the frame's
 TRIES = 3
 UNDER_WAY_MAX = 6
+AGAIN_MS = 120_000  # what was moved no longer ago, and no till has taken the answer, is not moved again
 
 State = Literal["idle", "hearing", "asked", "calling", "settling", "answering"]
 _SIGN_NAMES = {ENQ: "enq", ACK: "ack", NAK: "nak", EOT: "eot"}
+
+
+class Unsure(NamedTuple):
+    """Money that was to be given back or topped up, and no till has taken the answer."""
+
+    kind: str  # as the journal has it: refund, top
+    amount_minor: int
+    began_ms: int
 
 
 class ConcertDecoder:
     """One line to one till."""
 
     def __init__(self, options: ConcertOptions) -> None:
-        self.wake_at_ms: int | None = None
         self._options = options
         self._currency = f"{NUMBERS[options.currency]:03d}"
-        self._reader = StxReader()
-        self._terminal = Terminal(options.habits())
-        self._out = bytearray()
         self._only_listens = False
+        self._unsure: Unsure | None = None  # the last of them
+        self._connect()
+
+    def reopened(self, now_ms: int) -> None:
+        """What was begun is over, and what was held is undone; what stands is remembered."""
+        self._connect()
+
+    def _connect(self) -> None:
+        self.wake_at_ms: int | None = None
+        self._reader = StxReader()
+        self._terminal = Terminal(self._options.habits())
+        self._out = bytearray()
         self._heard_frame = False  # since the last ENQ
         self._state: State = "idle"
         self._due_ms: int | None = None  # when the state has lasted too long
@@ -209,7 +230,7 @@ class ConcertDecoder:
         elif ask.delay == messages.AT_ONCE:
             self._tell(ask, messages.NOT_CHECKED, now_ms)
         else:
-            self._do(ask, held=True)
+            self._move(ask, now_ms)
 
     def _refused(self, ask: Ask) -> bool:
         known = {messages.DEBIT, messages.REFUND}
@@ -223,18 +244,49 @@ class ConcertDecoder:
             or len(self._then) >= UNDER_WAY_MAX
         )
 
+    def _move(self, ask: Ask, now_ms: int) -> None:
+        """The till waits for what comes of it."""
+        kind = self._kind(ask)
+        if kind == "pay":
+            self._do(ask, held=True)
+            return
+        before = self._unsure
+        if before is None or (before.kind, before.amount_minor) != (kind, ask.amount_minor):
+            self._unsure = Unsure(kind, ask.amount_minor, now_ms)
+            self._do(ask, held=True)
+            return
+
+        def looked(outcome: Outcome, now_ms: int) -> None:
+            if self._ask is not ask:
+                return
+            told = outcome.told
+            if isinstance(told, TxnTold) and _is_what_came_of(before, told, now_ms):
+                self._tell(ask, messages.DONE, now_ms)
+            else:
+                self._unsure = before._replace(began_ms=now_ms)
+                self._do(ask, held=True)
+
+        self._then.append(looked)
+        self._terminal.lookup(kind=kind)
+
+    def _kind(self, ask: Ask) -> str:
+        if ask.type == messages.DEBIT:
+            return "pay"
+        return "top" if ask.type == messages.CREDIT and self._options.credit == "top_up" else "refund"
+
     def _do(self, ask: Ask, *, held: bool) -> None:
         def done(outcome: Outcome, now_ms: int) -> None:
             if held and self._ask is ask:
                 self._tell(ask, messages.DONE if outcome.good else messages.NOT_DONE, now_ms)
 
         self._then.append(done)
-        if ask.type == messages.DEBIT:
-            self._terminal.pay(ask.amount_minor, held=held)
-        elif ask.type == messages.CREDIT and self._options.credit == "top_up":
-            self._terminal.top_up(ask.amount_minor)
-        else:
-            self._terminal.refund(ask.amount_minor)
+        match self._kind(ask):
+            case "pay":
+                self._terminal.pay(ask.amount_minor, held=held)
+            case "top":
+                self._terminal.top_up(ask.amount_minor)
+            case _:
+                self._terminal.refund(ask.amount_minor)
 
     # ── what it is told ─────────────────────────────────────────────────────────────────────────────────
 
@@ -270,6 +322,8 @@ class ConcertDecoder:
         self._be("idle")
         ask, result = self._ask, self._result
         self._ask, self._result = None, ""
+        if ask is not None and self._unsure is not None and self._unsure.kind == self._kind(ask):
+            self._unsure = None
         if self._terminal.holding:
             self._then.append(None)
             self._terminal.acknowledged()
@@ -305,3 +359,9 @@ class ConcertDecoder:
             self._due_ms = now_ms + HEARS_MS
         self.wake_at_ms = self._due_ms
         return [Heard(0, question) for question in asked]
+
+
+def _is_what_came_of(unsure: Unsure, told: TxnTold, now_ms: int) -> bool:
+    """Whether the newest of its kind is what no till has heard of."""
+    since_ms = min(now_ms - unsure.began_ms, AGAIN_MS)
+    return told.state == "done" and told.amount_minor == unsure.amount_minor and told.age_ms <= since_ms

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from drivers.pos.concert.messages import Answer, Ask, read, write_ask
-from drivers.pos.concert.protocol import HEARS_MS
+from drivers.pos.concert.protocol import AGAIN_MS, HEARS_MS
 from drivers.pos.stx import Frame, StxReader, frame
 from sync.contract.questions import PurseShown
 from sync.contract.told import MemberTold
@@ -157,6 +157,63 @@ async def test_money_given_back_is_given_back_once_however_often_it_is_asked_for
     assert await line.box.left() == 9_000
 
 
+@pytest.fixture
+async def paid(line: TillLine) -> TillLine:
+    """A card that has paid 15.00, and is shown again."""
+    await ask(line)
+    await answer(line)
+    await line.say(ACK)
+    await line.box.show_card()
+    return line
+
+
+BACK = changed(type="2", amount_minor=500)
+
+
+@pytest.mark.parametrize("told", [False, True])
+@pytest.mark.parametrize(("ms", "left"), [(1_000, 9_000), (AGAIN_MS, 9_500)])
+async def test_money_given_back_before_a_cut_is_not_given_back_again_so_soon(
+    paid: TillLine, told: bool, ms: int, left: int
+) -> None:
+    await ask(paid, BACK)
+    if told:
+        await answer(paid)
+    await paid.cut(ms)
+    await paid.box.show_card()
+    assert await ask(paid, BACK) == ENQ
+    assert await answer(paid) == "0"
+    assert await paid.say(ACK) == EOT
+    assert await paid.box.left() == left
+    await paid.box.show_card()
+    await ask(paid, BACK)  # and now the till has its answer: this is another one
+    assert await answer(paid) == "0"
+    await paid.say(ACK)
+    assert await paid.box.left() == left + 500
+
+
+async def test_what_a_cut_kept_from_happening_happens_when_it_is_asked_for_again(tmp_path: Path) -> None:
+    async with open_line(tmp_path, "pos.concert") as line:
+        await line.box.show_card()
+        await ask(line)
+        await answer(line)
+        await line.say(ACK)
+        assert await ask(line, BACK) == b""  # the card is awaited
+        await line.cut()
+        await line.box.show_card()
+        assert await ask(line, BACK) == ENQ
+        assert await answer(line) == "0"
+        assert await line.box.left() == 9_000
+
+
+async def test_another_amount_is_another_refund(paid: TillLine) -> None:
+    await ask(paid, BACK)
+    await paid.cut()
+    await paid.box.show_card()
+    await ask(paid, changed(type="2", amount_minor=400))
+    assert await answer(paid) == "0"
+    assert await paid.box.left() == 9_400
+
+
 async def test_a_till_may_look_while_the_card_is_awaited(tmp_path: Path) -> None:
     async with open_line(tmp_path, "pos.concert") as line:
         assert await ask(line) == b""
@@ -223,4 +280,18 @@ async def test_a_credit_may_put_cash_onto_the_card(tmp_path: Path) -> None:
         await ask(line, changed(type="1"))
         assert await answer(line) == "0"
         await line.say(ACK)
+        assert (await line.box.day()).topped_minor == 1_500
+
+
+async def test_cash_that_was_put_onto_a_card_before_a_cut_is_not_put_there_again(tmp_path: Path) -> None:
+    async with open_line(tmp_path, "pos.concert", credit="top_up") as line:
+        purse = PurseShown("P1", "CNY", "value", 10_000)
+        await line.box.shop.tell(
+            MemberTold(member="M000000000009", name="李*", cards=(CARD,), purses=(purse,))
+        )
+        for _ in range(2):
+            await line.box.show_card()
+            await ask(line, changed(type="1"))
+            assert await answer(line) == "0"
+            await line.cut()
         assert (await line.box.day()).topped_minor == 1_500

@@ -38,15 +38,26 @@ class TillLine:
         self.decoder = driver(name).decoder(driver(name).options(**options))
         self.said: list[tuple[int, bytes]] = []
         self.notes: list[Note] = []
-        self.session = Session(
+        self.session = self._opened()
+
+    def _opened(self) -> Session:
+        clock = self.clock
+        return Session(
             device="terminal",
             till_name=TILL,
-            till=box.till,
-            outbox=box.shop.outbox,
+            till=self.box.till,
+            outbox=self.box.shop.outbox,
             tally=Tally(clock),
             answer=lambda told: self.decoder.answer(told, clock.now_ms),
-            terminals=box.terminals,
+            terminals=self.box.terminals,
         )
+
+    async def cut(self, ms: int = 1_000) -> None:
+        """The line is gone, and there again after that time; for a decoder that outlives it."""
+        await self.session.end()
+        self.clock.now_ms += ms
+        self.session = self._opened()
+        self.decoder.reopened(self.clock.now_ms)
 
     async def say(self, chunk: bytes, wait_ms: int = 0) -> bytes:
         """The till says it, then `wait_ms` pass; all that the box said meanwhile."""
