@@ -148,6 +148,8 @@ class Session:
         task.add_done_callback(self._waiting.discard)
 
     def _here(self, asked: _Asked) -> _Asked:
+        if isinstance(asked, CardAwaited | PinAwaited | NeverMind):
+            asked = msgspec.structs.replace(asked, device=self._device)
         return asked if asked.till else msgspec.structs.replace(asked, till=self._till_name)
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────────

@@ -87,6 +87,7 @@ class Wanted(msgspec.Struct, frozen=True):
     amount_minor: int = 0
     currency: str = ""
     again: bool = False  # the PIN before was wrong
+    number: int = 0  # of the wait: the page sends it back with the PIN
 
 
 Shown = Swipe | Deed | News | Claimed | Wanted

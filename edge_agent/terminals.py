@@ -72,13 +72,14 @@ class Terminals:
         match question:
             case CardAwaited() if question.number:
                 shown = CardShown(question.number, question.technology)
-                return await self._till.named(question.till, shown) or Declined("unknown")
+                there = await self._till.named(question.till, shown, device=question.device)
+                return there or Declined("unknown")
             case CardAwaited():
                 return self._till.there(question.till) or await self._till.waits.card(question)
             case PinAwaited():
                 return await self._till.waits.pin(question)
             case NeverMind():
-                self._till.waits.never_mind(question.till)
+                self._till.waits.never_mind(question.till, question.device)
                 return None
             case Confirm():
                 return await self.confirm(question)

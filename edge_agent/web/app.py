@@ -129,8 +129,8 @@ class Pages:
             return PlainTextResponse(_("A PIN has four to twelve digits."), 422)
         waits = self._till.waits
         if not wanted.pin:
-            waits.never_mind(wanted.till)
-        elif not waits.give_pin(wanted.till, wanted.pin):
+            waits.refuse(wanted.till, wanted.number)
+        elif not waits.give_pin(wanted.till, wanted.number, wanted.pin):
             return PlainTextResponse(_("Nobody waits for a PIN any more."), 409)
         return Response(status_code=204)
 

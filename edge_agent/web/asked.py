@@ -65,9 +65,10 @@ class RefundAsked(Asked, forbid_unknown_fields=True, kw_only=True):
 
 
 class PinAsked(msgspec.Struct, forbid_unknown_fields=True):
-    """A PIN for whoever waits for one at the till; empty: none will come."""
+    """What was typed for the wait of that number at the till; empty: nothing will come."""
 
     till: Till
+    number: Annotated[int, msgspec.Meta(ge=1)]
     pin: Pin = ""
 
     def __repr__(self) -> str:

@@ -21,6 +21,9 @@ class CardShown(msgspec.Struct, frozen=True, tag_field="type", tag="card", omit_
     technology: str  # magstripe, rfid125, iso14443, …: drivers/cardreader/README.md has them all
     confidence: str = ""  # "single-track" when the other track was misread
 
+    def __repr__(self) -> str:
+        return f"CardShown({self.technology!r})"  # never the number
+
 
 class PhoneGiven(msgspec.Struct, frozen=True, tag_field="type", tag="phone"):
     """The cashier typed a telephone number."""

@@ -19,7 +19,8 @@ from sync.contract.questions import Declined, MoneyAnswer
 class CardAwaited(msgspec.Struct, frozen=True, tag_field="type", tag="card_awaited", kw_only=True):
     """Whose card is at the till, or will be within `limit_ms`? CardThere, or Declined `no_card`.
 
-    Its answer comes when it comes: what is asked meanwhile is answered before it. A till that has read the
+    Its answer comes when it comes: what is asked meanwhile is answered before it. While another device waits
+    at that till, it is Declined at once, and so is a PIN. A till that has read the
     card itself gives its `number`: it is as if it was shown at the reader now.
     """
 
@@ -29,6 +30,10 @@ class CardAwaited(msgspec.Struct, frozen=True, tag_field="type", tag="card_await
     amount_minor: int = 0  # for the till's page, which asks for the card
     currency: str = ""
     till: str = ""
+    device: str = ""  # who waits; its session says it
+
+    def __repr__(self) -> str:
+        return f"CardAwaited({self.till!r}, {self.amount_minor})"  # never the number
 
 
 class PinAwaited(msgspec.Struct, frozen=True, tag_field="type", tag="pin_awaited", kw_only=True):
@@ -39,12 +44,14 @@ class PinAwaited(msgspec.Struct, frozen=True, tag_field="type", tag="pin_awaited
     currency: str = ""
     again: bool = False  # the one before was wrong
     till: str = ""
+    device: str = ""  # as of CardAwaited
 
 
 class NeverMind(msgspec.Struct, frozen=True, tag_field="type", tag="never_mind", kw_only=True):
-    """Nobody waits for a card or a PIN any more; who did is told Declined. Has no answer of its own."""
+    """The device waits for no card and no PIN any more; its wait is Declined. Has no answer of its own."""
 
     till: str = ""
+    device: str = ""  # as of CardAwaited
 
 
 class Confirm(msgspec.Struct, frozen=True, tag_field="type", tag="confirm", kw_only=True):

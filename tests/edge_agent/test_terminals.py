@@ -11,32 +11,20 @@ from typing import Any
 import pytest
 
 from drivers.base import Heard
-from drivers.pos.conversations import Habits, Outcome
-from drivers.pos.terminal import Terminal
-from edge_agent.session import Session
-from edge_agent.shown import Swipe, Wanted
-from edge_agent.tally import Tally
 from edge_agent.terminals import HELD_MOST_MS
-from sync.contract.events import CardRefused
-from sync.contract.questions import CardShown, Declined, Paid, Pay, Undo, Undone
+from sync.contract.questions import Declined, Paid, Pay, Undo, Undone
 from sync.contract.terminal import (
-    CardAwaited,
     Confirm,
     Confirmed,
     Day,
     DayAsked,
-    NeverMind,
     TxnAsked,
     TxnsTold,
     TxnTold,
 )
-from sync.contract.tokens import card_token
 from tests.edge_agent.money_shop import MemoryAnchor, Office
-from tests.edge_agent.terminal_box import CARD, CARD_NUMBER, TILL, TOKEN_KEY, TerminalBox, open_box
-
-OTHER_NUMBER = "6287019900000028"
-BANK_NUMBER = "4111111111111111"
-HABITS = Habits(scheme="test", currency="CNY", card_wait_ms=5_000, repeat_ms=60_000)
+from tests.edge_agent.terminal_box import TILL, TerminalBox, open_box
+from tests.edge_agent.terminal_device import HABITS, Device
 
 
 @pytest.fixture
@@ -44,44 +32,6 @@ async def box(tmp_path: Path, clock: Any, running: Any) -> AsyncIterator[Termina
     async with open_box(tmp_path / "edge.db", clock, running) as opened:
         await opened.grant(10_000)
         yield opened
-
-
-class Device:
-    """A terminal whose protocol is Python: what it begins is asked, what comes of it stands in `outcomes`."""
-
-    def __init__(self, box: TerminalBox, habits: Habits = HABITS, name: str = "terminal") -> None:
-        self.terminal = Terminal(habits)
-        self.outcomes: list[Outcome] = []
-        self.stirred = asyncio.Event()
-        self.session = Session(
-            device=name,
-            till_name=TILL,
-            till=box.till,
-            outbox=box.shop.outbox,
-            tally=Tally(box.shop.clock),
-            answer=self.terminal.answer,
-            terminals=box.terminals,
-            stir=self.stirred.set,
-        )
-
-    async def go_on(self) -> None:
-        """Asks until there is nothing more to ask."""
-        while asked := self.terminal.questions():
-            await self.session.hear([Heard(0, each) for each in asked])
-        self.outcomes += self.terminal.outcomes()
-
-    async def until_over(self) -> Outcome:
-        async with asyncio.timeout(5):
-            await self.go_on()
-            while self.terminal.busy:
-                await self.stirred.wait()
-                self.stirred.clear()
-                await self.go_on()
-        return self.outcomes[-1]
-
-    async def pay(self, amount: int, **named: Any) -> Outcome:
-        self.terminal.pay(amount, **named)
-        return await self.until_over()
 
 
 async def test_a_payment_is_final_when_the_till_has_acknowledged_it(box: TerminalBox) -> None:
@@ -95,51 +45,6 @@ async def test_a_payment_is_final_when_the_till_has_acknowledged_it(box: Termina
     assert (await box.held(), await box.left()) == (0, 7_500)
     await device.session.end()
     assert await box.left() == 7_500
-
-
-async def test_a_card_that_was_shown_once_does_not_pay_the_next_customers_goods(box: TerminalBox) -> None:
-    device = Device(box)
-    await box.show_card()
-    await device.pay(2_500)
-    device.terminal.acknowledged()
-    await device.until_over()
-    standing = box.till.on_page(TILL)
-    assert standing is not None
-    assert standing.aside == "paid"
-    device.terminal.pay(1_000)
-    await device.go_on()
-    assert device.terminal.waiting
-    await box.show_card()
-    assert (await device.until_over()).good
-    claimed = box.till.claim(TILL, "R1")  # its receipt is printed only now
-    assert claimed is not None
-    assert claimed.card == CARD
-
-
-async def test_a_card_whose_payment_was_undone_pays_without_being_shown_again(box: TerminalBox) -> None:
-    device = Device(box)
-    await box.show_card()
-    await device.pay(2_500)
-    assert (box.till.on_page(TILL) or Swipe("", 0)).aside == "paid"
-    device.terminal.unacknowledged()
-    await device.until_over()
-    assert (box.till.on_page(TILL) or Swipe("", 0)).aside == ""
-    assert (await device.pay(1_000)).good
-
-
-@pytest.mark.parametrize("deed", ["top_up", "refund"])
-async def test_a_card_that_was_topped_up_or_given_back_to_is_shown_again_for_more(
-    box: TerminalBox, deed: str
-) -> None:
-    device = Device(box)
-    await box.purse(30_000)
-    await box.show_card()
-    await device.pay(2_500)
-    device.terminal.acknowledged()
-    await box.show_card()
-    getattr(device.terminal, deed)(1_000)
-    assert (await device.until_over()).good
-    assert box.till.there(TILL) is None
 
 
 async def test_a_line_that_is_cut_before_the_acknowledgement_undoes_it(box: TerminalBox) -> None:
@@ -275,19 +180,6 @@ async def test_where_a_reference_is_never_used_again_a_payment_that_was_given_ba
     assert await box.left() == 10_000
 
 
-async def test_the_terminal_waits_for_a_card_and_the_page_says_so(box: TerminalBox) -> None:
-    device = Device(box)
-    device.terminal.pay(2_500)
-    await device.go_on()
-    assert device.terminal.waiting
-    await asyncio.sleep(0)
-    assert box.till.waits.wanted(TILL) == Wanted(TILL, "card", 2_500, "CNY")
-    await box.till.present(TILL, CardShown(CARD_NUMBER, "magstripe"))
-    assert (await device.until_over()).good
-    wanted = [each.what for each in box.shown if isinstance(each, Wanted)]
-    assert wanted == ["card", ""]
-
-
 async def test_a_till_that_aborts_while_the_card_is_awaited_has_paid_nothing(box: TerminalBox) -> None:
     device = Device(box)
     device.terminal.pay(2_500)
@@ -311,12 +203,6 @@ async def test_an_abort_that_comes_too_late_undoes_the_payment(box: TerminalBox)
     await device.until_over()
     assert [each.reason for each in device.outcomes] == ["aborted"]
     assert (await box.held(), await box.left()) == (0, 10_000)
-
-
-async def test_nobody_shows_a_card_for_longer_than_the_limit(box: TerminalBox) -> None:
-    asked = CardAwaited(till=TILL, limit_ms=1)
-    assert await box.terminals.ask(asked) == Declined("no_card")
-    assert await box.terminals.ask(NeverMind(till=TILL)) is None
 
 
 async def test_the_days_sums_close_once_under_one_number(box: TerminalBox) -> None:
@@ -423,64 +309,6 @@ async def test_confirming_what_is_not_there_says_so(box: TerminalBox) -> None:
     await box.show_card()
     assert isinstance(await box.till.ask(pay), Paid)
     assert [await box.terminals.confirm(Confirm(till=TILL, txn="x")) for _ in range(2)] == [Confirmed()] * 2
-
-
-async def test_a_card_that_the_till_has_read_itself_pays_without_a_wait(box: TerminalBox) -> None:
-    device = Device(box)
-    paid = await device.pay(2_500, named=CardShown(CARD_NUMBER, "magstripe"))
-    assert (paid.good, await box.left()) == (True, 7_500)
-    (shown,) = box.till.recent(TILL)
-    assert shown.technology == "magstripe"
-
-
-async def test_a_card_shown_while_the_tills_own_is_recorded_is_not_charged_for_it(box: TerminalBox) -> None:
-    accept = box.till._outbox.accept
-
-    async def meanwhile(events: Any) -> Any:
-        box.till._outbox.accept = accept  # type: ignore[method-assign]
-        await box.show_card()
-        return await accept(events)
-
-    box.till._outbox.accept = meanwhile  # type: ignore[method-assign]
-    there = await box.till.named(TILL, CardShown(OTHER_NUMBER, "magstripe"))
-    assert there is not None
-    assert there.card == card_token(TOKEN_KEY, OTHER_NUMBER)
-    assert (box.till.there(TILL) or there).card == CARD
-
-
-async def test_a_card_that_a_till_has_read_is_not_another_terminals_that_waits(box: TerminalBox) -> None:
-    waits = Device(box, name="other")
-    waits.terminal.pay(9_000)
-    await waits.go_on()
-    await asyncio.sleep(0)
-    assert (await Device(box).pay(2_500, named=CardShown(CARD_NUMBER, "magstripe"))).good
-    assert waits.terminal.waiting
-    assert await box.left() == 7_500
-
-
-async def test_a_bank_card_that_the_till_has_read_is_refused_and_its_number_not_kept(
-    box: TerminalBox,
-) -> None:
-    box.till._payment_card = lambda number: number == BANK_NUMBER
-    accept, events = box.till._outbox.accept, list[Any]()
-
-    async def recorded(new: Any) -> None:
-        events.extend(new)
-        await accept(new)
-
-    box.till._outbox.accept = recorded  # type: ignore[method-assign]
-    device = Device(box)
-    assert (await device.pay(2_500, named=CardShown(BANK_NUMBER, "magstripe"))).reason == "unknown"
-    (swipe,) = box.till.recent(TILL)
-    assert (swipe.refused, swipe.card) == ("payment_card", "")
-    assert events == [CardRefused(till=TILL, reason="payment_card")]
-
-
-async def test_a_card_number_that_is_none_is_never_another_card_that_lies_there(box: TerminalBox) -> None:
-    device = Device(box)
-    await box.show_card()
-    assert (await device.pay(2_500, named=CardShown("!", "keyboard"))).reason == "unknown"
-    assert await box.left() == 10_000
 
 
 async def test_a_top_up_that_is_done_is_not_aborted(box: TerminalBox) -> None:

@@ -183,7 +183,7 @@ export function money({ till, sound, text }) {
     if (busy) return;
     busy = true;
     try {
-      await post(form.dataset.pinPath, { till, pin: form.pin.value });
+      await post(form.dataset.pinPath, { till, number: Number(form.dataset.number), pin: form.pin.value });
     } catch (error) {
       said(error);
     } finally {

@@ -94,8 +94,10 @@ document.addEventListener("keydown", (event) => {
 
 $("wanted").addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  if (button && "never" in button.dataset) post("/till/pin", { till, pin: "" }).catch((error) => toast(error.message));
-  else if (button) deeds.wanted($("wanted"));
+  if (button && "never" in button.dataset) {
+    const number = Number(button.closest("[data-number]").dataset.number);
+    post("/till/pin", { till, number, pin: "" }).catch((error) => toast(error.message));
+  } else if (button) deeds.wanted($("wanted"));
 });
 deeds.wanted($("wanted"));
 
