@@ -228,3 +228,4 @@ def test_its_readme_is_there_in_both_languages_with_its_options(d: Driver) -> No
 def test_its_name_says_where_it_stands(d: Driver) -> None:
     assert readme_path(d.name).is_file()
     assert set(d.title) == {"en", "zh_CN"}
+    assert not d.title["en"][0].islower()

@@ -12,7 +12,7 @@ Options = NexoOptions
 DRIVER = Driver(
     name="pos.nexo",
     title={
-        "en": "Payment terminal for tills that speak nexo (Adyen Terminal API)",
+        "en": "Payment terminal for tills (nexo, Adyen Terminal API)",
         "zh_CN": "支付终端：nexo 协议收银机（Adyen Terminal API）",
     },
     options=NexoOptions,

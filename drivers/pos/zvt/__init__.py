@@ -11,7 +11,7 @@ Options = ZvtOptions
 
 DRIVER = Driver(
     name="pos.zvt",
-    title={"en": "payment terminal (ZVT)", "zh_CN": "支付终端（ZVT 协议）"},
+    title={"en": "Payment terminal for tills (ZVT)", "zh_CN": "收银机支付终端 (ZVT)"},
     options=ZvtOptions,
     decoder=ZvtDecoder,
     simulate=simulate,
