@@ -35,19 +35,14 @@ from sync.contract.terminal import (
     CardAwaited,
     CardThere,
     Confirm,
-    Day,
-    DayAsked,
     PinAwaited,
     PinGiven,
     TxnAsked,
-    TxnsAsked,
-    TxnsTold,
     TxnTold,
 )
 
 PIN_TRIES = 3
 COUNT_DIGITS = 9
-SALES_MAX = 500  # told to a till one by one; the newest
 _PIN_ASKED = ("pin_needed", "pin_wrong")
 _KINDS = {"pay": "pay", "refund": "refund", "top": "top_up", "close": "day", "undo": "reverse"}
 
@@ -104,7 +99,7 @@ def pay(
     txn, count = yield from _next(habits, reference)
     there = yield from _whose(habits, amount_minor, named)
     if not isinstance(there, CardThere):
-        return _declined("pay", there, txn, count)
+        return declined("pay", there, txn, count)
     question = Pay(
         till="",
         txn=txn,
@@ -132,7 +127,7 @@ def pay(
             break
         answer = yield msgspec.structs.replace(question, pin=pin.pin)
     if not isinstance(answer, Paid):
-        return _declined("pay", answer, txn, count)
+        return declined("pay", answer, txn, count)
     return Outcome(
         kind="pay",
         txn=txn,
@@ -161,12 +156,12 @@ def refund(
     if of or of_count:
         found = yield from _chosen(habits, of, of_count, "pay")
         if not isinstance(found, TxnTold):
-            return _declined("refund", found, txn, count)
+            return declined("refund", found, txn, count)
         of_txn = found.txn
     else:
         there = yield from _whose(habits, amount_minor, named)
         if not isinstance(there, CardThere):
-            return _declined("refund", there, txn, count)
+            return declined("refund", there, txn, count)
         card, member = there.card, there.member
     answer = yield Refund(
         till="",
@@ -180,7 +175,7 @@ def refund(
         cashier=cashier,
     )
     if not isinstance(answer, Refunded):
-        return _declined("refund", answer, txn, count)
+        return declined("refund", answer, txn, count)
     return Outcome(kind="refund", txn=txn, count=count, amount_minor=answer.amount_minor, told=answer)
 
 
@@ -198,7 +193,7 @@ def top_up(
     txn, count = yield from _next(habits, reference)
     there = yield from _whose(habits, amount_minor, named)
     if not isinstance(there, CardThere):
-        return _declined("top_up", there, txn, count)
+        return declined("top_up", there, txn, count)
     answer = yield TopUp(
         till="",
         txn=txn,
@@ -211,7 +206,7 @@ def top_up(
         cashier=cashier,
     )
     if not isinstance(answer, ToppedUp):
-        return _declined("top_up", answer, txn, count)
+        return declined("top_up", answer, txn, count)
     return Outcome(kind="top_up", txn=txn, count=count, amount_minor=answer.amount_minor, told=answer)
 
 
@@ -220,7 +215,7 @@ def reverse(
 ) -> Conversation:
     found = yield from _chosen(habits, of, of_count, "pay")
     if not isinstance(found, TxnTold):
-        return _declined("reverse", found)
+        return declined("reverse", found)
     if amount_minor is not None and amount_minor != found.amount_minor:
         return Outcome(kind="reverse", reason="unknown_sale", txn=found.txn, count=count_of(found.txn))
     if found.state == "undone":
@@ -241,24 +236,24 @@ def _give_back_closed(habits: Habits, found: TxnTold, cashier: str) -> Conversat
         till="", txn=txn, amount_minor=left, currency=found.currency, of_txn=found.txn, cashier=cashier
     )
     if not isinstance(answer, Refunded):
-        return _declined("reverse", answer, found.txn, count)
+        return declined("reverse", answer, found.txn, count)
     return Outcome(kind="reverse", txn=found.txn, count=count, amount_minor=answer.amount_minor, told=answer)
 
 
 def balance(habits: Habits, named: CardShown | None = None) -> Conversation:
     there = yield from _whose(habits, 0, named)
     if not isinstance(there, CardThere):
-        return _declined("balance", there)
+        return declined("balance", there)
     answer = yield BalanceAsked(till="", card=there.card, member=there.member)
     if not isinstance(answer, Balance):
-        return _declined("balance", answer)
+        return declined("balance", answer)
     return Outcome(kind="balance", told=answer)
 
 
 def card(habits: Habits, named: CardShown | None = None) -> Conversation:
     there = yield from _whose(habits, 0, named)
     if not isinstance(there, CardThere):
-        return _declined("card", there)
+        return declined("card", there)
     return Outcome(kind="card", told=there)
 
 
@@ -276,26 +271,8 @@ def resync(habits: Habits, last_seen: int) -> Conversation:
 def lookup(habits: Habits, of: str, of_count: int, kind: str = "") -> Conversation:
     found = yield from _chosen(habits, of, of_count, kind)
     if not isinstance(found, TxnTold):
-        return _declined("lookup", found)
+        return declined("lookup", found)
     return _recorded("lookup", found)
-
-
-def sales(habits: Habits) -> Conversation:
-    answer = yield TxnsAsked(prefix=f"{habits.scheme}:", limit=SALES_MAX)
-    return Outcome(kind="sales", reason="" if isinstance(answer, TxnsTold) else "trouble", told=answer)
-
-
-def day(habits: Habits, close: bool) -> Conversation:
-    txn, count = "", 0
-    if close:
-        prefix = f"{habits.scheme}-day#"
-        newest = yield TxnAsked(prefix=prefix)
-        count = count_of(newest.txn) + 1 if isinstance(newest, TxnTold) else 1
-        txn = f"{prefix}{count}"
-    answer = yield DayAsked(txn=txn, currency=habits.currency)
-    if not isinstance(answer, Day):
-        return _declined("day", answer, txn, count)
-    return Outcome(kind="day", txn=txn, count=answer.number, told=answer)
 
 
 def _whose(habits: Habits, amount_minor: int, named: CardShown | None) -> Generator[Asked, Told, Told]:
@@ -383,7 +360,7 @@ def _recorded(kind: str, found: TxnTold) -> Outcome:
     )
 
 
-def _declined(kind: str, answer: Told, txn: str = "", count: int = 0) -> Outcome:
+def declined(kind: str, answer: Told, txn: str = "", count: int = 0) -> Outcome:
     reason, limit = (answer.reason, answer.limit_minor) if isinstance(answer, Declined) else ("trouble", 0)
     return Outcome(kind=kind, reason=reason, txn=txn, count=count, limit_minor=limit, told=answer)
 
@@ -391,7 +368,7 @@ def _declined(kind: str, answer: Told, txn: str = "", count: int = 0) -> Outcome
 def confirm(txn: str, count: int) -> Conversation:
     answer = yield Confirm(txn=txn)
     if isinstance(answer, Declined):
-        return _declined("confirm", answer, txn, count)
+        return declined("confirm", answer, txn, count)
     return Outcome(kind="confirm", txn=txn, count=count)
 
 
@@ -401,5 +378,5 @@ def undo(
     answer = yield Undo(till="", txn=txn, cashier=cashier, unless_final=unless_final)
     kind = "" if silent else "reverse"
     if not isinstance(answer, Undone):
-        return _declined(kind, answer, txn, count)
+        return declined(kind, answer, txn, count)
     return Outcome(kind=kind, txn=txn, count=count, amount_minor=answer.amount_minor, told=answer)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from drivers.base import Asked, Told
-from drivers.pos import conversations
+from drivers.pos import conversations, sums
 from drivers.pos.conversations import Conversation, Habits, Outcome
 from sync.contract.questions import CardShown, Declined
 from sync.contract.terminal import CardAwaited, NeverMind, PinAwaited
@@ -125,13 +125,13 @@ class Terminal:
 
     def sales(self) -> None:
         """Every payment here since the till's sums were closed. Outcome `sales` with a TxnsTold."""
-        self._begin("sales", conversations.sales(self.habits))
+        self._begin("sales", sums.sales(self.habits))
 
     def day(self, *, close: bool) -> None:
         """The till's sums since they were last closed. Outcome `day` with a Day."""
         if close:
             self.unacknowledged()  # it would be in the sums of no day
-        self._begin("day", conversations.day(self.habits, close))
+        self._begin("day", sums.day(self.habits, close))
 
     def acknowledged(self) -> None:
         """The till has the good outcome of its payment: it is final. Outcome `confirm`."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from drivers.base import Heard
+from drivers.pos.sums import CLOSE_AGAIN_MS
 from edge_agent.terminals import HELD_MOST_MS
 from sync.contract.questions import Declined, Paid, Pay, Undo, Undone
 from sync.contract.terminal import (
@@ -219,6 +220,38 @@ async def test_the_days_sums_close_once_under_one_number(box: TerminalBox) -> No
     assert (first, first.number) == (again, 1)
     assert (first.paid, first.paid_minor, first.refunded_minor) == (1, 2_500, 500)
     assert await box.day() == Day(number=2, since_ms=box.shop.clock.wall_ms(), currency="CNY")
+
+
+async def test_a_close_whose_answer_was_lost_has_the_recorded_sums_when_it_is_asked_again(
+    box: TerminalBox,
+) -> None:
+    device = Device(box)
+
+    async def close() -> tuple[int, int]:
+        device.terminal.day(close=True)
+        told = (await device.until_over()).told
+        assert isinstance(told, Day)
+        return told.number, told.paid_minor
+
+    await box.show_card()
+    await device.pay(2_500)
+    device.terminal.acknowledged()
+    assert [await close() for _ in range(3)] == [(1, 2_500)] * 3
+    await box.show_card()
+    await device.pay(1_000)
+    device.terminal.acknowledged()
+    assert [await close() for _ in range(2)] == [(2, 1_000)] * 2
+    box.shop.clock.wind(CLOSE_AGAIN_MS + 1)
+    assert await close() == (3, 0)  # a day on which nobody came
+
+
+async def test_a_close_after_another_terminals_has_its_own_sums(box: TerminalBox) -> None:
+    one, other = Device(box), Device(box, replace(HABITS, scheme="other"))
+    told = []
+    for device in (one, other, one):
+        device.terminal.day(close=True)
+        told.append((await device.until_over()).count)
+    assert told == [1, 2, 3]
 
 
 async def test_the_payments_since_the_sums_were_closed_are_told_one_by_one(box: TerminalBox) -> None:
