@@ -27,6 +27,7 @@ from drivers.pos.nexo.documents import Documents
 from drivers.pos.nexo.fields import note
 from drivers.pos.nexo.options import REPEAT_MS, NexoOptions
 from drivers.pos.nexo.protocol import Header, Letter, Message, read_letter, write_message
+from drivers.pos.nexo.replays import Replays
 from drivers.pos.nexo.scripts import SCRIPTS, Said, Script
 from drivers.pos.terminal import Terminal
 
@@ -99,6 +100,7 @@ class NexoDecoder:
         self._queue: deque[Job] = deque()
         self._delivery: Delivery | None = None
         self._memory = Memory()
+        self._replays = Replays()
         self._replies = b""
         self._now_ms = self._fed_ms = self._at_byte = 0
         self._recording = False
@@ -134,7 +136,7 @@ class NexoDecoder:
         if now_ms - self._fed_ms >= GAP_MS:
             for piece in self._http.pause():
                 self._heard(piece, heard)
-            heard += [self._noted(each.at_byte, each.raw)[1] for each in self._documents.pause()]
+            heard += [self._noted(each.at_byte, each.raw) for each in self._documents.pause()]
         if self._delivery is not None and now_ms - self._delivery.since_ms >= FATE_WAIT_MS:
             self._never_arrived(self._delivery)
         if self._job is not None and now_ms - self._job.began_ms >= self._job_ms_max:
@@ -156,17 +158,16 @@ class NexoDecoder:
     def _heard(self, piece: Request | Response | Loose, heard: list[Heard]) -> None:
         if isinstance(piece, Loose):
             for each in self._documents.feed(piece.at_byte, piece.chunk):
-                heard.append(self._noted(each.at_byte, each.raw)[1])
+                heard.append(self._noted(each.at_byte, each.raw))
         elif isinstance(piece, Response) and piece.number and not self._recording:
             self._fate(piece.number, arrived=piece.status == 200)
         elif isinstance(piece, Request) and piece.number and not self._recording:
             self._request(piece, heard)
         elif piece.body:
-            heard.append(self._noted(piece.at_byte, piece.body)[1])
+            heard.append(self._noted(piece.at_byte, piece.body))
 
-    def _noted(self, at_byte: int, raw: bytes) -> tuple[Letter, Heard]:
-        letter = read_letter(raw, self._key)
-        return letter, Heard(at_byte, note(letter))
+    def _noted(self, at_byte: int, raw: bytes) -> Heard:
+        return Heard(at_byte, note(read_letter(raw, self._key)))
 
     def _request(self, request: Request, heard: list[Heard]) -> None:
         self._at_byte = request.at_byte
@@ -175,8 +176,10 @@ class NexoDecoder:
             heard.append(Heard(request.at_byte, Note("refused", {"status": status}, "http")))
             self._replies += write_response(request.number, status)
             return
-        letter, said = self._noted(request.at_byte, request.body)
-        heard.append(said)
+        letter = read_letter(request.body, self._key)
+        if self._replays.is_one(letter, self._now_ms):
+            letter = letter._replace(problem="replay")
+        heard.append(Heard(request.at_byte, note(letter)))
         if letter.problem or letter.message is None:
             status, rejection = desk.rejected(letter, request.body)
             self._replies += write_response(request.number, status, rejection, JSON)

@@ -86,7 +86,7 @@ class Letter(NamedTuple):
 
     header: Header | None = None
     message: Message | None = None
-    problem: str = ""  # json, format, plain, secured, header; key, blob, nonce, hmac: see secured.py
+    problem: str = ""  # json, format, plain, secured, header, replay; key, blob, nonce, hmac: see secured.py
     trailer: Mapping[str, Any] | None = None  # of a secured one
     plaintext: str = ""  # what was in it, when it could be opened
 
