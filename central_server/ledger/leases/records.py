@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from itertools import chain
+from operator import itemgetter
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,7 +21,7 @@ from central_server.errors import Conflict
 from central_server.facts import Fact
 from central_server.keys import Keys
 from central_server.ledger.leases.epochs import new_epoch, of_store
-from central_server.ledger.leases.following import Follower, Heard
+from central_server.ledger.leases.following import Applied, Follower, Heard
 from central_server.ledger.leases.lease_alarms import Raised, heal, raise_alarms
 from central_server.ledger.leases.leases import AT_ONCE, locked, seals_of
 from central_server.ledger.leases.settling import settle
@@ -88,7 +89,7 @@ async def _follow(
         for id_, lease in mine.items()
     }
     still = _followed(followers, waiting, heard, now_ms, alarms)
-    applied = list(chain.from_iterable(follower.applied for follower in followers.values()))
+    applied = in_order(follower.applied for follower in followers.values())
     await session.flush()
     alarms += await settle(session, store, applied, now_ms)
     await _keep_waiting(session, store, waiting, still, now_ms)
@@ -97,6 +98,20 @@ async def _follow(
     closed = [each.lease.id for each in applied if each.heard.record.kind == "close"]
     if closed:
         await forget(session, store, *(f"lease/{id_}" for id_ in closed))
+
+
+def in_order(of_leases: Iterable[Sequence[Applied]]) -> list[Applied]:
+    """The records of all leases as they happened in the store, each lease's own in their order.
+
+    So a return finds the lots that its payment took, though both came in one batch.
+    """
+    keyed: list[tuple[int, Applied]] = []
+    for of_lease in of_leases:
+        latest = 0
+        for each in of_lease:  # one that filled a gap came later than those it lets through
+            latest = max(latest, each.heard.key)
+            keyed.append((latest, each))
+    return [each for _, each in sorted(keyed, key=itemgetter(0))]
 
 
 def _own(store: str, heard: Sequence[Heard], foreign: Collection[str]) -> tuple[list[Heard], list[Raised]]:

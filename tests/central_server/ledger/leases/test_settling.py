@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from central_server.ledger.books.posting import posting_id
+from central_server.ledger.models.lots import Lot
 from central_server.ledger.purses import spending
 from tests.central_server.ledger.leases.lease_world import LeaseWorld, Shop
 
@@ -85,3 +87,20 @@ async def test_what_head_office_gave_back_already_and_the_store_gives_back_too_i
     assert await world.alarms() == set()  # together what was paid
     await world.hear(shop, [shop.write(lease, "refund", 1, refers_to=f"{lease}/2")])
     assert await world.alarms() == {"odd_refund"}
+
+
+@pytest.mark.parametrize("own", ["L2222222222222222", "LZZZZZZZZZZZZZZZZ"])
+async def test_a_return_in_the_batch_of_its_payment_finds_what_was_paid_whatever_its_lease_is_called(
+    world: LeaseWorld, shop: Shop, new_purse: Any, check_lots: Any, own: str
+) -> None:
+    """A walk found it: settled lease by lease, the return came first and made a lot of its own."""
+    await world.begin(new_purse, 10_000, shop)
+    lease, opened = await world.granted(shop, 10_000)
+    await world.hear(shop, [opened, shop.open(own, world.purse)])
+    paid = [shop.write(lease, "spend", 3_000), shop.write(lease, "close", 7_000)]
+    await world.hear(shop, [*paid, shop.write(own, "refund", 3_000, refers_to=f"{lease}/2")])
+    assert await world.alarms() == set()
+    async with world.database.transaction() as session:
+        await check_lots(session)
+        (lot,) = await session.scalars(sa.select(Lot).where(Lot.purse == world.purse))
+        assert (lot.amount, lot.left) == (10_000, 10_000)
