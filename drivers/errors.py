@@ -3,6 +3,7 @@
 DriverError
 ├── UnknownDriver   no driver of that name; says which there are
 ├── BadPort         a port URL that we cannot read; says what one looks like
+│   └── UnknownKind its kind is none of ours; says which there are
 ├── PortGone        the device is not there, or is no longer: unplugged, closed, refused
 │   ├── PortHeld    somebody else has it open
 │   ├── PortRested  who had dialled in hung up; the next one may
@@ -32,6 +33,15 @@ class UnknownDriver(DriverError):
 
 class BadPort(DriverError):
     """A port URL that cannot be read."""
+
+
+class UnknownKind(BadPort):
+    """No port is of that kind."""
+
+    def __init__(self, says: str, kind: str, known: tuple[str, ...]) -> None:
+        self.kind = kind
+        self.known = known
+        super().__init__(says)
 
 
 class PortGone(DriverError):

@@ -126,6 +126,7 @@ def decode(
     from drivers.decode import decode_stream
     from drivers.errors import DriverError
     from drivers.registry import driver
+    from edge_agent.field.words import is_wrong_command, reason
 
     try:
         stream = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115  closed below
@@ -140,7 +141,7 @@ def decode(
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough
     except (DriverError, OSError) as error:
-        _fail(str(error))
+        _fail(reason(error, language_of(os.environ)), _WRONG if is_wrong_command(error) else _FAILED)
 
 
 @app.command(help=_("How the agent on this box is, asked from the agent itself."))

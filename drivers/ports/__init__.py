@@ -6,6 +6,7 @@ import difflib
 import random
 from collections.abc import Mapping
 
+from drivers.errors import UnknownKind
 from drivers.ports.base import Port, PortUrl, read_url
 from drivers.ports.evdev import open_evdev
 from drivers.ports.files import RecordingPort, open_file, open_replay
@@ -44,7 +45,8 @@ def check_port(url: str) -> PortUrl:
     if port.kind not in KINDS:
         close = difflib.get_close_matches(port.kind, KINDS, n=1)
         meant = f", did you mean {close[0]}?" if close else ""
-        raise port.wrong(f"no kind of port called {port.kind!r}{meant}; there are {', '.join(KINDS)}")
+        says = port.wrong(f"no kind of port called {port.kind!r}{meant}; there are {', '.join(KINDS)}")
+        raise UnknownKind(str(says), port.kind, KINDS)
     if not port.place:
         raise port.wrong(f"nothing stands after {port.kind}:")
     return port

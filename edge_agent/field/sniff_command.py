@@ -22,7 +22,7 @@ from edge_agent.field.screen import FAILED, WRONG, Screen
 from edge_agent.field.serial_lines import steady_names
 from edge_agent.field.sniffing import find_out, listen_in, opened
 from edge_agent.field.suggested import Framing, read_framing, serial_url
-from edge_agent.field.words import _
+from edge_agent.field.words import _, is_wrong_command
 from sync.clock import SystemClock
 from sync.contract.clock import Clock
 
@@ -71,7 +71,7 @@ def sniff_port(wish: Sniffing) -> int:
         screen.complain("{why}", why=error)
         if isinstance(error, PortHeld):
             screen.holders(device_path(_url(wish.port)))
-        return FAILED
+        return WRONG if is_wrong_command(error) else FAILED
 
 
 class Shown:
@@ -133,7 +133,7 @@ async def _open(url: str, defaults: Mapping[str, str], clock: Clock, framing: Fr
 def _url(port: str) -> str:
     """The port as a URL: ``/dev/ttyUSB0`` is a serial line. Raises BadPort."""
     named = port.partition(":")[0]
-    url = port if named in KINDS else f"serial://{Path(port).absolute()}"
+    url = port if named in KINDS or "://" in port else f"serial://{Path(port).absolute()}"
     check_port(url)
     return url
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
+import ssl
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
 from config.one_line import one_line
 from config.text import catalogue
+from drivers.errors import BadOptions, BadPort, UnknownDriver, UnknownKind
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -18,13 +22,104 @@ def _(sentence: str) -> str:
 
 
 def filled(sentence: str, args: Mapping[str, object], lang: str) -> str:
-    """The sentence in a language, its braces filled; what stands in them cannot drive a terminal."""
+    """The sentence in a language, its braces filled; what stands in them cannot drive a terminal.
+
+    An error among them is told by `reason`.
+    """
     translated = catalogue(_PACKAGE, lang).gettext(sentence) if sentence else ""
-    return (
-        translated.format_map({name: one_line(str(arg)) for name, arg in args.items()})
-        if args
-        else translated
-    )
+    if not args:
+        return translated
+    texts = {name: reason(arg, lang) if isinstance(arg, Exception) else arg for name, arg in args.items()}
+    return translated.format_map({name: one_line(str(text)) for name, text in texts.items()})
+
+
+def reason(error: Exception, lang: str) -> str:
+    """What went wrong, in the reader's language and without numbers, as far as we have words for it."""
+    match error:
+        case UnknownDriver():
+            close = ", ".join(error.close)
+            says = _("no driver is called {name}; did you mean {close}?")
+            if not close:
+                says = _("no driver is called {name}; there are {known}")
+            return filled(says, {"name": error.name, "close": close, "known": ", ".join(error.known)}, lang)
+        case UnknownKind():
+            says = _("no kind of port is called {name}; there are {known}")
+            return filled(says, {"name": error.kind, "known": ", ".join(error.known)}, lang)
+        case BadOptions():
+            return "\n".join(_option(error.driver, mistake, lang) for mistake in error.mistakes)
+    # Some are raised "from None": their messages are whole, but for what the system said.
+    for cause in (error, error.__cause__, error.__context__):
+        if isinstance(cause, OSError):
+            return _systems(error, cause, lang)
+    return str(error)
+
+
+def is_wrong_command(error: Exception) -> bool:
+    """Whether the words on the command line are to be changed, not the machine."""
+    return isinstance(error, UnknownDriver | BadOptions | BadPort)
+
+
+def _option(driver: str, mistake: str, lang: str) -> str:
+    path, found, known = mistake.partition(": no such option; there are ")
+    if not found:
+        return filled(_("options of {driver}: {mistake}"), {"driver": driver, "mistake": mistake}, lang)
+    says = _("{driver} has no option {name}; there are {known}")
+    return filled(says, {"driver": driver, "name": path, "known": known}, lang)
+
+
+def _systems(error: Exception, cause: OSError, lang: str) -> str:
+    """The error's message with the system's part of it put into words."""
+    words = filled(_said(cause), {}, lang)
+    if error is cause:
+        what, tail = str(cause.filename or ""), ""
+    else:
+        raw = next((each for each in (str(cause), cause.strerror) if each and each in str(error)), "")
+        if not raw:
+            return str(error)
+        what, _raw, tail = str(error).partition(raw)
+        what = what.rstrip(": ")
+    return filled(_("{what}: {why}"), {"what": what, "why": words}, lang) + tail if what else words + tail
+
+
+def _said(error: OSError) -> str:
+    """English, as the catalogues have it: "[Errno 111] Connect call failed …" is "Connection refused"."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLError):
+        return _("this port speaks no TLS") if error.reason in _NO_TLS else error.reason or str(error)
+    number = error.errno
+    if number is None and (first := re.search(r"\[Errno (\d+)\]", str(error))):
+        number = int(first[1])  # of several, one for each address of a name
+    if number is not None and number > 0:
+        return os.strerror(number)
+    return error.strerror or str(error)
+
+
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
+# What the system says most, so that the catalogues have it.
+_SYSTEMS = (
+    _("No such file or directory"),
+    _("File exists"),
+    _("Permission denied"),
+    _("Operation not permitted"),
+    _("Is a directory"),
+    _("Not a directory"),
+    _("Device or resource busy"),
+    _("No such device"),
+    _("No such device or address"),
+    _("Input/output error"),
+    _("Read-only file system"),
+    _("No space left on device"),
+    _("Connection refused"),
+    _("Connection reset by peer"),
+    _("Connection timed out"),
+    _("No route to host"),
+    _("Network is unreachable"),
+    _("Address already in use"),
+    _("Cannot assign requested address"),
+    _("Name or service not known"),
+    _("Temporary failure in name resolution"),
+)
 
 
 def columns(text: str) -> int:

@@ -105,7 +105,7 @@ def test_decode_reads_standard_input() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert '"type": "passed/1"' in done.stdout
     unknown = say("tillbeam-edge", "decode", "counter.baem", "-")
-    assert unknown.returncode == 1
+    assert unknown.returncode == 2
     assert "counter.beam" in unknown.stderr
 
 

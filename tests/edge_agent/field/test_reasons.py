@@ -1,0 +1,51 @@
+"""What went wrong, told to a technician: words instead of numbers, in his language where we have them."""
+
+from __future__ import annotations
+
+import errno
+import ssl
+
+import pytest
+
+from drivers.errors import BadOptions, PortGone, UnknownDriver
+from edge_agent.field.words import filled, is_wrong_command, reason
+
+
+def from_the_system(says: str, cause: OSError) -> PortGone:
+    error = PortGone(says)
+    error.__cause__ = cause
+    return error
+
+
+REFUSED = OSError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 9)")
+BOTH = OSError(f"Multiple exceptions: {REFUSED}, {REFUSED}")
+NO_TLS = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)")
+NO_TLS.reason = "WRONG_VERSION_NUMBER"
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (FileNotFoundError(errno.ENOENT, "x", "a.bin"), "a.bin: No such file or directory"),
+        (from_the_system(f"tcp://x:9: {REFUSED}", REFUSED), "tcp://x:9: Connection refused"),
+        (from_the_system(f"tcp://x:9: {BOTH}", BOTH), "tcp://x:9: Connection refused"),
+        (NO_TLS, "this port speaks no TLS"),
+        (
+            from_the_system(f"no TLS with x: {NO_TLS.strerror}", NO_TLS),
+            "no TLS with x: this port speaks no TLS",
+        ),
+        (from_the_system("x: another program has it open", OSError(errno.EBUSY, "busy")), None),
+        (PortGone("tcp://x:9: it hung up"), None),
+        (UnknownDriver("x", ["a.b"]), "no driver is called x; there are a.b"),
+        (BadOptions("a.b", ["x: no such option; there are y"]), "a.b has no option x; there are y"),
+        (BadOptions("a.b", ["y: too long"]), "options of a.b: y: too long"),
+    ],
+)
+def test_an_error_is_told_in_words(error: Exception, says: str | None) -> None:
+    assert reason(error, "en") == (says or str(error))
+    assert filled("{why}", {"why": error}, "en") == (says or str(error))
+
+
+def test_only_what_was_typed_wrong_is_a_wrong_command() -> None:
+    assert is_wrong_command(BadOptions("a.b", ["x: y"]))
+    assert not is_wrong_command(PortGone("x"))
