@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from drivers.base import Driver, Options, Scene
+from drivers.base import Scene
 from drivers.errors import PortGone, PortHeld
 from drivers.ports import open_port
-from drivers.ports.base import Port, sleep_until
-from drivers.ports.pseudo import PtyPort
+from drivers.ports.base import Port, PortUrl, sleep_until
+from drivers.ports.pseudo import open_pty
 from sync.contract.clock import Clock
 
 RETRY_S = 1.0  # between two tries to reach who is to listen
 LOST_S = 0.1  # after a connection that stood: who hangs up at once must not keep us busy
 
 
-async def play_on_pty(scenes: Iterator[Scene], link: Path, clock: Clock, *, speed: float = 1.0) -> None:
+def _nothing() -> None: ...
+
+
+async def play_on_pty(
+    scenes: Iterator[Scene],
+    link: Path,
+    clock: Clock,
+    *,
+    speed: float = 1.0,
+    begun: Callable[[], None] = _nothing,
+) -> None:
     """Make a pseudo-terminal with a link at `link` and say the scenes on it, until their end or cancelled.
 
     What nobody reads is lost once the kernel's 4 KiB are full, as on a real line. Whatever is written to the
-    device is taken and forgotten.
+    device is taken and forgotten. `begun` is called when the link is there.
+    Raises BadPort when a real file stands at `link`, PortGone when no link can be made.
     """
-    port = PtyPort(link)
+    port = open_pty(PortUrl(f"pty:{link}", "pty", str(link)))
     listening = asyncio.create_task(_take(port))
     try:
+        begun()
         async for chunk in _in_time(scenes, clock, speed):
             with suppress(BlockingIOError):
                 port.say(chunk)
@@ -36,31 +47,30 @@ async def play_on_pty(scenes: Iterator[Scene], link: Path, clock: Clock, *, spee
         await port.close()
 
 
-async def play_on_tcp(scenes: Iterator[Scene], url: str, clock: Clock, *, speed: float = 1.0) -> None:
+async def play_on_tcp(
+    scenes: Iterator[Scene],
+    url: str,
+    clock: Clock,
+    *,
+    speed: float = 1.0,
+    begun: Callable[[], None] = _nothing,
+) -> None:
     """Say the scenes on ``tcp-listen://host:port`` (who calls hears them) or ``tcp://host:port`` (we call).
 
     The story goes on whether or not anybody listens, as a device's does; a lost connection is made again.
+    `begun` is called when the address is ours, or was dialled once.
     Returns at the scenes' end. Raises BadPort, and PortHeld when the address is taken.
     """
     line = _Line(url, clock)
     await line.open()
     keeping = asyncio.create_task(line.keep())
     try:
+        begun()
         async for chunk in _in_time(scenes, clock, speed):
             await line.say(chunk)
     finally:
         keeping.cancel()
         await line.close()
-
-
-async def simulate_on_pty(driver: Driver, options: Options, link: Path, seed: int, clock: Clock) -> None:
-    """`play_on_pty` of the driver's own simulator; runs until cancelled."""
-    await play_on_pty(driver.simulate(options, random.Random(seed)), link, clock)
-
-
-async def simulate_on_tcp(driver: Driver, options: Options, url: str, seed: int, clock: Clock) -> None:
-    """`play_on_tcp` of the driver's own simulator; runs until cancelled."""
-    await play_on_tcp(driver.simulate(options, random.Random(seed)), url, clock)
 
 
 class _Line:

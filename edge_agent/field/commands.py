@@ -5,7 +5,6 @@ Each speaks the terminal's language or that of --lang, and in plain lines; colou
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 FAILED, WRONG = 1, 2
 AUTO = "auto"
-SIMULATED_ON = "--port pty:/path/of/a/link, tcp-listen://0.0.0.0:4001, tcp://host:4001"
 
 _ = catalogue(Path(__file__).parents[1], language_of(os.environ)).gettext
 
@@ -120,30 +118,17 @@ def register(app: typer.Typer, default_config: Path) -> None:
             ..., "--port", help=_("pty:/path/of/a/link, tcp-listen://0.0.0.0:4001 or tcp://host:4001.")
         ),
         seed: int = typer.Option(1, "--seed", help=_("The same seed says the same.")),
+        speed: float = typer.Option(
+            1.0, "--speed", min=0.01, max=100_000, help=_("On a port: 2 is twice as fast.")
+        ),
         option: list[str] = _OPTION,
         lang: str = _LANG,
     ) -> None:
-        from drivers.decode import options_of
-        from drivers.errors import DriverError
-        from drivers.registry import driver
-        from drivers.simulated import simulate_on_pty, simulate_on_tcp
-        from sync.clock import SystemClock
+        from edge_agent.field.simulate_command import simulate_device
 
         language = _language(lang)
-        kind, _colon, place = port.partition(":")
-        if kind not in ("pty", "tcp", "tcp-listen") or not place:
-            _fail(filled(N_("The simulator speaks on {ports}"), {"ports": SIMULATED_ON}, language))
-        try:
-            device = driver(name)
-            options = options_of(device, key_values(option, language))
-            if kind == "pty":
-                asyncio.run(simulate_on_pty(device, options, Path(place), seed, SystemClock()))
-            else:
-                asyncio.run(simulate_on_tcp(device, options, port, seed, SystemClock()))
-        except KeyboardInterrupt:
-            return
-        except (DriverError, OSError) as error:
-            _fail(str(error))
+        given = key_values(option, language)
+        _ended(lambda: simulate_device(name, port, seed, given, speed, lang=language))
 
     @app.command(help=_("Examine this box: what is wrong, and the command that mends it."))
     def doctor(
@@ -171,7 +156,7 @@ def key_values(given: list[str], lang: str) -> Mapping[str, str]:
     for each in given:
         key, equals, value = each.partition("=")
         if not equals:
-            _fail(filled(N_("An option is written key=value, not {given}"), {"given": each}, lang))
+            _fail(filled(N_("An option is written key=value, not {given}"), {"given": each}, lang), WRONG)
         options[key.strip()] = value
     return options
 

@@ -15,8 +15,9 @@ from edge_agent.field.guessing import candidates, guesses
 from edge_agent.field.listening import Piece, show_pieces
 from edge_agent.field.recording import recorded
 from edge_agent.field.screen import FAILED, WRONG, Screen
+from edge_agent.field.simulate_command import until_ended
 from edge_agent.field.sniffing import newest
-from edge_agent.field.words import _
+from edge_agent.field.words import _, is_wrong_command
 from sync.clock import SystemClock
 
 
@@ -38,7 +39,8 @@ def replay_file(
         return WRONG
     try:
         if port:
-            asyncio.run(play_on_pty(_scenes(recorded(file)), Path(link), SystemClock(), speed=speed))
+            playing = play_on_pty(_scenes(recorded(file)), Path(link), SystemClock(), speed=speed)
+            asyncio.run(until_ended(playing))
             return 0
         pieces = list(recorded(file))
         found = [] if name else guesses({None: newest(pieces)}, candidates())
@@ -55,7 +57,7 @@ def replay_file(
         raise
     except (DriverError, OSError) as error:
         screen.complain("{why}", why=error)
-        return FAILED
+        return WRONG if is_wrong_command(error) else FAILED
     return 0
 
 

@@ -95,7 +95,15 @@ class Speaking:
     """The program as a device that speaks, ready to be heard."""
 
     def __init__(self, *words: str, ready: Callable[[], bool]) -> None:
-        self._process = subprocess.Popen([COMMAND, *words], stderr=subprocess.PIPE, text=True)
+        self._stopped = False
+        self.said = ""  # on its standard output, once it has stopped
+        self._process = subprocess.Popen(
+            [COMMAND, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )
         end_s = time.monotonic() + LIMIT_S
         while not ready():
             assert self._process.poll() is None, self._process.communicate()[1]
@@ -103,8 +111,10 @@ class Speaking:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        self._process.communicate(timeout=LIMIT_S)
+        if not self._stopped:
+            self._stopped = True
+            self._process.send_signal(signal.SIGTERM)
+            self.said = self._process.communicate(timeout=LIMIT_S)[0]
 
 
 @pytest.fixture

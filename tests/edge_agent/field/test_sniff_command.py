@@ -115,10 +115,12 @@ def test_a_port_that_somebody_holds_is_told_with_who_it_is(line: Path, edge: Any
     ("words", "status", "says"),
     [
         (["/dev/ttyNONE"], 1, "No such file"),
-        (["seriel:///dev/x"], 1, "seriel"),
+        (["seriel:///dev/x"], 2, "no kind of port is called seriel"),
+        (["tcp://127.0.0.1:1"], 1, "tcp://127.0.0.1:1: Connection refused"),
         (["x.bin", "--framing", "9Z1"], 2, "8N1"),
-        (["x.bin", "--driver", "cardreader.rdm630"], 1, "did you mean cardreader.rdm6300"),
-        (["x.bin", "--driver", "counter.beam", "-o", "speed=3"], 1, "no such option"),
+        (["x.bin", "--driver", "cardreader.rdm630"], 2, "did you mean cardreader.rdm6300"),
+        (["x.bin", "--driver", "counter.beam", "-o", "speed=3"], 2, "counter.beam has no option speed"),
+        (["x.bin", "--driver", "counter.beam", "-o", "speed"], 2, "key=value"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(edge: Any, words: list[str], status: int, says: str) -> None:
@@ -126,6 +128,7 @@ def test_what_is_wrong_is_one_sentence(edge: Any, words: list[str], status: int,
     assert done.returncode == status
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+    assert "Errno" not in done.stderr
 
 
 def test_a_device_that_two_drivers_know_is_told_with_both(tmp_path: Path, edge: Any) -> None:
@@ -216,8 +219,26 @@ def test_a_simulator_calls_whoever_listens(free_port: int, speaking: Any) -> Non
 @pytest.mark.parametrize("port", ["pty:", "serial:///dev/ttyS0", "nonsense"])
 def test_a_simulator_says_where_it_can_speak(edge: Any, port: str) -> None:
     done = edge("simulate", "counter.beam", "--port", port)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "tcp-listen://" in done.stderr
+
+
+def test_a_simulator_says_what_it_does_speaks_soon_and_leaves_no_link(
+    tmp_path: Path, edge: Any, speaking: Any
+) -> None:
+    link, kept = tmp_path / "line", tmp_path / "kept.jsonl"
+    slow = speaking("simulate", "counter.lora", "--port", f"pty:{link}", ready=link.exists)
+    edge("sniff", str(link), "--driver", "counter.lora", "--seconds", "2.5", "--record", str(kept))
+    assert kept.stat().st_size > 0
+    slow.stop()
+    assert not link.is_symlink()
+    assert slow.said.startswith(f"counter.lora speaks on pty:{link}, about every 2")
+
+
+def test_a_simulator_does_not_write_over_a_file(tmp_path: Path, edge: Any) -> None:
+    (tmp_path / "diary").write_text("mine")
+    done = edge("simulate", "counter.beam", "--port", f"pty:{tmp_path / 'diary'}")
+    assert (done.returncode, (tmp_path / "diary").read_text()) == (2, "mine")
 
 
 def test_an_address_that_is_taken_is_said(edge: Any) -> None:
