@@ -66,6 +66,7 @@ async def test_a_day_at_a_till(at_work: tuple[Peer, TerminalBox, Wire]) -> None:
     assert (first["shown"], first["operation_number"]) == (["78", "82"], "1")
     assert first["terminal_id"] == "TILLBEAM"
     await box.becomes("held", 0)
+    await box.show_card()
     second = await till.ask("sale", amount=2_000, ticket="A12346")
     assert (second["response_code"], second["shown"]) == ("00", [])
     await box.becomes("held", 0)
@@ -105,6 +106,7 @@ async def test_the_same_ticket_and_amount_are_paid_once(at_work: tuple[Peer, Ter
     again = await till.ask("sale", amount=1_500, ticket="A12345")
     assert (again["response_code"], again["operation_number"]) == ("00", first["operation_number"])
     assert await box.left() == 8_500
+    await box.show_card()
     other = await till.ask("sale", amount=1_600, ticket="A12345")
     assert (other["response_code"], other["operation_number"]) == ("00", "2")
 
