@@ -120,7 +120,7 @@ async def test_cards_come_and_go(pcscd: Pcscd) -> None:
         for uid in (CARD, OTHER):
             async with pcscd.lay(uid, ULTRALIGHT):
                 assert await said.next() == CardShown(uid, "iso14443")
-            assert await said.next() == Note("removed")
+            assert await said.next() == Note("removed", {"error": "removed"})
         atr = next(note for note in said.notes if note.type == "atr")
         assert atr.fields["card_name"] == "0003 MIFARE Ultralight"
 

@@ -190,10 +190,10 @@ async def test_stored_value_is_loaded_unloaded_and_both_are_reversed(shop: Any) 
     loaded = await till.ask("StoredValue", stored("Load", 25), "S1")
     assert (loaded["Response"]["Result"], loaded["StoredValueResult"][0]["ItemAmount"]) == ("Success", 25)
     inquiry = {"PaymentAccountReq": {"AccountType": "CardTotals"}}
-    assert await balance(till, inquiry, "B1") == 1025
+    assert await balance(box, till, inquiry, "B1") == 1025
     unloaded = await till.ask("StoredValue", stored("Unload", 40), "S2")
     assert unloaded["Response"]["Result"] == "Success"
-    assert await balance(till, inquiry, "B2") == 985
+    assert await balance(box, till, inquiry, "B2") == 985
     twice = await till.ask("StoredValue", stored("Duplicate", 0, **original(unloaded)), "S3")
     assert twice["StoredValueResult"][0]["ItemAmount"] == 40
     for service, answer in (("S4", unloaded), ("S5", loaded), ("S5", loaded)):
@@ -202,13 +202,14 @@ async def test_stored_value_is_loaded_unloaded_and_both_are_reversed(shop: Any) 
     for service, answer in (("S7", unloaded), ("S8", loaded)):
         said = await till.ask("StoredValue", stored("Reverse", 0, **original(answer)), service)
         assert said["Response"]["ErrorCondition"] == "NotAllowed"
-    assert await balance(till, inquiry, "B3") == 1000
+    assert await balance(box, till, inquiry, "B3") == 1000
     refused = await till.ask("StoredValue", stored("Reserve", 0), "S6")
     assert refused["Response"]["AdditionalResponse"] == "refusalReason=head_office"
     await box.becomes("held", 0)
 
 
-async def balance(till: AdyenTill, inquiry: Any, service: str) -> Any:
+async def balance(box: TerminalBox, till: AdyenTill, inquiry: Any, service: str) -> Any:
+    await box.show_card()
     said = await till.ask("BalanceInquiry", inquiry, service)
     assert said["Response"]["Result"] == "Success"
     return said["PaymentAccountStatus"]["CurrentBalance"]
