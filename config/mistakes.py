@@ -74,11 +74,13 @@ class Mistake:
 
     def text(self, lang: str) -> str:
         """`file:line:column: path: what is wrong; what was probably meant`, in one line."""
-        parts = [str(self.place)]
+        text = filled(self.says, self.args, lang)
+        if self.hint:
+            hint = filled(self.hint, self.args, lang)
+            text = filled(_("{says}; {hint}"), {"says": text, "hint": hint}, lang)
         if self.steps:
-            parts.append(path_text(self.steps))
-        parts.append("; ".join(filled(part, self.args, lang) for part in (self.says, self.hint) if part))
-        return ": ".join(parts).replace("\n", " ")
+            text = filled(_("{path}: {says}"), {"path": path_text(self.steps), "says": text}, lang)
+        return f"{self.place}: {text}".replace("\n", " ")
 
 
 def _(sentence: str) -> str:
