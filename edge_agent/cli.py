@@ -149,6 +149,8 @@ def status(config: Path = _CONFIG, as_json: bool = typer.Option(False, "--json")
     import urllib.error
     import urllib.request
 
+    from edge_agent.field.words import reason
+
     web = _load(config).settings.web
     host = "127.0.0.1" if web.host in ("0.0.0.0", "::") else web.host
     try:
@@ -157,11 +159,12 @@ def status(config: Path = _CONFIG, as_json: bool = typer.Option(False, "--json")
         ) as answer:
             found: dict[str, Any] = json.load(answer)
     except (OSError, ValueError) as error:
+        why = getattr(error, "reason", error)  # without urllib's brackets
         _fail(
             _("The agent does not answer on {host}:{port}: {why}").format(
                 host=host,
                 port=web.port,
-                why=getattr(error, "reason", error),  # without urllib's brackets
+                why=reason(why, language_of(os.environ)) if isinstance(why, Exception) else why,
             )
         )
     if as_json:
