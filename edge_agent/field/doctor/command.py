@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -16,7 +17,7 @@ from edge_agent.field.doctor.clocks import clock, time_zone
 from edge_agent.field.doctor.devices import devices
 from edge_agent.field.doctor.disk import CHECK_MAX_S, database, disk, outbox
 from edge_agent.field.doctor.examine import Check, Examined, examine
-from edge_agent.field.doctor.findings import WORST, Finding
+from edge_agent.field.doctor.findings import WORST, Finding, without_systemd
 from edge_agent.field.doctor.installed import packages
 from edge_agent.field.doctor.network import certificates, names
 from edge_agent.field.doctor.service import agent, service
@@ -40,13 +41,15 @@ CHECKS = (
     Check("broker", _("broker"), broker, 60),
 )
 WRONG = 2
+_SYSTEMD = "/run/systemd/system"  # there when the machine was started by systemd: sd_booted(3)
 _WIDTH = 14  # of a check's title
 _COLOURS = {"ok": "green", "warn": "yellow", "bad": "red"}
 
 
 def examine_box(path: Path, only: Sequence[str], *, as_json: bool, lang: str) -> int:
     """The exit status: 0 all is well, 1 something should be seen to, 2 something does not work."""
-    unknown = set(only) - {check.name for check in CHECKS}
+    wanted = {_named(name, lang) for name in only}
+    unknown = wanted - {check.name for check in CHECKS}
     if unknown:
         says = _("no check is called {name}; there are {known}")
         known = ", ".join(check.name for check in CHECKS)
@@ -54,7 +57,11 @@ def examine_box(path: Path, only: Sequence[str], *, as_json: bool, lang: str) ->
         return WRONG
     box = look_around(path, os.environ, lang)
     worst, hung = 0, False
-    for examined in examine(box, [check for check in CHECKS if not only or check.name in only]):
+    systemd = box.machine.at(_SYSTEMD).exists()
+    for examined in examine(box, [check for check in CHECKS if not only or check.name in wanted]):
+        if not systemd:
+            here = [replace(each, mend=without_systemd(each.mend)) for each in examined.findings]
+            examined.findings[:] = here
         _show(examined, as_json=as_json, lang=lang)
         worst = max([worst, *(WORST.index(finding.state) for finding in examined.findings)])
         hung = hung or examined.hung
@@ -64,6 +71,15 @@ def examine_box(path: Path, only: Sequence[str], *, as_json: bool, lang: str) ->
         sys.stdout.flush()
         os._exit(worst)
     return worst
+
+
+def _named(given: str, lang: str) -> str:
+    """The check's name for what stands before its findings; anything else as it is."""
+    wanted = given.strip().casefold()
+    for check in CHECKS:
+        if wanted in (check.title.casefold(), filled(check.title, {}, lang).casefold()):
+            return check.name
+    return wanted
 
 
 _SUMMARY = (

@@ -6,6 +6,7 @@ import importlib.util
 import shlex
 import socket
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from config.edge import DeviceSettings
 from drivers.errors import BadPort
@@ -13,8 +14,8 @@ from drivers.ports import check_port
 from drivers.ports.base import PortUrl
 from edge_agent.field.doctor.box import SERVICE, SERVICE_USER, Box
 from edge_agent.field.doctor.findings import Finding, bad, ok, warn
-from edge_agent.field.holders import holders_of
-from edge_agent.field.inputs import pcsc_readers
+from edge_agent.field.holders import Holder, holders_of
+from edge_agent.field.inputs import pcsc_library, pcsc_readers
 from edge_agent.field.port_list import device_path
 from edge_agent.field.rights import rights_of
 from edge_agent.field.serial_lines import steady_names
@@ -24,19 +25,23 @@ from edge_agent.field.words import _
 CONNECT_MAX_S = 3.0
 # The unit lets the service have serial lines; for the rest it needs a drop-in (docs/operating.md).
 _MORE_RIGHTS = f"sudo systemctl edit {SERVICE}  # [Service] SupplementaryGroups=dialout input gpio"
+_PCSCD = "/usr/sbin/pcscd"
 _PINS = "/dev/gpiochip0"
 
 
 def devices(box: Box) -> Iterator[Finding]:
     """Every device that is enabled, or that there is none."""
     enabled = [device for device in box.settings.devices if device.enabled]
-    if not enabled:
+    if not enabled and box.refused:
+        says = _("which devices there are is not known: the settings could not be read")
+        yield warn(says, "tillbeam-edge doctor --only settings")
+    elif not enabled:
         yield warn(_("no devices are set up"), "tillbeam-edge ports")
     for device in enabled:
         try:
             port = check_port(device.port)
         except BadPort as error:
-            yield bad("{name}: {why}", f"sudoedit {box.settings_path}", name=device.name, why=error)
+            yield bad(_("{name}: {why}"), f"sudoedit {box.settings_path}", name=device.name, why=error)
             continue
         if path := device_path(device.port) or (port.place if port.kind == "serial" else ""):
             yield from _file(box, device, path.removeprefix("//"))
@@ -47,7 +52,7 @@ def devices(box: Box) -> Iterator[Finding]:
         elif port.kind == "tcp":
             yield from _far(box, device, port)
         else:
-            yield ok("{name}: {port}", name=device.name, port=device.port)
+            yield ok(_("{name}: {port}"), name=device.name, port=device.port)
 
 
 def _file(box: Box, device: DeviceSettings, path: str) -> Iterator[Finding]:
@@ -79,7 +84,7 @@ def _file(box: Box, device: DeviceSettings, path: str) -> Iterator[Finding]:
             mode=rights.mode,
         )
         return
-    others = [each for each in holders_of(box.machine, [real]).by[real] if each.pid != box.agent_pid]
+    others = [each for each in holders_of(box.machine, [real]).by[real] if not _ours(box, each)]
     if others:
         says = _("{name}: {path} is held by {program} (process {pid} of {user})")
         first = others[0]
@@ -94,7 +99,14 @@ def _file(box: Box, device: DeviceSettings, path: str) -> Iterator[Finding]:
         url = f"{serial_url(steady).partition('?')[0]}?{tail}" if tail else f"serial://{steady}"
         yield warn(says, f"sudoedit {shlex.quote(str(box.settings_path))}", name=name, path=path, url=url)
     else:
-        yield ok("{name}: {path}", name=name, path=path)
+        yield ok(_("{name}: {path}"), name=name, path=path)
+
+
+def _ours(box: Box, holder: Holder) -> bool:
+    """Whether it is the agent that runs on this box, even if we may not see whose state folder it has."""
+    words = box.machine.text(f"/proc/{holder.pid}/cmdline").split("\0")
+    runs = "run" in words and any(PurePath(word).name in (SERVICE, "edge_agent") for word in words)
+    return holder.pid == box.agent_pid or runs
 
 
 def _pins(box: Box, device: DeviceSettings) -> Iterator[Finding]:
@@ -120,13 +132,15 @@ def _pins(box: Box, device: DeviceSettings) -> Iterator[Finding]:
             mode=rights.mode,
         )
     else:
-        yield ok("{name}: {port}", name=device.name, port=device.port)
+        yield ok(_("{name}: {port}"), name=device.name, port=device.port)
 
 
 def _reader(box: Box, device: DeviceSettings, port: PortUrl) -> Iterator[Finding]:
     found = [reader.name for reader in pcsc_readers()]
-    if any(port.place == "any" or name.startswith(port.place) for name in found):
-        yield ok("{name}: {port}", name=device.name, port=device.port)
+    if not found and not (pcsc_library() and box.machine.at(_PCSCD).exists()):
+        yield bad(_("{name}: PC/SC is not installed"), "sudo apt-get install pcscd", name=device.name)
+    elif any(port.place == "any" or name.startswith(port.place) for name in found):
+        yield ok(_("{name}: {port}"), name=device.name, port=device.port)
     else:
         says = _("{name}: no PC/SC reader of that name; there are: {known}")
         mend = "sudo systemctl enable --now pcscd.socket; tillbeam-edge ports"
@@ -135,19 +149,18 @@ def _reader(box: Box, device: DeviceSettings, port: PortUrl) -> Iterator[Finding
 
 def _far(box: Box, device: DeviceSettings, port: PortUrl) -> Iterator[Finding]:
     if box.agent_pid:  # many serial servers take one caller only, and that is the agent
-        yield ok("{name}: {port}", name=device.name, port=device.port)
+        yield ok(_("{name}: {port}"), name=device.name, port=device.port)
         return
     host, number = port.host_and_port()
     try:
         socket.create_connection((host, number), CONNECT_MAX_S).close()
     except OSError as error:
-        why = error.strerror or error
         yield bad(
             _("{name}: {port} does not answer: {why}"),
             f"ping -c 3 {shlex.quote(host)}",
             name=device.name,
             port=device.port,
-            why=why,
+            why=error,
         )
     else:
-        yield ok("{name}: {port}", name=device.name, port=device.port)
+        yield ok(_("{name}: {port}"), name=device.name, port=device.port)

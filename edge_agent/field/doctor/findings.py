@@ -33,3 +33,15 @@ def warn(says: str, mend: str = "", **args: object) -> Finding:
 def bad(says: str, mend: str = "", **args: object) -> Finding:
     """It does not work."""
     return Finding("bad", says, args, mend)
+
+
+def without_systemd(mend: str) -> str:
+    """The commands that are there on a machine that has no systemd; the agent is then started by hand."""
+    kept: list[str] = []
+    for part in mend.split("; "):
+        words = part.split()
+        if not {"systemctl", "journalctl"} & set(words[:2]):
+            kept.append(part)
+        elif {"restart", "start", "enable"} & set(words) and "tillbeam-edge" in words:
+            kept.append("tillbeam-edge run")
+    return "; ".join(kept)

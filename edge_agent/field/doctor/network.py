@@ -67,9 +67,9 @@ def names(box: Box) -> Iterator[Finding]:
             found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:  # the latter for what can be no name
             mend = f"cat /etc/resolv.conf; getent hosts {shlex.quote(host)}; ip route"
-            yield bad(_("{host} has no address: {why}"), mend, host=host, why=_why(error))
+            yield bad(_("{host} has no address: {why}"), mend, host=host, why=error)
         else:
-            yield ok("{host}: {address}", host=host, address=found[0][4][0])
+            yield ok(_("{host}: {address}"), host=host, address=found[0][4][0])
 
 
 def certificates(box: Box) -> Iterator[Finding]:
@@ -99,18 +99,13 @@ def certificates(box: Box) -> Iterator[Finding]:
         says = _("the certificate of {host} is not to be trusted: {why}; is centre.ca right, and the clock?")
         yield bad(says, mend, host=broker.host, why=error.verify_message)
     except (OSError, UnicodeError) as error:
-        why = _why(error)
         yield bad(
             _("no TLS with {host}:{port}: {why}"),
             f"nc -vz {broker.host} {broker.port}",
             host=broker.host,
             port=broker.port,
-            why=why,
+            why=error,
         )
-
-
-def _why(error: Exception) -> object:
-    return getattr(error, "strerror", None) or error
 
 
 @contextlib.contextmanager

@@ -55,7 +55,7 @@ def agent(box: Box) -> Iterator[Finding]:
     """What the agent says about itself: its line, its devices, its alarms."""
     web = box.settings.web
     status = agent_status(box)
-    if isinstance(status, str):
+    if isinstance(status, Exception):
         says = _("the agent does not answer on port {port}: {why}")
         yield (bad if box.agent_pid else warn)(
             says, f"ss -ltnp | grep {web.port}; {_LOG}", port=web.port, why=status
@@ -78,7 +78,7 @@ def agent(box: Box) -> Iterator[Finding]:
         yield bad(_("alarm {name} {detail}"), "tillbeam-edge status", name=alarm.get("name"), detail=detail)
 
 
-def agent_status(box: Box) -> dict[str, Any] | str:
+def agent_status(box: Box) -> dict[str, Any] | Exception:
     """What `/edge/status` says, or why it says nothing."""
     web = box.settings.web
     host = "127.0.0.1" if web.host in ("0.0.0.0", "::") else web.host
@@ -87,5 +87,6 @@ def agent_status(box: Box) -> dict[str, Any] | str:
         with urllib.request.urlopen(url, timeout=ANSWER_MAX_S) as answer:
             found = json.loads(answer.read(ANSWER_MAX_BYTES))
     except (OSError, ValueError) as error:
-        return str(getattr(error, "reason", error))
-    return found if isinstance(found, dict) else "?"
+        why = getattr(error, "reason", error)  # without urllib's brackets
+        return why if isinstance(why, Exception) else error
+    return found if isinstance(found, dict) else ValueError("?")

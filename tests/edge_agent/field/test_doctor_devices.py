@@ -16,7 +16,7 @@ from edge_agent.field.doctor.clocks import clock, time_zone
 from edge_agent.field.doctor.devices import devices
 from edge_agent.field.doctor.disk import database, disk, outbox
 from edge_agent.field.doctor.examine import Check, examine
-from edge_agent.field.doctor.findings import Finding, bad, ok
+from edge_agent.field.doctor.findings import Finding, bad, ok, without_systemd
 from edge_agent.field.doctor.installed import packages
 from edge_agent.field.doctor.settings import enrolled, settings
 from edge_agent.field.machine import Machine, Who
@@ -66,6 +66,35 @@ def test_a_device_that_somebody_else_holds_is_told_but_not_the_agent(box_of: Any
     assert (found.state, found.mend) == ("bad", "sudo systemctl stop ModemManager")
 
 
+def test_an_agent_whose_state_folder_we_may_not_see_is_still_ours(box_of: Any, planted: Any) -> None:
+    planted.usb_line("ttyUSB0", by_id="usb-FTDI")
+    planted.process(77, "python3", opens="/dev/ttyUSB0")
+    box = box_of(settings=with_device("serial:///dev/serial/by-id/usb-FTDI"))
+    planted.write("proc/77/cmdline", "/usr/bin/python3\0/opt/tillbeam/bin/tillbeam-edge\0sniff\0")
+    assert the_one(devices(box)).state == "bad"
+    planted.write("proc/77/cmdline", "/usr/bin/python3\0/opt/tillbeam/bin/tillbeam-edge\0run\0")
+    assert the_one(devices(box)).state == "ok"
+
+
+def test_settings_that_could_not_be_read_are_not_taken_for_none(tmp_path: Path, planted: Any) -> None:
+    (tmp_path / "edge.yaml").write_text("devices: [")
+    found = the_one(devices(look_around(tmp_path / "edge.yaml", {}, "en", planted.machine)))
+    assert "could not be read" in found.says
+
+
+@pytest.mark.parametrize(
+    ("mend", "left"),
+    [
+        ("journalctl -u tillbeam-edge -n 50", ""),
+        ("sudo systemctl enable --now tillbeam-edge; journalctl -u tillbeam-edge", "tillbeam-edge run"),
+        ("sudo chmod a+r /x; sudo systemctl restart tillbeam-edge", "sudo chmod a+r /x; tillbeam-edge run"),
+        ("sudo systemctl enable --now pcscd.socket; tillbeam-edge ports", "tillbeam-edge ports"),
+    ],
+)
+def test_without_systemd_nobody_is_sent_to_it(mend: str, left: str) -> None:
+    assert without_systemd(mend) == left
+
+
 def test_a_serial_server_is_called_unless_the_agent_has_it(box_of: Any) -> None:
     port = "tcp://127.0.0.1:1"
     assert the_one(devices(box_of(settings=with_device(port)))).state == "bad"
@@ -84,6 +113,9 @@ def test_a_machine_without_pins_or_readers_is_told(box_of: Any, monkeypatch: pyt
     )
     assert the_one(devices(box_of(settings=with_device("pcsc:ACS", "cardreader.pcsc")))).state == "ok"
     assert the_one(devices(box_of(settings=with_device("pcsc:SCM", "cardreader.pcsc")))).state == "bad"
+    monkeypatch.setattr("edge_agent.field.doctor.devices.pcsc_readers", list)
+    found = the_one(devices(box_of(settings=with_device("pcsc:SCM", "cardreader.pcsc"))))
+    assert found.mend == "sudo apt-get install pcscd"
 
 
 def test_checks_that_hang_or_break_do_not_touch_the_others(box_of: Any) -> None:

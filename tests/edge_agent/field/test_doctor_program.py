@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from config.edge import EdgeSettings
 from edge_agent.field.doctor.box import agents_user, look_around, read_settings
+from edge_agent.field.doctor.command import examine_box
 from edge_agent.field.doctor.installed import packages
 from edge_agent.field.doctor.service import agent, service
 from edge_agent.field.doctor.settings import enrolled, settings
@@ -20,6 +22,15 @@ from edge_agent.field.machine import Who
 from edge_agent.identity import FILE_NAME, write_identity
 from edge_agent.strangers import strangers, whose
 from tests.edge_agent.field.doctoring import STORE, answering, the_one, told
+
+
+@pytest.mark.parametrize(("given", "lang"), [("time zone", "en"), ("Time Zone", "zh_CN"), ("timezone", "en")])
+def test_a_check_is_called_as_it_is_printed_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], given: str, lang: str
+) -> None:
+    examine_box(tmp_path / "edge.yaml", [given], as_json=True, lang=lang)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["check"] == "timezone"
 
 
 def test_settings_that_are_right_are_counted(tmp_path: Path) -> None:
