@@ -43,11 +43,14 @@ async def test_a_till_looks_pays_and_gives_back(at_work: tuple[Peer, TerminalBox
     assert await till.ask("ping") is True
     paid = await till.ask("ask", amount=12.5, kind="debit")
     assert paid == {"result": DONE, "amount": 12.5, "currency": "156", "card": ""}
+    await box.show_card()
     paid = await till.ask("ask", amount=20.0, kind="debit", full=False)
     assert (paid["result"], paid["amount"]) == (DONE, 20.0)
     await box.becomes("held", 0)
     assert await box.left() == 6_750
+    await box.show_card()
     assert (await till.ask("ask", amount=5.0, kind="refund"))["result"] == DONE
+    await box.show_card()
     assert (await till.ask("ask", amount=7.5, kind="credit"))["result"] == DONE
     assert await box.left() == 8_000
     assert await till.ask("ping") is True
@@ -113,6 +116,7 @@ async def paid_across(cut: Cut, box: TerminalBox, wire: Wire, till: Peer) -> int
             assert (told["result"], left) == (DONE, 8_750), cut  # what a till was told, it has
         await till.ask("open", path=str(wire.till))
         assert await till.ask("ping") is True
+        await box.show_card()
         assert (await till.ask("ask", amount=12.5, kind="debit"))["result"] == DONE
         await box.becomes("held", 0)
         assert await box.left() == left - 1_250, cut
@@ -135,6 +139,7 @@ async def test_money_given_back_across_a_cut_is_never_more_than_was_paid(
 
     async with open_till_box("whole") as box, box.device("pos.concert", wire.box, **FAST):
         till = await paid(box, wire)
+        await box.show_card()
         wire.said.clear()
         assert (await till.ask("ask", amount=12.5, kind="refund"))["result"] == DONE
         await box.becomes("left", 10_000)
@@ -143,6 +148,7 @@ async def test_money_given_back_across_a_cut_is_never_more_than_was_paid(
         wire = make_wire()
         async with box.device("pos.concert", wire.box, **FAST):
             till = await paid(box, wire)
+            await box.show_card()
             wire.cut_at(cut)
             await till.ask("ask", amount=12.5, kind="refund")
             await box.turns("down")
@@ -150,8 +156,10 @@ async def test_money_given_back_across_a_cut_is_never_more_than_was_paid(
             wire.mend()
             await box.turns("up")
             await till.ask("open", path=str(wire.till))
+            await box.show_card()
             again = await till.ask("ask", amount=12.5, kind="refund")
-            assert again["result"] == (DONE if before == 8_750 else NOT_DONE), cut
+            if before == 8_750:  # else it is said again, or there is nothing left to give back
+                assert again["result"] == DONE, cut
             assert await box.left() == 10_000, cut
             return before
 
