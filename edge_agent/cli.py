@@ -131,7 +131,7 @@ def decode(
     try:
         stream = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115  closed below
     except OSError as error:
-        _fail(f"{file}: {error.strerror}", _WRONG)
+        _fail(reason(error, language_of(os.environ)), _WRONG)
     try:
         kind = driver(name)
         with stream:

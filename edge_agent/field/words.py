@@ -46,7 +46,10 @@ def reason(error: Exception, lang: str) -> str:
             says = _("no kind of port is called {name}; there are {known}")
             return filled(says, {"name": error.kind, "known": ", ".join(error.known)}, lang)
         case BadOptions():
-            return "\n".join(_option(error.driver, mistake, lang) for mistake in error.mistakes)
+            told = [_option(error.driver, mistake, lang) for mistake in error.mistakes]
+            return filled(_("; "), {}, lang).join(told)
+        case BadPort():
+            return str(error).partition(". Ports look like:")[0]  # the examples stand in the manual
     # Some are raised "from None": their messages are whole, but for what the system said.
     for cause in (error, error.__cause__, error.__context__):
         if isinstance(cause, OSError):

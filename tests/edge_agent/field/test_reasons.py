@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from drivers.errors import BadOptions, PortGone, UnknownDriver
+from drivers.errors import BadOptions, BadPort, PortGone, UnknownDriver
 from edge_agent.field.words import filled, is_wrong_command, reason
 
 
@@ -38,6 +38,7 @@ NO_TLS.reason = "WRONG_VERSION_NUMBER"
         (PortGone("tcp://x:9: it hung up"), None),
         (UnknownDriver("x", ["a.b"]), "no driver is called x; there are a.b"),
         (BadOptions("a.b", ["x: no such option; there are y"]), "a.b has no option x; there are y"),
+        (BadPort("port 'x:': it is none. Ports look like:\ntcp://x:1"), "port 'x:': it is none"),
         (BadOptions("a.b", ["y: too long"]), "options of a.b: y: too long"),
     ],
 )
