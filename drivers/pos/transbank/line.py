@@ -6,8 +6,8 @@
 A till that takes whatever comes within 100 ms for one message (the SDK for Node does) must never be given two
 in that time: it misses the ACK, and takes the wrong record for its sale.
 
-An ACK does not say of what it is one. So nothing follows an intermediate message (0900) before its ACK is here
-or `ack_ms` are over: sooner, the late ACK of a 0900 would be one of the 0210, and the payment final.
+An ACK does not say of what it is one. So nothing follows an intermediate message (0900) before its ACK is
+here or `ack_ms` are over: sooner, the late ACK of a 0900 would be one of the 0210, and the payment final.
 """
 
 from __future__ import annotations
