@@ -27,7 +27,12 @@ from sync.clock import SystemClock
 
 LOGIN = "admin"
 # Their logins were in nobody's hand, so what one asks another may allow; the password is LOGIN's.
-OTHERS = {"finance": "finance", "boss": "manager", "service": "service", "auditor": "auditor"}
+OTHERS = {  # login: name and role
+    "finance": ("Chen Fang", "finance"),
+    "boss": ("Zhou Min", "manager"),
+    "service": ("Wu Jie", "service"),
+    "auditor": ("Zheng Qiang", "auditor"),
+}
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,8 @@ async def stage(
         await create_first_admin(
             database, Passwords(), LOGIN, "Admin", password, now_ms=now_ms, lang=language
         )
-        for login, role in OTHERS.items():
-            new = NewUser(login, login.capitalize(), [role], lang=language)
+        for login, (name, role) in OTHERS.items():
+            new = NewUser(login, name, [role], lang=language)
             await create_user(database, Passwords(), new, password, now_ms=now_ms, must_change=False)
         await history.fill(
             database, keys, chance=random.Random(seed), now_ms=now_ms, days=days, people=people
