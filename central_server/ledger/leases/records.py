@@ -103,13 +103,21 @@ async def _follow(
 def in_order(of_leases: Iterable[Sequence[Applied]]) -> list[Applied]:
     """The records of all leases as they happened in the store, each lease's own in their order.
 
-    So a return finds the lots that its payment took, though both came in one batch.
+    So a return finds the lots that its payment took, though both came in one batch, and whoever brings a lost
+    box's journal may bring it lease by lease.
     """
-    keyed: list[tuple[int, Applied]] = []
-    for of_lease in of_leases:
-        latest = 0
+    leases = [list(of_lease) for of_lease in of_leases]
+    keys = {
+        f"{each.heard.record.lease}/{each.heard.record.number}": each.heard.key
+        for of_lease in leases
+        for each in of_lease
+    }
+    keyed: list[tuple[tuple[int, bool], Applied]] = []
+    for of_lease in leases:
+        latest = (0, False)
         for each in of_lease:  # one that filled a gap came later than those it lets through
-            latest = max(latest, each.heard.key)
+            behind = (keys.get(each.heard.record.refers_to, 0), True)
+            latest = max(latest, (each.heard.key, False), behind)
             keyed.append((latest, each))
     return [each for _, each in sorted(keyed, key=itemgetter(0))]
 

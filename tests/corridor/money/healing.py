@@ -81,6 +81,7 @@ async def _bring_journals(walk: Walk) -> None:
             if walk.truth.written_by[lease] == box.name and log[0].epoch != box.epoch
             for record in log[leases[lease].last_number if lease in leases else 0 :]
         ]
+        missing.sort(key=lambda record: walk.truth.turn[record.lease, record.number])
         if missing:
             walk.say(f"{box.name} brings journals: {len(missing)}")
             await box.record(missing)

@@ -62,6 +62,7 @@ class Truth:
 
     deals: list[Deal] = field(default_factory=list)
     log: dict[str, list[LeaseRecord]] = field(default_factory=lambda: defaultdict(list))  # by lease
+    turn: dict[tuple[str, int], int] = field(default_factory=dict)  # of a record, among all
     written_by: dict[str, str] = field(default_factory=dict)  # lease → store
     installed: dict[str, tuple[str, str]] = field(default_factory=dict)  # lease → store, epoch
     of_till: dict[tuple[str, str, str], list[LeaseRecord]] = field(default_factory=lambda: defaultdict(list))
@@ -133,6 +134,7 @@ class Truth:
         if (record.kind == "open") != (not log):
             raise Violation("I5", f"{record.kind} is number {record.number} of {record.lease}")
         log.append(record)
+        self.turn[record.lease, record.number] = len(self.turn)
         self.written_by[record.lease] = store
         if record.kind in ("spend", "refund", "top"):
             self.of_till[store, record.till, record.txn].append(record)
