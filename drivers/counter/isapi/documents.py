@@ -43,13 +43,16 @@ class Documents:
                 window.keep_last(PROLOG_BYTES_MAX + _BEGIN_BYTES_MAX)
                 self._begun, self._looked = False, max(0, len(window) - _BEGIN_BYTES_MAX)
                 return found
+            begun_at = begin.end()
             if not self._begun:
                 has_type = _PROLOG.search(
                     window.bytes, max(0, begin.start() - PROLOG_BYTES_MAX), begin.start()
                 )
-                window.forget(has_type.start() if has_type else begin.start())
+                first = has_type.start() if has_type else begin.start()
+                window.forget(first)
+                begun_at -= first
                 self._begun, self._looked = True, 0
-            end = _END.search(window.bytes, max(begin.end(), self._looked - _BEGIN_BYTES_MAX))
+            end = _END.search(window.bytes, max(begun_at, self._looked - _BEGIN_BYTES_MAX))
             if end is None and len(window) <= DOCUMENT_BYTES_MAX:
                 self._looked = len(window)
                 return found
