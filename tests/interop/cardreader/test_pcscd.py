@@ -161,6 +161,12 @@ async def test_a_card_snatched_away_at_every_step_is_no_other_and_no_end(pcscd: 
             assert number == OTHER
 
 
+async def read_on(port: Port) -> None:
+    """Until it is gone: it may have a word of the card before."""
+    while True:
+        await port.read()
+
+
 @pytest.mark.parametrize("kill", [False, True])
 async def test_a_service_that_goes_is_a_port_gone_and_is_found_again(pcscd: Pcscd, kill: bool) -> None:
     async with counter() as said:
@@ -169,9 +175,7 @@ async def test_a_service_that_goes_is_a_port_gone_and_is_found_again(pcscd: Pcsc
         port = await open_port(f"pcsc:{READER}", clock=SystemClock())
         await pcscd.stop(kill=kill)
         with pytest.raises(PortGone):
-            async with asyncio.timeout(WITHIN_S):
-                while True:  # it may have a word of the card before
-                    await port.read()
+            await asyncio.wait_for(read_on(port), WITHIN_S)
         await port.close()
         with pytest.raises(PortGone, match="pcscd installed and running"):
             await open_port(f"pcsc:{READER}", clock=SystemClock())
