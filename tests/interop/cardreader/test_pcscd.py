@@ -18,7 +18,7 @@ from drivers.base import Heard, Note
 from drivers.cardreader.pcsc.atr import storage_card_atr
 from drivers.cardreader.pcsc.protocol import PcscDecoder, PcscOptions
 from drivers.errors import PortGone
-from drivers.ports import open_port
+from drivers.ports import Port, open_port
 from drivers.pump import pump
 from sync.clock import SystemClock
 from sync.contract.events import CardRefused
