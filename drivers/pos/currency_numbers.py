@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import AfterValidator
+
 NUMBERS: dict[str, int] = {
     "AED": 784,
     "AUD": 36,
@@ -41,3 +45,13 @@ NUMBERS: dict[str, int] = {
     "XPF": 953,
     "ZAR": 710,
 }
+
+
+def _numbered(currency: str) -> str:
+    if currency not in NUMBERS:
+        raise ValueError(f"no number is known for it; there are {', '.join(NUMBERS)}")
+    return currency
+
+
+NumberedCurrency = Annotated[str, AfterValidator(_numbered)]
+"""ISO 4217 letters, as an option, of which the number is known."""

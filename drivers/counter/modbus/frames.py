@@ -12,6 +12,7 @@ Source: MODBUS Application Protocol 1.1b3; MODBUS over Serial Line 1.02; Messagi
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -83,7 +84,7 @@ def tcp_frame(transaction: int, unit: int, pdu: bytes) -> bytes:
     )
 
 
-class Frames:
+class Frames(ABC):
     """Finds frames. Keeps at most two of the longest between two chunks."""
 
     def __init__(self, units: Iterable[int] = _ANY_UNIT) -> None:
@@ -150,12 +151,13 @@ class Frames:
     _pattern: bytes  # how a frame begins
     _begin_bytes: int  # in so many
 
+    @abstractmethod
     def _whole(self, data: bytearray, at: int) -> int | None:
         """The length of the frame that begins at `at`; 0: none does; None: too little has come to say."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _frame(self, whole: bytearray, at_byte: int) -> Frame:
-        raise NotImplementedError
+        """What the frame says, whose first byte stands there in the stream."""
 
 
 class RtuFrames(Frames):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from drivers.base import Options
 from drivers.pos.conversations import Habits
-from drivers.pos.currency_numbers import NUMBERS
+from drivers.pos.currency_numbers import NumberedCurrency
 
 
 class ConcertOptions(Options):
     """What the till finds, and how long everybody waits."""
 
-    currency: str = Field(
+    currency: NumberedCurrency = Field(
         default="CNY", description="Of all amounts (ISO 4217 letters); a till that says another is refused."
     )
     credit: Literal["refund", "top_up", "refuse"] = Field(
@@ -37,13 +37,6 @@ class ConcertOptions(Options):
         description="A till that does not take the answer within this time is called again, twice; then a"
         " payment is undone.",
     )
-
-    @field_validator("currency")
-    @classmethod
-    def _known(cls, currency: str) -> str:
-        if currency not in NUMBERS:
-            raise ValueError(f"no number is known for it; there are {', '.join(NUMBERS)}")
-        return currency
 
     def habits(self) -> Habits:
         return Habits(

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from drivers.base import Options
 from drivers.pos.conversations import Habits
-from drivers.pos.currency_numbers import NUMBERS
+from drivers.pos.currency_numbers import NUMBERS, NumberedCurrency
 
 RECEIPTS = 9999  # a receipt number has four digits, and 0000 is none
 
@@ -19,7 +19,7 @@ class ZvtOptions(Options):
     transport: Literal["auto", "serial", "tcp"] = Field(
         default="auto", description="Framed with check sums, bare APDUs, or told by what arrives."
     )
-    currency: str = Field(
+    currency: NumberedCurrency = Field(
         default="CNY", description="Of all amounts, as ISO 4217 letters; a till that says another is refused."
     )
     till_currency: int = Field(
@@ -72,13 +72,6 @@ class ZvtOptions(Options):
         return (
             "tcp" if transport == "tcp-apdu" else transport
         )  # what recordings of bare APDUs are marked with
-
-    @field_validator("currency")
-    @classmethod
-    def _known(cls, currency: str) -> str:
-        if currency not in NUMBERS:
-            raise ValueError(f"no such currency here; there are {', '.join(NUMBERS)}")
-        return currency
 
     def habits(self) -> Habits:
         """The same, for the engine of all terminals."""
