@@ -144,6 +144,33 @@ class Passed(Fact, frozen=True, tag="passed/1"):
     unsure: bool = False  # the device could not tell one hesitating person from two
 
 
+class Visited(Fact, frozen=True, tag="visited/1"):
+    """Somebody was in a sales area. Stamped when they left it; they came `dwell_ms` before."""
+
+    zone: Name
+    dwell_ms: Count
+
+
+class Occupancy(Fact, frozen=True, tag="occupancy/1"):
+    """How many people are in a sales area now: a sample, made when that changed and every 15 minutes."""
+
+    zone: Name
+    people: Count
+
+
+class CameraState(Fact, frozen=True, tag="camera.state/1"):
+    """What a camera sees of its place. Each state holds until the next one.
+
+    It counts while it is `up` (pictures come, as at its start), `clear` (what was wrong is over) or `late`
+    (the box is too slow for it, and may miss people). It is blind while it is `down` (no picture comes),
+    `frozen` (always the same one), `dark`, `covered`, `moved` (it looks elsewhere), `flooded` (all of the
+    picture changes at once) or `resting` (closed hours, and nobody is to be counted).
+    """
+
+    state: Literal["up", "down", "frozen", "dark", "covered", "moved", "late", "flooded", "resting", "clear"]
+    detail: Text = ""
+
+
 class Dropped(Fact, frozen=True, tag="dropped/1"):
     """Stands for `numbers` consecutive events that a full disk took; the only event that spans several."""
 
@@ -190,6 +217,9 @@ Event = (
     | LeaseRecord
     | MemberJoined
     | Passed
+    | Visited
+    | Occupancy
+    | CameraState
     | Dropped
     | DeviceState
     | Heartbeat
@@ -204,6 +234,9 @@ LANES: dict[type, Lane] = {
     LeaseRecord: Lane.TILL,
     MemberJoined: Lane.TILL,
     Passed: Lane.COUNT,
+    Visited: Lane.COUNT,
+    Occupancy: Lane.COUNT,
+    CameraState: Lane.HEALTH,
     DeviceState: Lane.HEALTH,
     Heartbeat: Lane.HEALTH,
     Alarm: Lane.HEALTH,

@@ -49,6 +49,9 @@ EVENTS: dict[str, e.Event] = {
     ),
     "passed-1": e.Passed(device="door", inward=2, outward=1, line="left", unsure=True),
     "passed-1-least": e.Passed(),
+    "visited-1": e.Visited(device="camera", zone="shoes", dwell_ms=600_250),
+    "occupancy-1": e.Occupancy(device="camera", zone="shoes", people=3),
+    "camera.state-1": e.CameraState(device="camera", state="moved", detail="34 px"),
     "dropped-1": e.Dropped(device="", numbers=5000, reason="disk_full"),
     "device.state-1": e.DeviceState(device="door", state="blocked", detail="beam a for 60 s"),
     "heartbeat-1": e.Heartbeat(

@@ -80,6 +80,9 @@ any_event = st.one_of(
     ),
     st.builds(e.MemberJoined, till=names, member=names, sealed=texts, card=names, phone=names),
     st.builds(e.Passed, device=names, inward=counts, outward=counts, line=names, unsure=st.booleans()),
+    st.builds(e.Visited, device=names, zone=names, dwell_ms=counts),
+    st.builds(e.Occupancy, device=names, zone=names, people=counts),
+    st.builds(e.CameraState, device=names, state=st.sampled_from(["frozen", "clear"]), detail=texts),
     st.builds(e.Dropped, numbers=st.integers(1, 2**30)),
     st.builds(e.DeviceState, device=names, state=st.just("down"), detail=texts),
     st.builds(
