@@ -6,7 +6,7 @@ Checking reads files and touches nothing else: no device, no network, no folder.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -32,6 +32,9 @@ class Loaded(Generic[M]):
     tree: Mapping[str, Any]  # the plain values as given; holds secrets in clear, so never print it
     places: Mapping[Steps, Place]  # where each given value stands
     secrets: frozenset[Steps]  # the paths that came by !secret, to be masked wherever they are shown
+    contents: Mapping[Path, bytes] = field(
+        default_factory=dict, repr=False
+    )  # of those files, as they were read
 
 
 def load(
@@ -41,13 +44,15 @@ def load(
     *,
     environ: Mapping[str, str],
     secrets_path: Path | None = None,
+    instead: Mapping[Path, bytes] | None = None,
 ) -> Loaded[M]:
     """The settings in `path`, whose secrets stand in `secrets_path` (default: secrets.yaml beside it).
 
+    `instead`: files, as `Loaded.files` names them, that are taken to say something else than they do.
     Relative paths among the settings mean the folder of the file. Raises BadSettings with every mistake,
     its text in `lang`; SettingsUnreadable when the file itself cannot be opened.
     """
-    sources = Sources(path, environ, secrets_path or path.with_name(SECRETS_FILE))
+    sources = Sources(path, environ, secrets_path or path.with_name(SECRETS_FILE), instead or {})
     values = sources.read()
     if sources.unreadable:
         raise SettingsUnreadable(sources.mistakes, lang)
@@ -65,6 +70,7 @@ def load(
         values,
         {steps: spot.value for steps, spot in sources.spots.items()},
         frozenset(sources.secret_steps),
+        sources.contents,
     )
 
 

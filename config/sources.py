@@ -46,8 +46,9 @@ class Sources:
     root: Path
     environ: Environ[str, str]
     secrets_path: Path
+    instead: Environ[Path, bytes] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
-    files: list[Path] = field(default_factory=list)
+    contents: dict[Path, bytes] = field(default_factory=dict)
     spots: dict[Steps, Spot] = field(default_factory=dict)
     secret_steps: set[Steps] = field(default_factory=set)
     broken_steps: set[Steps] = field(default_factory=set)
@@ -67,6 +68,11 @@ class Sources:
             self._report(node.place, (), _("settings are written as 'name: value'"))
         self.broken_steps.add(())
         return {}
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file that was read, the settings file first."""
+        return list(self.contents)
 
     # Nodes to values
 
@@ -195,8 +201,10 @@ class Sources:
         try:
             if not file.is_file():  # a pipe would wait for ever
                 raise FileNotFoundError
-            with file.open("rb") as opened:
-                content = opened.read(FILE_MAX_BYTES + 1)
+            content = self.instead.get(file)
+            if content is None:
+                with file.open("rb") as opened:
+                    content = opened.read(FILE_MAX_BYTES + 1)
         except OSError as error:
             self.unreadable |= asked_at is None
             missing = isinstance(error, FileNotFoundError)
@@ -205,8 +213,7 @@ class Sources:
             meant = _("did you mean '{meant}'?") if hint else ""
             self._report(place, at, says, meant, file=file, reason=error.strerror or "?", meant=hint)
             return Broken(place)
-        if file not in self.files:
-            self.files.append(file)
+        self.contents[file] = content
         self._bytes_left -= len(content)
         start = Place(file, 1, 1)
         if len(content) > FILE_MAX_BYTES:

@@ -1,0 +1,287 @@
+"""What somebody drew on a page, written back into the settings file by hand's own rules.
+
+    read ──► Standing(options, revision) ──► the page ──► write(changes, revision) ──► file, file.before-…
+
+The options of one device are put into the file where that device really stands, an included one too, with
+everything else kept to the character (`config.splice`). Before a byte is replaced, the whole of the settings
+is checked as it would be, and must differ from what stands there in these options alone. The file is replaced
+in one step, with its rights; its version before lies beside it, named for what replaced it, so that nothing
+but that is ever undone. Blocking: call it in a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+from config.edge import DeviceSettings, EdgeSettings
+from config.load import Loaded, load
+from config.mistakes import ConfigError, Steps
+from config.splice import NoPlace, put
+
+BOM = b"\xef\xbb\xbf"
+DIGEST_CHARS = 16
+
+Reason = Literal["changed", "device", "scattered", "shared", "shape", "rights", "disk", "nothing"]
+
+
+class NotWritten(ConfigError):
+    """The file stands as it was.
+
+    changed    it is not what the page had read          scattered  the options stand in several files
+    device     there is no such device any more          shared     another device's settings would change too
+    shape      it cannot be written by a program         rights     the new file could not have its rights
+    disk       it could not be written: `detail`         nothing    there is nothing to undo
+    """
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        self.reason, self.detail = reason, detail
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A device as the files on the disk have it now."""
+
+    device: DeviceSettings
+    file: Path  # where its options stand
+    revision: str  # of every file that says something of it
+    undo: bool  # whether the last change of this file was ours, to these options, and can be taken back
+
+
+class WriteBack:
+    """Writes options of single devices back into one settings file and what it includes."""
+
+    def __init__(self, path: Path, *, environ: Mapping[str, str], secrets_path: Path | None = None) -> None:
+        self._path, self._environ, self._secrets_path = path, environ, secrets_path
+
+    def read(self, name: str, lang: str = "en") -> Standing:
+        """Raises NotWritten (device), BadSettings when the files have mistakes."""
+        loaded = self._load(lang)
+        index = _index(loaded, name)
+        file = _file_of(loaded, index)
+        return Standing(
+            loaded.settings.devices[index],
+            file,
+            _revision(loaded, index),
+            self._before(loaded, index, lang) is not None,
+        )
+
+    def write(self, name: str, changes: Mapping[str, Any], *, revision: str, lang: str = "en") -> Path:
+        """Puts plain values for some options of a device into their file, and tells which that was.
+
+        Raises NotWritten, and BadSettings when the settings would have mistakes.
+        """
+        loaded = self._load(lang)
+        index = _index(loaded, name)
+        if _revision(loaded, index) != revision:
+            raise NotWritten("changed")
+        texts: dict[Path, str] = {}
+        for option, new in changes.items():
+            way = _way(index, option)
+            file = _place(loaded, way)
+            old = _at(loaded.tree, way)
+            if old == new or (old is None and not new):
+                continue
+            text = texts.get(file) or loaded.contents[file].decode("utf-8-sig")
+            try:
+                texts[file] = put(text, way[len(_root(loaded, way, file)) :], old, new)
+            except (NoPlace, ValueError, StopIteration) as error:
+                raise NotWritten("shape", str(error)) from error
+        if not texts:
+            return _file_of(loaded, index)
+        if len(texts) > 1:
+            raise NotWritten("scattered", ", ".join(file.name for file in texts))
+        [(file, text)] = texts.items()
+        mark = BOM if loaded.contents[file].startswith(BOM) else b""
+        content = mark + text.encode()
+        after = self._load(lang, {file: content})
+        if _without(after, index, changes) != _without(loaded, index, changes):
+            raise NotWritten("shared", file.name)
+        if any((_at(after.tree, _way(index, one)) or []) != (new or []) for one, new in changes.items()):
+            raise NotWritten("shape", file.name)
+        before = loaded.contents[file]
+        with _disk_trouble():
+            kept = _before_path(file, content)
+            _replace(kept, before, like=file)
+            _replace(file.resolve(), content, like=file, only_if=before)
+            for older in _befores(file):
+                if older != kept:
+                    older.unlink()
+        return file
+
+    def undo(self, name: str, *, revision: str, lang: str = "en") -> Path:
+        """Puts the version before the last `write` back. Raises NotWritten, BadSettings."""
+        loaded = self._load(lang)
+        index = _index(loaded, name)
+        if _revision(loaded, index) != revision:
+            raise NotWritten("changed")
+        found = self._before(loaded, index, lang)
+        if found is None:
+            raise NotWritten("nothing")
+        file, kept, content = found
+        with _disk_trouble():
+            _replace(file.resolve(), content, like=file, only_if=loaded.contents[file])
+            kept.unlink()
+        return file
+
+    def _before(self, loaded: Loaded[EdgeSettings], index: int, lang: str) -> tuple[Path, Path, bytes] | None:
+        """The file, where its version before is, and that one; when only this device's options differ."""
+        for file in dict.fromkeys(_places(loaded, index)):
+            kept = _before_path(file, loaded.contents[file])
+            try:
+                content = kept.read_bytes()
+                before = self._load(lang, {file: content})
+                other = _index(before, loaded.settings.devices[index].name)
+            except (OSError, ConfigError):
+                continue
+            every = type(loaded.settings.devices[index].options).model_fields
+            if other == index and _without(before, index, every) == _without(loaded, index, every):
+                return file, kept, content
+        return None
+
+    def _load(self, lang: str, instead: Mapping[Path, bytes] | None = None) -> Loaded[EdgeSettings]:
+        return load(
+            self._path,
+            EdgeSettings,
+            lang,
+            environ=self._environ,
+            secrets_path=self._secrets_path,
+            instead=instead,
+        )
+
+
+# Where things stand
+
+
+def _index(loaded: Loaded[EdgeSettings], name: str) -> int:
+    for index, device in enumerate(loaded.settings.devices):
+        if device.name == name:
+            return index
+    raise NotWritten("device", name)
+
+
+def _way(index: int, option: str = "") -> Steps:
+    way: Steps = ("devices", index, "options")
+    return (*way, option) if option else way
+
+
+def _place(loaded: Loaded[EdgeSettings], way: Steps) -> Path:
+    """The file where the value at `way` stands; where it would be added, when it is not there."""
+    there = next(way[:n] for n in range(len(way), -1, -1) if way[:n] in loaded.places)
+    return loaded.places[there].file
+
+
+def _root(loaded: Loaded[EdgeSettings], way: Steps, file: Path) -> Steps:
+    """The way to what `file` says as a whole."""
+    return next(
+        way[:n]
+        for n in range(len(way) + 1)
+        if way[:n] in loaded.places and loaded.places[way[:n]].file == file
+    )
+
+
+def _places(loaded: Loaded[EdgeSettings], index: int) -> list[Path]:
+    """The files that say something of a device's options, the one where they begin first."""
+    below = [
+        place.file for steps, place in sorted(loaded.places.items(), key=str) if steps[:3] == _way(index)
+    ]
+    return [_place(loaded, _way(index)), *below]
+
+
+def _file_of(loaded: Loaded[EdgeSettings], index: int) -> Path:
+    return _places(loaded, index)[0]
+
+
+def _revision(loaded: Loaded[EdgeSettings], index: int) -> str:
+    digest = sha256()
+    for file in sorted(set(_places(loaded, index))):
+        digest.update(sha256(loaded.contents[file]).digest())
+    return digest.hexdigest()[: 2 * DIGEST_CHARS]
+
+
+def _at(tree: Any, way: Steps) -> Any:
+    for step in way:
+        try:
+            tree = tree[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return tree
+
+
+def _without(loaded: Loaded[EdgeSettings], index: int, options: Mapping[str, Any]) -> dict[str, Any]:
+    """All that is said but those options of that device."""
+    device = dict(loaded.tree["devices"][index])
+    left = {name: value for name, value in (device.pop("options", None) or {}).items() if name not in options}
+    devices = list(loaded.tree["devices"])
+    devices[index] = {**device, "options": left}
+    return {**loaded.tree, "devices": devices}
+
+
+# On the disk
+
+
+def _before_path(file: Path, content: bytes) -> Path:
+    """Where the version before `content` is kept."""
+    return file.with_name(f"{file.name}.before-{sha256(content).hexdigest()[:DIGEST_CHARS]}")
+
+
+def _befores(file: Path) -> list[Path]:
+    begins = f"{file.name}.before-"
+    return [other for other in file.parent.iterdir() if other.name.startswith(begins)]
+
+
+@contextlib.contextmanager
+def _disk_trouble() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NotWritten("disk", f"{error.filename or ''}: {error.strerror or error}") from error
+
+
+def _replace(target: Path, content: bytes, *, like: Path, only_if: bytes | None = None) -> None:
+    """Puts `content` at `target` in one step, with the rights of `like`. Raises NotWritten, OSError.
+
+    With `only_if`, nothing is replaced when the target holds anything else by now.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            _same_rights(file.fileno(), like)
+            file.flush()
+            os.fsync(file.fileno())
+        if only_if is not None and target.read_bytes() != only_if:
+            raise NotWritten("changed")
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _same_rights(handle: int, like: Path) -> None:
+    """Mode, group, access list; the owner where we may (root). Raises NotWritten when one cannot be had."""
+    wanted = like.stat()
+    with contextlib.suppress(PermissionError):
+        os.fchown(handle, wanted.st_uid, -1)
+    try:
+        if os.fstat(handle).st_gid != wanted.st_gid:
+            os.fchown(handle, -1, wanted.st_gid)
+        for name in os.listxattr(like):
+            if not name.startswith("security."):  # the system's own labels
+                os.setxattr(handle, name, os.getxattr(like, name))
+        os.fchmod(handle, stat.S_IMODE(wanted.st_mode))
+    except OSError as error:
+        raise NotWritten("rights", f"{like}: {error.strerror}") from error
