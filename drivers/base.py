@@ -97,6 +97,15 @@ class Lasting(Protocol):
         ...
 
 
+@runtime_checkable
+class Holding(Protocol):
+    """A decoder that adds up for a while before it tells a sum."""
+
+    def hand_over(self, now_ms: int) -> list[Heard]:
+        """What it holds: its port is gone, or it is being put away."""
+        ...
+
+
 class QuietDecoder:
     """The parts of a decoder for devices that only talk: no answers, no replies, no wishes about time."""
 

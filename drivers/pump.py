@@ -8,7 +8,7 @@ from asyncio import FIRST_COMPLETED
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from drivers.base import Decoder, Heard
+from drivers.base import Decoder, Heard, Holding
 from drivers.errors import PortGone
 from drivers.ports.base import Port
 from sync.contract.clock import Clock
@@ -27,6 +27,7 @@ async def pump(
 
     While `hear` takes its time nothing is read, so the port's own buffer fills and pushes back. Who tells
     the decoder something while nothing is heard (a card that was awaited, a display's news) sets `stirred`.
+    What a decoder is still adding up is heard before this ends, also when it is cancelled.
     """
     reading: asyncio.Task[bytes] | None = None
     stirring = asyncio.create_task(stirred.wait(), name=f"stir {port.name}") if stirred else None
@@ -48,8 +49,12 @@ async def pump(
             if replies := decoder.replies():
                 await port.write(replies)
     except PortGone:
-        if last := _last_words(decoder, clock.mono_ms()):
+        if last := _last_words(decoder, clock.mono_ms()) + _held(decoder, clock.mono_ms()):
             await hear(last)
+        raise
+    except asyncio.CancelledError:
+        if held := _held(decoder, clock.mono_ms()):
+            await hear(held)
         raise
     finally:
         if stirring is not None:
@@ -64,6 +69,10 @@ def _wait_s(decoder: Decoder, clock: Clock) -> float | None:
     if decoder.wake_at_ms is None:
         return None
     return max(SHORTEST_WAIT_S, (decoder.wake_at_ms - clock.mono_ms()) / 1000)
+
+
+def _held(decoder: Decoder, now_ms: int) -> list[Heard]:
+    return decoder.hand_over(now_ms) if isinstance(decoder, Holding) else []
 
 
 def _last_words(decoder: Decoder, now_ms: int) -> list[Heard]:

@@ -129,7 +129,7 @@ class VisitedNow(_Word, frozen=True):
 
 
 class Sight(_Word, frozen=True, tag_field="say", tag="sight"):
-    """What the camera sees. There is no picture while it is `down` or `resting`, or when none was asked for."""
+    """What the camera sees. No picture while it is `down` or `resting`, or when none was asked for."""
 
     t_s: float  # when this was answered
     state: str  # as `CameraState` has it
@@ -185,8 +185,11 @@ _answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
 
 
 def read_question(line: bytes) -> Question:
-    """Raises msgspec.DecodeError."""
-    return _questions.decode(line)
+    """Raises ValueError, which says why."""
+    try:
+        return _questions.decode(line)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(f"not a question: {error}") from None
 
 
 def write_answer(answer: Answer, jpegs: tuple[bytes, ...] = ()) -> bytes:

@@ -11,6 +11,8 @@ from drivers.base import Options
 LINES_MAX = 16
 ZONES_MAX = 32
 CORNERS_MAX = 32
+_SPAN = r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)"
+HOURS_PATTERN = rf"^(?:{_SPAN}(?:,{_SPAN}){{0,6}})?$"
 NAME_PATTERN = r"^[^\s:=;,]{1,40}$"
 
 Part = Annotated[float, Field(ge=0.0, le=1.0)]  # of the picture's width or height, from its top left corner
@@ -75,4 +77,35 @@ class CameraOptions(Options):
         default=(),
         description="One or two boxes, `[x, y, width, height]`, each drawn around one person, near and far; "
         "without them the size of people is learned from those who walk alone.",
+    )
+    frames_per_s: float = Field(
+        default=10.0,
+        ge=1,
+        le=30,
+        description="Pictures looked at in a second, at most. 10 is enough where people walk; a door that is "
+        "passed at a run wants 15.",
+    )
+    row_s: int = Field(
+        default=60,
+        ge=0,
+        le=900,
+        description="Seconds for which crossings of a line are added up before they are told; 0: none.",
+    )
+    occupancy_s: int = Field(
+        default=60,
+        ge=5,
+        le=900,
+        description="Seconds between two looks at how many people are in each zone; told only when changed, "
+        "and every quarter of an hour.",
+    )
+    hours: Annotated[str, Field(pattern=HOURS_PATTERN)] = Field(
+        default="",
+        description="When it counts, in the store's time: `08:00-22:00`, or `08:00-12:00,14:00-01:00`. "
+        "Outside of it the camera is let go. Empty: always.",
+    )
+    cpus: Annotated[tuple[Annotated[int, Field(ge=0, le=1023)], ...], Field(max_length=64)] = Field(
+        default=(), description="Processors that it may use, by number: `[2, 3]`. Empty: any."
+    )
+    nice: int = Field(
+        default=5, ge=0, le=19, description="How much it stands back behind other programs; 0: not at all."
     )
