@@ -13,6 +13,7 @@ need LISTEN, advisory locks or the order of a sequence.
 from __future__ import annotations
 
 import asyncio
+import operator
 import random
 import sqlite3
 import time
@@ -250,23 +251,36 @@ async def bulk_upsert_add(
     key: Sequence[str],
     add: Sequence[str],
     rows: Sequence[tuple[Any, ...]],
+    *,
+    most: Sequence[str] = (),
 ) -> None:
     """Add to rollups: `rows` are tuples of the `key` columns, which a unique key covers, then the amounts
-    to `add`. A missing row is inserted, a row given twice is added twice.
+    to `add`, then those of which only the `most` is kept. A missing row is inserted, a row given twice is
+    added twice.
     """
     width = len(key)
+    ways: list[Callable[[Any, Any], Any]] = [operator.add] * len(add) + [max] * len(most)
     sums: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for row in rows:
         at, amounts = row[:width], row[width:]
         known = sums.get(at)
-        sums[at] = amounts if known is None else tuple(a + b for a, b in zip(known, amounts, strict=True))
+        if known is not None:
+            amounts = tuple(way(a, b) for way, a, b in zip(ways, known, amounts, strict=True))
+        sums[at] = amounts
     # Everybody takes the row locks in the same order, so that two processes do not wait for each other.
     merged = [value for at in sorted(sums) for value in at + sums[at]]
-    bulk = _way(session, table, [*key, *add])
-    name = bulk.name
-    sets = ", ".join(f"{bulk.quote(c)} = {name}.{bulk.quote(c)} + excluded.{bulk.quote(c)}" for c in add)
+    bulk = _way(session, table, [*key, *add, *most])
+    named = {
+        c: (bulk.quote(c), f"{bulk.name}.{bulk.quote(c)}", f"excluded.{bulk.quote(c)}") for c in (*add, *most)
+    }
+    sets = [f"{c} = {old} + {new}" for c, old, new in map(named.__getitem__, add)]
+    # SQLite's max is PostgreSQL's greatest.
+    sets += [
+        f"{c} = CASE WHEN {new} > {old} THEN {new} ELSE {old} END"
+        for c, old, new in map(named.__getitem__, most)
+    ]
     where = ", ".join(bulk.quote(c) for c in key)
-    await _bulk(session, bulk, merged, f" ON CONFLICT ({where}) DO UPDATE SET {sets}")
+    await _bulk(session, bulk, merged, f" ON CONFLICT ({where}) DO UPDATE SET {', '.join(sets)}")
 
 
 class _Bulk:

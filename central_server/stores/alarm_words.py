@@ -17,4 +17,11 @@ ALARMS: Final = {
     "leases_doubtful": N_("Leases are in doubt, for the disk was put back"),
     "anchor_broken": N_("The anchor cannot be written: cards cannot pay"),
     "lease_forged": N_("Somebody sent a lease that head office did not make"),
+    "camera_down": N_("A camera gives no picture"),
+    "camera_frozen": N_("A camera's picture stands still"),
+    "camera_dark": N_("A camera sees nothing: it is dark"),
+    "camera_covered": N_("A camera is covered"),
+    "camera_moved": N_("A camera looks elsewhere"),
+    "camera_flooded": N_("A camera's whole picture changes at once"),
+    "camera_late": N_("A camera's pictures come faster than the box can count"),
 }

@@ -1,6 +1,6 @@
 """What stores say about themselves becomes their state now, an hour's worst, and a history.
 
-The three handlers take facts in lane order from the inbox and never commit. A fact counts from when it
+The handlers take facts in lane order from the inbox and never commit. A fact counts from when it
 happened if its clock can be believed, else from when it came (`calendar.believed`).
 """
 
@@ -17,10 +17,11 @@ from central_server.db import Database
 from central_server.facts import Fact
 from central_server.stores.models import Device, Happening, Health, HealthHour, Login, OpenAlarm, Store
 from central_server.web.text import N_
-from sync.contract.events import Alarm, DeviceState, Heartbeat
+from sync.contract.events import Alarm, CameraState, DeviceState, Heartbeat
 
 DEVICES_MAX: Final = 500  # of one store; a box has some dozens
 ALARMS_MAX: Final = 500
+_CAMERA: Final = "camera_"  # alarms of this name and a state of CameraState
 _DAY_MS: Final = 24 * HOUR_MS
 _DETAIL_MAX: Final = 500
 _NOW: Final = (
@@ -39,7 +40,11 @@ _NOW: Final = (
 
 
 # What devices and alarms may be, as the pages say it.
-STATES: Final = (N_("up"), N_("down"), N_("blocked"), N_("clear"), N_("raised"), N_("over"))
+STATES: Final = (
+    *(N_("up"), N_("down"), N_("blocked"), N_("clear"), N_("raised"), N_("over")),
+    *(N_("frozen"), N_("dark"), N_("covered"), N_("moved"), N_("late"), N_("flooded"), N_("resting")),
+)
+_CAMERA_WELL: Final = ("up", "clear", "resting")
 
 
 async def heard(session: AsyncSession, store: str, at_ms: int) -> None:
@@ -89,6 +94,38 @@ async def device_states(
             row.state, row.since_ms = event.state, at_ms
             row.changes += 1
         row.detail = event.detail[:_DETAIL_MAX]
+    await session.flush()
+
+
+async def camera_states(
+    session: AsyncSession, store: str, facts: Sequence[Fact[CameraState]], now_ms: int
+) -> None:
+    """The handler of `CameraState`: what is wrong with a picture is an open alarm until the picture is well.
+
+    It is no state of the device, which is up: its box does all it can.
+    """
+    if not facts:
+        return
+    await _health(session, store, now_ms)
+    known = {row.device: row for row in await open_alarms(session, store) if row.name.startswith(_CAMERA)}
+    for fact in facts:
+        event, at_ms = fact.event, believed(fact.stamp, now_ms)[0]
+        session.add(_happening(fact, store, at_ms, "", event.state, event.detail))
+        row, name = known.get(event.device), _CAMERA + event.state
+        if row is not None and row.name != name:
+            await session.delete(known.pop(event.device))
+            await session.flush()
+            row = None
+        if event.state not in _CAMERA_WELL:
+            detail = event.detail[:_DETAIL_MAX]
+            if row is not None:
+                row.detail = detail
+            elif len(known) < DEVICES_MAX:
+                row = known[event.device] = OpenAlarm(
+                    store=store, device=event.device, name=name, detail=detail, since_ms=at_ms
+                )
+                session.add(row)
+                await session.flush()
     await session.flush()
 
 
@@ -208,7 +245,12 @@ async def _worst_of_hour(session: AsyncSession, store: str, hour_ms: int, beats:
 
 
 def _happening(
-    fact: Fact[Alarm] | Fact[DeviceState], store: str, at_ms: int, alarm: str, state: str, detail: str
+    fact: Fact[Alarm] | Fact[CameraState] | Fact[DeviceState],
+    store: str,
+    at_ms: int,
+    alarm: str,
+    state: str,
+    detail: str,
 ) -> Happening:
     return Happening(
         key=fact.key,

@@ -126,7 +126,7 @@ class Happening(Base):
     at_ms: Mapped[int]
     device: Mapped[str]
     alarm: Mapped[str]  # empty: the device itself
-    state: Mapped[str]  # up, down, blocked, clear; raised, over
+    state: Mapped[str]  # up, down, blocked, clear; raised, over; of a camera: CameraState.state
     detail: Mapped[str]
 
     __table_args__ = (sa.Index("ix_store_happening_store_at_ms", "store", "at_ms"),)

@@ -6,6 +6,7 @@ from central_server.stores.enrolment import Enrolled, enrol, new_code, revoke
 from central_server.stores.fleet import Row, fleet, row_of_store
 from central_server.stores.health import (
     alarms,
+    camera_states,
     device_states,
     devices,
     happenings,
@@ -37,6 +38,7 @@ __all__ = [
     "add_org",
     "add_store",
     "alarms",
+    "camera_states",
     "change_store",
     "device_states",
     "devices",

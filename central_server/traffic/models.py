@@ -1,4 +1,4 @@
-"""The tables of traffic: quarters of an hour, and the holes between them."""
+"""The tables of traffic: who passed, who stayed and how long, and the holes between them."""
 
 from __future__ import annotations
 
@@ -42,14 +42,92 @@ class TrafficLoss(Base):
     __table_args__ = (sa.Index("ix_traffic_loss_store_at", "store", "at_ms"),)
 
 
-class DeviceOutage(Base):
+class Outage:
     """A device did not count from `from_ms` to `until_ms` (None: it still does not)."""
-
-    __tablename__ = "traffic_outage"
 
     store: Mapped[str] = mapped_column(primary_key=True)
     device: Mapped[str] = mapped_column(primary_key=True)
     from_ms: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     until_ms: Mapped[int | None]
-    state: Mapped[str]  # down or blocked
+    state: Mapped[str]  # that it began with
     detail: Mapped[str]
+
+
+class DeviceOutage(Outage, Base):
+    """A device was down or blocked."""
+
+    __tablename__ = "traffic_outage"
+
+
+class CameraGap(Outage, Base):
+    """A camera was down, frozen, dark, covered, moved or flooded, while its process may well have been up."""
+
+    __tablename__ = "traffic_camera_gap"
+
+
+class DwellHour(Base):
+    """Visits of one sales area, as one camera saw it, that began in one local hour; only ever added to.
+
+    `hour_ms` is the moment at which the local hour began. The last twenty are how many visits lasted so long,
+    in the order of `dwell.BOUNDS_S`.
+    """
+
+    __tablename__ = "traffic_dwell_hour"
+
+    store: Mapped[str] = mapped_column(primary_key=True)
+    hour_ms: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    device: Mapped[str] = mapped_column(primary_key=True)
+    zone: Mapped[str] = mapped_column(primary_key=True)
+    visits: Mapped[int]
+    dwell_ms: Mapped[int]
+    untimed: Mapped[int]  # visits of these that came with a clock not known to be right
+    under_5_s: Mapped[int]
+    under_10_s: Mapped[int]
+    under_15_s: Mapped[int]
+    under_20_s: Mapped[int]
+    under_30_s: Mapped[int]
+    under_45_s: Mapped[int]
+    under_60_s: Mapped[int]
+    under_90_s: Mapped[int]
+    under_120_s: Mapped[int]
+    under_180_s: Mapped[int]
+    under_300_s: Mapped[int]
+    under_450_s: Mapped[int]
+    under_600_s: Mapped[int]
+    under_900_s: Mapped[int]
+    under_1200_s: Mapped[int]
+    under_1800_s: Mapped[int]
+    under_2700_s: Mapped[int]
+    under_3600_s: Mapped[int]
+    under_7200_s: Mapped[int]
+    longer: Mapped[int]
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class ZoneQuarter(Base):
+    """How many people were in one sales area, as one camera saw it, in fifteen minutes (`levels.Level`)."""
+
+    __tablename__ = "traffic_zone_quarter"
+
+    store: Mapped[str] = mapped_column(primary_key=True)
+    quarter_ms: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    device: Mapped[str] = mapped_column(primary_key=True)
+    zone: Mapped[str] = mapped_column(primary_key=True)
+    known_ms: Mapped[int]
+    people_ms: Mapped[int]
+    most: Mapped[int]
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class ZoneNow(Base):
+    """The last that a camera said of how many people are in one of its areas."""
+
+    __tablename__ = "traffic_zone_now"
+
+    store: Mapped[str] = mapped_column(primary_key=True)
+    device: Mapped[str] = mapped_column(primary_key=True)
+    zone: Mapped[str] = mapped_column(primary_key=True)
+    at_ms: Mapped[int]
+    people: Mapped[int]

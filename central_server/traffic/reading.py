@@ -8,11 +8,13 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from central_server.calendar import DAY_MS
 from central_server.errors import Invalid
 from central_server.traffic.coverage import Span
-from central_server.traffic.models import DeviceOutage, TrafficLoss, TrafficQuarter
+from central_server.traffic.models import CameraGap, DeviceOutage, Outage, TrafficLoss, TrafficQuarter
 from central_server.web.text import N_
 
+EXPECTED_MS = 28 * DAY_MS  # a device that has been out for longer is taken for one that was taken away
 ROWS_MAX = 400_000  # quarters read at once: a year of ten lines
 
 
@@ -72,17 +74,25 @@ async def quarters(
 async def devices_of(
     session: AsyncSession, *, stores: Collection[str], from_ms: int, until_ms: int
 ) -> dict[str, list[str]]:
-    """The devices that counted in each of these stores in the span."""
-    rows = await session.execute(
-        sa.select(TrafficQuarter.store, TrafficQuarter.device)
-        .where(
-            TrafficQuarter.store.in_(stores),
-            TrafficQuarter.quarter_ms >= from_ms,
-            TrafficQuarter.quarter_ms < until_ms,
-        )
-        .distinct()
-        .order_by(TrafficQuarter.store, TrafficQuarter.device)
+    """The devices that were to count in each of these stores in the span.
+
+    They did, or they were out for some of it and counted within `EXPECTED_MS` before or after: whoever counts
+    nobody for a whole day, being broken, must not look like an empty shop.
+    """
+    table = TrafficQuarter
+    counted = sa.select(table.store, table.device).where(
+        table.store.in_(stores), table.quarter_ms >= from_ms, table.quarter_ms < until_ms
     )
+    around = (table.quarter_ms >= from_ms - EXPECTED_MS, table.quarter_ms < until_ms + EXPECTED_MS)
+    missing = [
+        sa.select(out.store, out.device).where(
+            out.store.in_(stores),
+            *_touching(out, from_ms, until_ms),
+            sa.exists().where(table.store == out.store, table.device == out.device, *around),
+        )
+        for out in (DeviceOutage, CameraGap)
+    ]
+    rows = sorted({(store, device) for store, device in await session.execute(counted.union(*missing))})
     found: dict[str, list[str]] = {}
     for store, device in rows:
         found.setdefault(store, []).append(device)
@@ -94,14 +104,12 @@ async def blind_spots(
 ) -> Blind:
     """Outages and losses of these stores that touch the span; one that lasts ends, for now, at `now_ms`."""
     outages: dict[tuple[str, str], list[Span]] = {}
-    for row in await session.execute(
-        sa.select(DeviceOutage.store, DeviceOutage.device, DeviceOutage.from_ms, DeviceOutage.until_ms).where(
-            DeviceOutage.store.in_(stores),
-            DeviceOutage.from_ms < until_ms,
-            sa.or_(DeviceOutage.until_ms.is_(None), DeviceOutage.until_ms > from_ms),
+    for table in (DeviceOutage, CameraGap):
+        spans = sa.select(table.store, table.device, table.from_ms, table.until_ms).where(
+            table.store.in_(stores), *_touching(table, from_ms, until_ms)
         )
-    ):
-        outages.setdefault((row.store, row.device), []).append((row.from_ms, row.until_ms or now_ms))
+        for store, device, begins_ms, ends_ms in await session.execute(spans):
+            outages.setdefault((store, device), []).append((begins_ms, ends_ms or now_ms))
     losses: dict[str, list[tuple[int, int]]] = {}
     for store, at_ms, numbers in await session.execute(
         sa.select(TrafficLoss.store, TrafficLoss.at_ms, TrafficLoss.numbers)
@@ -110,3 +118,8 @@ async def blind_spots(
     ):
         losses.setdefault(store, []).append((at_ms, numbers))
     return Blind(outages, losses)
+
+
+def _touching(table: type[Outage], from_ms: int, until_ms: int) -> tuple[sa.ColumnElement[bool], ...]:
+    """Which outages lie in the span, or reach into it."""
+    return table.from_ms < until_ms, sa.or_(table.until_ms.is_(None), table.until_ms > from_ms)

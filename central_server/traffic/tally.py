@@ -1,18 +1,21 @@
-"""Facts of a counter added up by quarter of an hour. Pure: used on arrival and to check the sums."""
+"""Facts of counters and cameras added up by time and place. Pure: used on arrival and to check the sums."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from central_server.calendar import AHEAD_MS, FLOOR_MS, QUARTER_MS
+from central_server.calendar import AHEAD_MS, FLOOR_MS, QUARTER_MS, Calendar, believed
 from central_server.facts import Fact
-from sync.contract.events import Passed
+from central_server.traffic.dwell import Dwell
+from central_server.traffic.levels import Sample
+from sync.contract.events import Occupancy, Passed, Visited
 
 PEOPLE_MAX = 10_000  # in one event; a counter that says more, or less than none, is broken
 NAME_MAX = 64  # of a device or a line; longer is cut
 
 Place = tuple[int, str, str]  # quarter_ms, device, line
 Cell = list[int]  # inward, outward, unsure, untimed
+Hour = tuple[int, str, str]  # hour_ms (the moment the local hour began), device, zone
 
 
 def tally(facts: Iterable[Fact[Passed]], now_ms: int) -> dict[Place, Cell]:
@@ -42,6 +45,33 @@ def tally(facts: Iterable[Fact[Passed]], now_ms: int) -> dict[Place, Cell]:
         if not sure:
             cell[3] += inward + outward
     return cells
+
+
+def tally_visits(facts: Iterable[Fact[Visited]], calendar: Calendar, now_ms: int) -> dict[Hour, Dwell]:
+    """Visits by the local hour in which they began, device and zone. Adds up as `tally` does.
+
+    Raises ValueError for a visit that cannot be.
+    """
+    hours: dict[Hour, Dwell] = {}
+    for fact in facts:
+        event = fact.event
+        left_ms, sure = believed(fact.stamp, now_ms)
+        hour_ms = calendar.place(left_ms - event.dwell_ms)[1]
+        place = (hour_ms, plain(event.device), plain(event.zone))
+        hours.setdefault(place, Dwell()).count(event.dwell_ms, sure=bool(sure))
+    return hours
+
+
+def samples_by_zone(facts: Iterable[Fact[Occupancy]], now_ms: int) -> dict[tuple[str, str], list[Sample]]:
+    """Samples in their order, by device and zone. Raises ValueError for a number that cannot be."""
+    zones: dict[tuple[str, str], list[Sample]] = {}
+    for fact in facts:
+        event = fact.event
+        if not 0 <= event.people <= PEOPLE_MAX:
+            raise ValueError(f"{event.people} in an area are no people")
+        sample = Sample(believed(fact.stamp, now_ms)[0], event.people)
+        zones.setdefault((plain(event.device), plain(event.zone)), []).append(sample)
+    return zones
 
 
 def plain(name: str, most: int = NAME_MAX) -> str:

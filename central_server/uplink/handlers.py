@@ -17,6 +17,7 @@ from central_server.facts import Fact
 from central_server.keys import Keys
 from sync.contract.events import (
     Alarm,
+    CameraState,
     CardPresented,
     CardRefused,
     DeviceState,
@@ -24,9 +25,11 @@ from sync.contract.events import (
     Heartbeat,
     LeaseRecord,
     MemberJoined,
+    Occupancy,
     Passed,
     ReceiptUnreadable,
     SaleCompleted,
+    Visited,
 )
 
 
@@ -59,8 +62,11 @@ def handlers(keys: Keys, country: str = "86") -> Handlers:
         SaleCompleted: _both(partial(earned, keys=keys), sales.record),
         ReceiptUnreadable: sales.record_unreadable,
         Passed: traffic.record,
+        Visited: traffic.visited,
+        Occupancy: traffic.occupied,
         Dropped: traffic.dropped,
         DeviceState: _both(stores.device_states, traffic.device_states),
+        CameraState: _both(stores.camera_states, traffic.camera_states),
         Heartbeat: stores.heartbeats,
         Alarm: stores.alarms,
     }

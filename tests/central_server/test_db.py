@@ -150,6 +150,15 @@ async def test_rollups_are_added_to(database: Database) -> None:
         assert [(t.store, t.inward, t.outward) for t in found.scalars()] == [("a", 14, 6), ("b", 2, 2)]
 
 
+async def test_of_some_columns_of_a_rollup_only_the_most_is_kept(database: Database) -> None:
+    for rows in ([("a", 1, 5, 7), ("a", 1, 2, 3), ("b", 1, 0, 1)], [("a", 1, 1, 6), ("b", 1, 0, 2)]):
+        async with database.transaction() as session:
+            await bulk_upsert_add(session, Tally, ["store", "hour"], ["inward"], rows, most=["outward"])
+    async with database.reading() as session:
+        found = await session.execute(sa.select(Tally).order_by(Tally.store))
+        assert [(t.store, t.inward, t.outward) for t in found.scalars()] == [("a", 8, 7), ("b", 0, 2)]
+
+
 class Serialization(Exception):
     sqlstate = "40001"
 
