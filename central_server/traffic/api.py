@@ -12,7 +12,7 @@ from central_server.calendar import calendar_of
 from central_server.errors import Invalid
 from central_server.sales.choice import DAYS_MAX, Choice
 from central_server.stores import service as stores
-from central_server.traffic.view import view
+from central_server.traffic.view import Asked, view
 from central_server.web.deps import ReadDb, Viewer, needs, now_ms, options_of
 from central_server.web.text import N_
 
@@ -32,13 +32,14 @@ Reader = Annotated[Viewer, Depends(needs("traffic.read"))]
 class SlotOut(BaseModel):
     day: date
     time: str = Field(description="HH:MM in each store's own time")
-    inward: int
-    outward: int
+    inward: int | None = Field(description="None: a gap in which nobody was counted, or to come")
+    outward: int | None
     inside: int | None = Field(description="after this slot; only for one day of one store")
-    inward_before: int = Field(description="the same slot `back_days` earlier")
+    inward_before: int | None = Field(description="the same slot `back_days` earlier")
     unsure: int = Field(description="people of these whom a device could not tell apart for certain")
     untimed: int = Field(description="people of these that came with an unset clock")
     coverage: float = Field(description="the part 0..1 of the slot in which devices counted")
+    gap: bool = Field(description="devices were out for most of the slot: no figure to hold another against")
     to_come: bool
 
 
@@ -64,6 +65,7 @@ async def get_traffic(
     last: Annotated[date | None, Query(description="last day; today if not given")] = None,
     store: Annotated[list[str] | None, Query(max_length=100, description="all if not given")] = None,
     device: Annotated[str, Query(max_length=64)] = "",
+    line: Annotated[str, Query(max_length=64, description="one line of a camera or counter")] = "",
     grain: Literal["quarter", "hour", "day"] = "hour",
 ) -> TrafficOut:
     """Who came and went, by quarter, hour or day, against the same weekdays before."""
@@ -76,7 +78,7 @@ async def get_traffic(
     if not timedelta(0) <= end - begin < timedelta(days=DAYS_MAX) or not 2015 <= begin.year <= 2100:
         raise Invalid({"first": N_("give 1 to 92 days")})
     choice = Choice(visible, [], some, "", None, begin, end, today)
-    seen = await view(db, choice, grain=grain, device=device, now_ms=now_ms(request))
+    seen = await view(db, choice, Asked(grain, device, line), now_ms=now_ms(request))
     one = seen.occupancy if len(some) == 1 else None
     inside: list[int | None] = [*one.inside] if one else []
     inside += [None] * (len(seen.slots) - len(inside))
@@ -94,13 +96,14 @@ async def get_traffic(
             SlotOut(
                 day=slot.day,
                 time=f"{slot.minute // 60:02}:{slot.minute % 60:02}",
-                inward=slot.inward,
-                outward=slot.outward,
+                inward=None if slot.blank else slot.inward,
+                outward=None if slot.blank else slot.outward,
                 inside=within,
-                inward_before=then.inward,
+                inward_before=None if then.blank else then.inward,
                 unsure=slot.unsure,
                 untimed=slot.untimed,
                 coverage=slot.coverage,
+                gap=slot.gap,
                 to_come=slot.to_come,
             )
             for slot, then, within in zip(seen.slots, seen.before, inside, strict=True)

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from central_server.sales.choice import chosen, note_export
-from central_server.traffic.view import View, grain_for, view
+from central_server.traffic import service
+from central_server.traffic.view import Asked, View, grain_for, view
 from central_server.web.charts import Chart, Series, bar_line_chart
 from central_server.web.deps import ReadDb, Viewer, needs, now_ms, options_of
 from central_server.web.forms import Filled
@@ -36,11 +37,19 @@ Name = Annotated[str, Query(max_length=64)]
 
 @router.get("/traffic")
 async def traffic(
-    request: Request, viewer: Reader, db: ReadDb, grain: Name = "", device: Name = ""
+    request: Request, viewer: Reader, db: ReadDb, grain: Name = "", device: Name = "", line: Name = ""
 ) -> Response:
     choice = await chosen(request, db, viewer)
     grain = grain_for(choice.days, grain)
-    seen = await view(db, choice, grain=grain, device=device, now_ms=now_ms(request))
+    seen = await view(db, choice, Asked(grain, device, line), now_ms=now_ms(request))
+    spans = [choice.span(store) for store in choice.stores]
+    lines = await service.lines_of(
+        db,
+        stores=choice.ids,
+        from_ms=min((span[0] for span in spans), default=0),
+        until_ms=max((span[1] for span in spans), default=0),
+        device=device,
+    )
     return page(
         request,
         viewer,
@@ -49,25 +58,28 @@ async def traffic(
         view=seen,
         rows=list(zip(seen.labels(), seen.slots, seen.before, strict=True)),
         chart=_chart(seen, viewer.lang),
-        form=Filled(values={"grain": grain, "device": device}),
+        form=Filled(values={"grain": grain, "device": device, "line": line}),
         grain_labels=GRAIN_LABELS,
         doors=sorted({name for names in seen.devices.values() for name in names} | ({device} - {""})),
+        lines=sorted({*lines, line} - {""}),
         is_today=choice.last == choice.today,
     )
 
 
 @router.get("/traffic.csv")
 async def traffic_csv(
-    request: Request, viewer: Exporter, db: ReadDb, grain: Name = "", device: Name = ""
+    request: Request, viewer: Exporter, db: ReadDb, grain: Name = "", device: Name = "", line: Name = ""
 ) -> Response:
     say = words(viewer.lang).gettext
     choice = await chosen(request, db, viewer)
-    seen = await view(db, choice, grain=grain_for(choice.days, grain), device=device, now_ms=now_ms(request))
+    asked = Asked(grain_for(choice.days, grain), device, line)
+    seen = await view(db, choice, asked, now_ms=now_ms(request))
     await note_export(request, viewer, N_("traffic"), choice)
 
     async def lines() -> AsyncIterator[list[object]]:
         for label, slot, then in zip(seen.labels(), seen.slots, seen.before, strict=True):
-            figures = [slot.inward, slot.outward, then.inward, slot.unsure, slot.untimed]
+            people = [None, None] if slot.blank else [slot.inward, slot.outward]
+            figures = [*people, None if then.blank else then.inward, slot.unsure, slot.untimed]
             yield [slot.day.isoformat(), label, *figures, round(slot.coverage, 4)]
 
     header = [say(label) for label in CSV_LABELS]
@@ -82,7 +94,7 @@ def _chart(seen: View, lang: str) -> Chart:
     lines = [
         Series(
             say(N_("In, %(n)s days before")) % {"n": seen.back_days},
-            [slot.inward for slot in before],
+            [None if slot.blank else slot.inward for slot in before],
             dashed=True,
         )
     ]
@@ -94,18 +106,21 @@ def _chart(seen: View, lang: str) -> Chart:
         say(N_("Visitors")),
         labels,
         bars=[
-            Series(say(N_("In")), [None if slot.to_come else slot.inward for slot in slots]),
-            Series(say(N_("Out")), [None if slot.to_come else slot.outward for slot in slots]),
+            Series(say(N_("In")), [None if slot.blank else slot.inward for slot in slots]),
+            Series(say(N_("Out")), [None if slot.blank else slot.outward for slot in slots]),
         ],
         lines=lines,
+        gaps=[slot.gap for slot in slots],
+        gap_label=say(N_("not counted")),
         category_label=say(N_("Time")),
     )
 
 
 def _open(seen: View) -> tuple[int, int]:
-    """From the first slot in which anybody passed to behind the last; all of them when nobody did."""
-    pairs = zip(seen.slots, seen.before, strict=True)
+    """From the first slot in which anybody passed, or nobody looked, to behind the last; else all of them."""
     busy = [
-        n for n, (slot, then) in enumerate(pairs) if slot.inward + slot.outward + then.inward + then.outward
+        n
+        for n, (slot, then) in enumerate(zip(seen.slots, seen.before, strict=True))
+        if slot.gap or slot.inward + slot.outward + then.inward + then.outward
     ]
     return (busy[0], busy[-1] + 1) if busy else (0, len(seen.slots))

@@ -15,6 +15,7 @@ from central_server.traffic.models import CameraGap, DeviceOutage, Outage, Traff
 from central_server.web.text import N_
 
 EXPECTED_MS = 28 * DAY_MS  # a device that has been out for longer is taken for one that was taken away
+LINES_MAX = 200  # offered to choose from
 ROWS_MAX = 400_000  # quarters read at once: a year of ten lines
 
 
@@ -97,6 +98,19 @@ async def devices_of(
     for store, device in rows:
         found.setdefault(store, []).append(device)
     return found
+
+
+async def lines_of(
+    session: AsyncSession, *, stores: Collection[str], from_ms: int, until_ms: int, device: str = ""
+) -> list[str]:
+    """The names of the lines that were crossed, of one door if said."""
+    table = TrafficQuarter
+    statement = sa.select(table.line).where(
+        table.store.in_(stores), table.quarter_ms >= from_ms, table.quarter_ms < until_ms, table.line != ""
+    )
+    if device:
+        statement = statement.where(table.device == device)
+    return sorted(await session.scalars(statement.distinct().limit(LINES_MAX)))
 
 
 async def blind_spots(

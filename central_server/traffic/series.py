@@ -18,6 +18,7 @@ from central_server.traffic.reading import Blind, Quarter
 
 GRAINS: Final = {"quarter": 15, "hour": 60, "day": 24 * 60}  # minutes of one slot
 SLOTS_MAX: Final = 2_500  # of one row; more cannot be drawn
+COUNTED_LEAST: Final = 0.5  # the part of a slot that must have been counted, or else it is a gap
 
 
 @dataclass
@@ -33,6 +34,16 @@ class Slot:
     coverage: float = 1.0
     to_come: bool = False  # has begun nowhere: no figure yet, rather than none
     over: bool = True  # everywhere: only such a slot is held against another
+
+    @property
+    def gap(self) -> bool:
+        """Whether devices were out for most of it: held against nothing."""
+        return not self.to_come and self.coverage < COUNTED_LEAST
+
+    @property
+    def blank(self) -> bool:
+        """Whether there is no figure at all: it is to come, or a gap in which nobody was counted."""
+        return self.to_come or (self.gap and not (self.inward or self.outward))
 
     def label(self, *, with_day: bool, whole_day: bool) -> str:
         """``09:15``, ``11-22 09:15`` or ``2026-11-22``."""
@@ -83,8 +94,9 @@ def mark_coverage(
     devices: Mapping[str, Sequence[str]],
     blind: Blind,
     grain: str,
+    now_ms: int,
 ) -> None:
-    """Write into each slot which part of it was counted, all devices of all stores weighing the same."""
+    """Write into each slot which part of it so far was counted; all devices of all stores weigh the same."""
     if not blind.outages:
         return
     length_ms = {"quarter": QUARTER_MS, "hour": HOUR_MS, "day": DAY_MS}[grain]
@@ -93,7 +105,7 @@ def mark_coverage(
         lost = 0.0
         for store, calendar in calendars.items():
             start = _begins(calendar, slot)
-            lost += _lost(blind, store, devices.get(store, ()), (start, start + length_ms))
+            lost += _lost(blind, store, devices.get(store, ()), (start, min(start + length_ms, now_ms)))
         slot.coverage = max(0.0, 1.0 - lost / count) if count else 1.0
 
 

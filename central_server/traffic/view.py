@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.errors import Invalid
 from central_server.sales.choice import Choice
 from central_server.traffic import service
+from central_server.traffic.coverage import Span
 from central_server.traffic.occupancy import Occupancy
+from central_server.traffic.reading import Blind
 from central_server.traffic.series import Slot, coverage_of, mark_coverage, occupancy_of, row_of
 from central_server.web.text import N_
 
@@ -46,8 +49,12 @@ class View:
 
     @property
     def change(self) -> float | None:
-        """By which part more came than before, half a day held against half a day; None when nobody did."""
-        over = [(now, then) for now, then in zip(self.slots, self.before, strict=True) if now.over]
+        """By which part more came than before, half a day held against half a day; None when nobody did.
+
+        What was not counted, now or then, is held against nothing.
+        """
+        pairs = zip(self.slots, self.before, strict=True)
+        over = [(now, then) for now, then in pairs if now.over and not (now.gap or then.gap)]
         before = sum(then.inward for _, then in over)
         return sum(now.inward for now, _ in over) / before - 1 if before else None
 
@@ -64,47 +71,66 @@ def grain_for(days: int, asked: str) -> str:
     return asked if asked in fits else "hour" if days <= 3 else "day"
 
 
-async def view(session: AsyncSession, choice: Choice, *, grain: str, device: str = "", now_ms: int) -> View:
+@dataclass(frozen=True)
+class Asked:
+    """Which counts of the chosen stores: in slots of which grain, of which door and of which of its lines."""
+
+    grain: str
+    device: str = ""  # all
+    line: str = ""  # all
+
+
+class _Row(NamedTuple):
+    """The slots of some days, and what is known of what they miss."""
+
+    slots: list[Slot]
+    spans: dict[str, Span]
+    devices: dict[str, list[str]]
+    blind: Blind
+
+
+async def view(session: AsyncSession, choice: Choice, asked: Asked, *, now_ms: int) -> View:
     """Read what `choice` says. Raises Invalid when there are too many slots."""
     back_days = -(-choice.days // 7) * 7
-    calendars = {store.id: choice.calendar(store) for store in choice.stores}
-    rows = []
-    for back in (0, back_days):
-        spans = [choice.span(store, back) for store in choice.stores]
-        days = [choice.first + timedelta(days=n - back) for n in range(choice.days)]
-        quarters = []
-        if spans:
-            # Stores in other zones begin and end elsewhere; what falls outside the days is left out below.
-            quarters = await service.quarters(
-                session,
-                stores=choice.ids,
-                from_ms=min(span[0] for span in spans),
-                until_ms=max(span[1] for span in spans),
-                device=device,
-            )
-        try:
-            rows.append(row_of(quarters, calendars, days, grain, now_ms))
-        except ValueError:
-            raise Invalid({"grain": N_("too many slots: choose fewer days or a coarser grain")}) from None
-    spans_by_store = {store.id: choice.span(store) for store in choice.stores}
-    devices, coverage, lost = {}, 1.0, 0
-    if spans_by_store:
-        bounds = {
-            "from_ms": min(span[0] for span in spans_by_store.values()),
-            "until_ms": min(max(span[1] for span in spans_by_store.values()), now_ms),
-        }
-        devices = await service.devices_of(session, stores=choice.ids, **bounds)
-        if device:
-            devices = {store: [device] for store, names in devices.items() if device in names}
-        blind = await service.blind_spots(session, stores=choice.ids, now_ms=now_ms, **bounds)
-        mark_coverage(rows[0], calendars, devices, blind, grain)
-        so_far = {store: (start, min(end, now_ms)) for store, (start, end) in spans_by_store.items()}
-        parts = coverage_of(so_far, devices, blind)
-        weights = {store: len(devices.get(store, ())) for store in parts}
-        total = sum(weights.values())
-        coverage = sum(parts[store] * weights[store] for store in parts) / total if total else 1.0
-        lost = sum(numbers for losses in blind.losses.values() for _, numbers in losses)
+    now = await _row(session, choice, asked, 0, now_ms)
+    then = await _row(session, choice, asked, back_days, now_ms)
+    so_far = {store: (start, min(end, now_ms)) for store, (start, end) in now.spans.items()}
+    parts = coverage_of(so_far, now.devices, now.blind)
+    weights = {store: len(now.devices.get(store, ())) for store in parts}
+    total = sum(weights.values())
+    coverage = sum(parts[store] * weights[store] for store in parts) / total if total else 1.0
+    lost = sum(numbers for losses in now.blind.losses.values() for _, numbers in losses)
     inside = None
-    if choice.days == 1 and grain != "day":
-        inside = occupancy_of([slot for slot in rows[0] if not slot.to_come])
-    return View(rows[0], rows[1], back_days, grain, devices, coverage, lost, inside)
+    if choice.days == 1 and asked.grain != "day":
+        inside = occupancy_of([slot for slot in now.slots if not slot.to_come])
+    return View(now.slots, then.slots, back_days, asked.grain, now.devices, coverage, lost, inside)
+
+
+async def _row(session: AsyncSession, choice: Choice, asked: Asked, back_days: int, now_ms: int) -> _Row:
+    """The chosen days, moved back."""
+    calendars = {store.id: choice.calendar(store) for store in choice.stores}
+    days = [choice.first + timedelta(days=n - back_days) for n in range(choice.days)]
+    spans = {store.id: choice.span(store, back_days) for store in choice.stores}
+    quarters, devices, blind = [], {}, Blind({}, {})
+    if spans:
+        # Stores in other zones begin and end elsewhere; what falls outside the days is left out below.
+        from_ms, until_ms = min(span[0] for span in spans.values()), max(span[1] for span in spans.values())
+        quarters = await service.quarters(
+            session,
+            stores=choice.ids,
+            from_ms=from_ms,
+            until_ms=until_ms,
+            device=asked.device,
+            line=asked.line or None,
+        )
+        ended = {"from_ms": from_ms, "until_ms": min(until_ms, now_ms)}
+        devices = await service.devices_of(session, stores=choice.ids, **ended)
+        if asked.device:
+            devices = {store: [asked.device] for store, names in devices.items() if asked.device in names}
+        blind = await service.blind_spots(session, stores=choice.ids, now_ms=now_ms, **ended)
+    try:
+        slots = row_of(quarters, calendars, days, asked.grain, now_ms)
+    except ValueError:
+        raise Invalid({"grain": N_("too many slots: choose fewer days or a coarser grain")}) from None
+    mark_coverage(slots, calendars, devices, blind, asked.grain, now_ms)
+    return _Row(slots, spans, devices, blind)

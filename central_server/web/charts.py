@@ -53,9 +53,12 @@ def bar_line_chart(
     *,
     stacked: bool = False,
     category_label: str = "",
+    gaps: Sequence[bool] = (),
+    gap_label: str = "",
 ) -> Chart:
     """Bars and lines over the same categories (hours, days, stores).
 
+    Where `gaps` says so nothing was measured: those categories are shaded, and `gap_label` stands there.
     Raises ValueError when a series is not as long as the categories, or over POINTS_MAX.
     """
     series = [*bars, *lines]
@@ -74,6 +77,8 @@ def bar_line_chart(
         + [_drawn(one, "line", stacked=False) for one in lines],
         "aria": {"enabled": True},
     }
+    if any(gaps) and option["series"]:
+        option["series"][0]["markArea"] = _shaded(gaps, gap_label)
     rows = [[category, *(one.values[place] for one in series)] for place, category in enumerate(categories)]
     return Chart(title, option, [category_label, *(one.name for one in series)], rows)
 
@@ -140,6 +145,22 @@ def _check(categories: Sequence[str], series: Sequence[Series]) -> None:
             raise ValueError(f"{one.name!r} has {len(one.values)} values for {len(categories)} categories")
     if len(categories) * max(len(series), 1) > POINTS_MAX:
         raise ValueError(f"a chart of over {POINTS_MAX} points cannot be read")
+
+
+def _shaded(gaps: Sequence[bool], label: str) -> dict[str, Any]:
+    """Categories that follow each other, as one area each; over bars ECharts takes their whole width."""
+    spans: list[list[int]] = []
+    for place, gap in enumerate(gaps):
+        if gap and spans and spans[-1][1] == place - 1:
+            spans[-1][1] = place
+        elif gap:
+            spans.append([place, place])
+    return {
+        "silent": True,
+        "itemStyle": {"color": "--chart-6", "opacity": 0.18},
+        "label": {"color": "--quiet", "fontSize": 11},
+        "data": [[{"name": label, "xAxis": first}, {"xAxis": last}] for first, last in spans],
+    }
 
 
 def _axis(series: Sequence[Series], *, quiet: bool = False) -> dict[str, Any]:

@@ -119,3 +119,13 @@ def test_a_sparkline_leaves_a_gap_where_nothing_is_known_and_escapes_its_label()
     assert line.count("M") == 2
     assert "<b>" not in line
     assert "NaN" not in sparkline([], "none")
+
+
+def test_what_was_not_measured_is_shaded_and_neighbours_are_one_area() -> None:
+    gaps = [True, False, True, True, False]
+    chart = bar_line_chart(
+        "Day", list("abcde"), [Series("In", [None, 1, None, None, 2])], gaps=gaps, gap_label="gap"
+    )
+    areas = chart.option["series"][0]["markArea"]["data"]
+    assert areas == [[{"name": "gap", "xAxis": 0}, {"xAxis": 0}], [{"name": "gap", "xAxis": 2}, {"xAxis": 3}]]
+    assert "markArea" not in bar_line_chart("Day", ["a"], [Series("In", [1])]).option["series"][0]
