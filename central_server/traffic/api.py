@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from central_server.calendar import calendar_of
-from central_server.errors import Invalid
-from central_server.sales.choice import DAYS_MAX, Choice
-from central_server.stores import service as stores
+from central_server.traffic import zone_api
+from central_server.traffic.doors import RESPONSES, Chosen
 from central_server.traffic.view import Asked, view
-from central_server.web.deps import ReadDb, Viewer, needs, now_ms, options_of
-from central_server.web.text import N_
+from central_server.web.deps import ReadDb, now_ms
 
-router = APIRouter(
-    prefix="/api/traffic",
-    tags=["traffic"],
-    responses={
-        400: {"description": "the request cannot be read"},
-        401: {"description": "nobody is signed in"},
-        403: {"description": "a right is missing"},
-        404: {"description": "there is no such store"},
-    },
-)
-Reader = Annotated[Viewer, Depends(needs("traffic.read"))]
+router = APIRouter(prefix="/api/traffic", tags=["traffic"], responses=RESPONSES)
 
 
 class SlotOut(BaseModel):
@@ -59,27 +46,15 @@ class TrafficOut(BaseModel):
 @router.get("")
 async def get_traffic(
     request: Request,
-    viewer: Reader,
     db: ReadDb,
-    first: Annotated[date | None, Query(description="first day; the last if not given")] = None,
-    last: Annotated[date | None, Query(description="last day; today if not given")] = None,
-    store: Annotated[list[str] | None, Query(max_length=100, description="all if not given")] = None,
+    choice: Chosen,
     device: Annotated[str, Query(max_length=64)] = "",
     line: Annotated[str, Query(max_length=64, description="one line of a camera or counter")] = "",
     grain: Literal["quarter", "hour", "day"] = "hour",
 ) -> TrafficOut:
     """Who came and went, by quarter, hour or day, against the same weekdays before."""
-    visible = await stores.stores(db, viewer)
-    some = [one for one in visible if store is None or one.id in store]
-    zone = some[0].timezone if len(some) == 1 else options_of(request).timezone
-    today = calendar_of(zone).day(now_ms(request))
-    end = last or today
-    begin = first or end
-    if not timedelta(0) <= end - begin < timedelta(days=DAYS_MAX) or not 2015 <= begin.year <= 2100:
-        raise Invalid({"first": N_("give 1 to 92 days")})
-    choice = Choice(visible, [], some, "", None, begin, end, today)
     seen = await view(db, choice, Asked(grain, device, line), now_ms=now_ms(request))
-    one = seen.occupancy if len(some) == 1 else None
+    one = seen.occupancy if len(choice.stores) == 1 else None
     inside: list[int | None] = [*one.inside] if one else []
     inside += [None] * (len(seen.slots) - len(inside))
     return TrafficOut(
@@ -109,3 +84,6 @@ async def get_traffic(
             for slot, then, within in zip(seen.slots, seen.before, inside, strict=True)
         ],
     )
+
+
+router.include_router(zone_api.router)

@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from central_server.calendar import HOUR_MS, Calendar
 
 Span = tuple[int, int]  # from_ms, until_ms
+Camera = tuple[str, str]  # store, device
+COUNTED_LEAST: Final = 0.5  # the part of a time that must have been counted, or else it is a gap
+
+
+@dataclass
+class Seen:
+    """For how long something was to be watched, and for how much of that nobody could."""
+
+    wanted_ms: int = 0
+    blind_ms: int = 0
+
+    @property
+    def part(self) -> float:
+        """The part 0..1 that was watched; 1 when nothing was to be."""
+        return 1.0 - self.blind_ms / self.wanted_ms if self.wanted_ms else 1.0
+
+    def add(self, other: Seen) -> None:
+        """Another time, or another camera."""
+        self.wanted_ms += other.wanted_ms
+        self.blind_ms += other.blind_ms
 
 
 def covered(outages: Mapping[str, Iterable[Span]], devices: Sequence[str], span: Span) -> float:
@@ -20,12 +44,57 @@ def covered(outages: Mapping[str, Iterable[Span]], devices: Sequence[str], span:
     return 1.0 - blind / ((end - start) * len(devices))
 
 
+def hours_seen(
+    outages: Mapping[Camera, Iterable[Span]],
+    zones: Mapping[Camera, Collection[str]],
+    calendars: Mapping[str, Calendar],
+    spans: Mapping[str, Span],
+) -> dict[tuple[str, str, int], Seen]:
+    """For how long each (store, area, local hour of the day) was to be seen, and was, over the store's span.
+
+    `zones` says which areas each camera watches, `spans` and `calendars` go by store. An hour outside its
+    store's span is not there.
+    """
+    seen: dict[tuple[str, str, int], Seen] = {}
+    whole: dict[tuple[int, Span], dict[int, int]] = {}
+    for (store, device), names in zones.items():
+        calendar, span = calendars[store], spans[store]
+        wanted = whole.get((id(calendar), span))
+        if wanted is None:
+            wanted = whole[id(calendar), span] = _by_hour(calendar, [span])
+        blind = _by_hour(calendar, _union(outages.get((store, device), ()), span))
+        for zone in names:
+            for hour, length_ms in wanted.items():
+                cell = seen.setdefault((store, zone, hour), Seen())
+                cell.wanted_ms += length_ms
+                cell.blind_ms += blind.get(hour, 0)
+    return seen
+
+
+def _by_hour(calendar: Calendar, spans: Iterable[Span]) -> dict[int, int]:
+    """How much of `spans` lies in each local hour of the day."""
+    lengths: dict[int, int] = {}
+    for at_ms, until_ms in spans:
+        while at_ms < until_ms:
+            hour_ms = calendar.place(at_ms)[1]
+            end_ms = min(hour_ms + HOUR_MS, until_ms)
+            hour = calendar.hour_of(hour_ms)
+            lengths[hour] = lengths.get(hour, 0) + end_ms - at_ms
+            at_ms = end_ms
+    return lengths
+
+
 def _union_ms(spans: Iterable[Span], within: Span) -> int:
     """How long at least one of `spans` lasts inside `within`."""
+    return sum(last - first for first, last in _union(spans, within))
+
+
+def _union(spans: Iterable[Span], within: Span) -> Iterator[Span]:
+    """`spans` inside `within`, in order and without what they have in common."""
     start, end = within
     clipped = sorted((max(a, start), min(b, end)) for a, b in spans if a < end and b > start)
-    total, reached = 0, start
+    reached = start
     for first, last in clipped:
-        total += max(0, last - max(first, reached))
-        reached = max(reached, last)
-    return total
+        if last > reached:
+            yield max(first, reached), last
+            reached = last

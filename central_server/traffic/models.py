@@ -122,12 +122,13 @@ class ZoneQuarter(Base):
 
 
 class ZoneNow(Base):
-    """The last that a camera said of how many people are in one of its areas."""
+    """An area that a camera watches: since when, and the last that it said of how many people are there."""
 
     __tablename__ = "traffic_zone_now"
 
     store: Mapped[str] = mapped_column(primary_key=True)
     device: Mapped[str] = mapped_column(primary_key=True)
     zone: Mapped[str] = mapped_column(primary_key=True)
-    at_ms: Mapped[int]
+    since_ms: Mapped[int]  # its first sample
+    at_ms: Mapped[int]  # its last
     people: Mapped[int]

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from central_server.sales.choice import chosen, note_export
-from central_server.traffic import service
+from central_server.traffic import service, zone_pages
+from central_server.traffic.doors import Exporter, Name, Reader
 from central_server.traffic.view import Asked, View, grain_for, view
 from central_server.web.charts import Chart, Series, bar_line_chart
-from central_server.web.deps import ReadDb, Viewer, needs, now_ms, options_of
+from central_server.web.deps import ReadDb, now_ms, options_of
 from central_server.web.forms import Filled
 from central_server.web.render import page
 from central_server.web.tables import csv_response
 from central_server.web.text import N_, words
 
 router = APIRouter(include_in_schema=False)
-Reader = Annotated[Viewer, Depends(needs("traffic.read"))]
-Exporter = Annotated[Viewer, Depends(needs("traffic.read", "export"))]
+router.include_router(zone_pages.router)
 GRAIN_LABELS = {"quarter": N_("15 minutes"), "hour": N_("Hour"), "day": N_("Day")}
 CSV_LABELS = (
     N_("Day"),
@@ -32,7 +31,6 @@ CSV_LABELS = (
     N_("Time unsure"),
     N_("Coverage"),
 )
-Name = Annotated[str, Query(max_length=64)]
 
 
 @router.get("/traffic")

@@ -80,12 +80,13 @@ async def occupied(session: AsyncSession, store: str, facts: Sequence[Fact[Occup
         if last is None:
             continue
         if row is not None:
+            row.since_ms = min(row.since_ms, samples[0].at_ms)
             row.at_ms, row.people = last
         elif len(known) < ZONES_MAX:
             device, zone = place
-            row = ZoneNow(store=store, device=device, zone=zone, at_ms=last.at_ms, people=last.people)
-            known[place] = row
-            session.add(row)
+            known[place] = ZoneNow(store=store, device=device, zone=zone, since_ms=samples[0].at_ms)
+            known[place].at_ms, known[place].people = last
+            session.add(known[place])
     await bulk_upsert_add(session, ZoneQuarter, _ZONE_KEY, _ZONE_SUMS, rows, most=("most",))
 
 

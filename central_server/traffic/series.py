@@ -12,13 +12,12 @@ from datetime import date
 from typing import Final
 
 from central_server.calendar import DAY_MS, HOUR_MS, QUARTER_MS, Calendar, day_number
-from central_server.traffic.coverage import Span, covered
+from central_server.traffic.coverage import COUNTED_LEAST, Span, covered
 from central_server.traffic.occupancy import Occupancy, occupancy
 from central_server.traffic.reading import Blind, Quarter
 
 GRAINS: Final = {"quarter": 15, "hour": 60, "day": 24 * 60}  # minutes of one slot
 SLOTS_MAX: Final = 2_500  # of one row; more cannot be drawn
-COUNTED_LEAST: Final = 0.5  # the part of a slot that must have been counted, or else it is a gap
 
 
 @dataclass

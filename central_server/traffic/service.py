@@ -2,6 +2,7 @@
 
 facts       record, visited, occupied, dropped, device_states, camera_states
 reading     quarters, devices_of, lines_of, blind_spots
+areas       dwell_hours, dwell_by_store, every_dwell_hour, zones_of, zones_now, zone_levels
 checking    recount (pure, in tally.py)
 """
 
@@ -10,15 +11,30 @@ from __future__ import annotations
 from central_server.traffic.reading import Blind, Quarter, blind_spots, devices_of, lines_of, quarters
 from central_server.traffic.recording import camera_states, device_states, dropped, occupied, record, visited
 from central_server.traffic.tally import recount, tally
+from central_server.traffic.zone_reading import (
+    ZoneHour,
+    ZoneLevel,
+    dwell_by_store,
+    dwell_hours,
+    every_dwell_hour,
+    zone_levels,
+    zones_now,
+    zones_of,
+)
 
 __all__ = [
     "Blind",
     "Quarter",
+    "ZoneHour",
+    "ZoneLevel",
     "blind_spots",
     "camera_states",
     "device_states",
     "devices_of",
     "dropped",
+    "dwell_by_store",
+    "dwell_hours",
+    "every_dwell_hour",
     "lines_of",
     "occupied",
     "quarters",
@@ -26,4 +42,7 @@ __all__ = [
     "recount",
     "tally",
     "visited",
+    "zone_levels",
+    "zones_now",
+    "zones_of",
 ]

@@ -90,8 +90,13 @@ def heat_chart(
     values: Sequence[Sequence[float | None]],
     *,
     name: str = "",
+    gaps: Sequence[Sequence[bool]] = (),
+    gap_label: str = "",
 ) -> Chart:
-    """A heat map, as hour × weekday: `values[row][column]`."""
+    """A heat map, as hour × weekday: `values[row][column]`; what is None is left free.
+
+    Where `gaps` says so nothing was measured: such a cell is crossed out, and called `gap_label`.
+    """
     cells = [
         [x, y, value] for y, row in enumerate(values) for x, value in enumerate(row) if value is not None
     ]
@@ -114,7 +119,23 @@ def heat_chart(
         "series": [{"name": name or title, "type": "heatmap", "data": cells}],
         "aria": {"enabled": True},
     }
-    return Chart(title, option, ["", *columns], [[row, *values[y]] for y, row in enumerate(rows)])
+    crossed = [[x, y] for y, row in enumerate(gaps) for x, gap in enumerate(row) if gap]
+    if crossed:
+        option["visualMap"]["seriesIndex"] = 0
+        option["series"].append(
+            {
+                "name": gap_label,
+                "type": "scatter",
+                "symbol": "path://M0 0L10 10M10 0L0 10",
+                "symbolSize": 9,
+                "itemStyle": {"color": "transparent", "borderColor": "--quiet", "borderWidth": 1.5},
+                "data": crossed,
+            }
+        )
+    table: list[list[object]] = [[row, *values[y]] for y, row in enumerate(rows)]
+    for x, y in crossed:
+        table[y][x + 1] = gap_label
+    return Chart(title, option, ["", *columns], table)
 
 
 def sparkline(values: Sequence[float | None], label: str, width: int = 120, height: int = 28) -> Markup:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from central_server.calendar import HOUR_MS, QUARTER_MS, Calendar
 from central_server.facts import Fact
+from central_server.traffic.coverage import hours_seen
 from central_server.traffic.dwell import (
     BOUNDS_S,
     CLASSES,
@@ -174,3 +175,23 @@ def test_any_cut_of_the_samples_gives_the_same_levels(row: list[Sample], cut: in
 def test_a_number_of_people_that_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="people"):
         samples_by_zone([fact(Occupancy(zone="a", people=10**6))], NOW_MS)
+
+
+def test_hours_of_the_day_say_for_how_long_they_were_seen() -> None:
+    """Two days of one camera with two areas and another with one; blind from 9:30 to 11:15 on one of them."""
+    first_ms = NOW_MS // HOUR_MS * HOUR_MS - 19 * HOUR_MS  # midnight in Shanghai
+    span = (first_ms, first_ms + 48 * HOUR_MS)
+    minutes = [(9 * 60 + 30, 10 * 60 + 30), (10 * 60, 11 * 60 + 15)]  # they overlap
+    outages = {("s1", "cam"): [(first_ms + a * MINUTE_MS, first_ms + b * MINUTE_MS) for a, b in minutes]}
+    zones = {("s1", "cam"): ["a", "b"], ("s1", "eye"): ["a"]}
+    seen = hours_seen(outages, zones, {"s1": SHANGHAI}, {"s1": span})
+    assert len(seen) == 48
+    assert {(zone, hour): each.part for (_, zone, hour), each in seen.items() if each.blind_ms} == {
+        ("a", 9): 1 - 0.5 / 4,
+        ("a", 10): 1 - 1 / 4,
+        ("a", 11): 1 - 0.25 / 4,
+        ("b", 9): 1 - 0.5 / 2,
+        ("b", 10): 1 - 1 / 2,
+        ("b", 11): 1 - 0.25 / 2,
+    }
+    assert hours_seen(outages, zones, {"s1": SHANGHAI}, {"s1": (NOW_MS, NOW_MS - HOUR_MS)}) == {}

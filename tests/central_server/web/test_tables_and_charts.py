@@ -129,3 +129,12 @@ def test_what_was_not_measured_is_shaded_and_neighbours_are_one_area() -> None:
     areas = chart.option["series"][0]["markArea"]["data"]
     assert areas == [[{"name": "gap", "xAxis": 0}, {"xAxis": 0}], [{"name": "gap", "xAxis": 2}, {"xAxis": 3}]]
     assert "markArea" not in bar_line_chart("Day", ["a"], [Series("In", [1])]).option["series"][0]
+
+
+def test_a_heat_map_crosses_out_what_was_not_measured() -> None:
+    gaps = [[False, True], [False, False]]
+    chart = heat_chart("Stay", ["09", "10"], ["a", "b"], [[5, None], [None, 7]], gaps=gaps, gap_label="gap")
+    heat, crosses = chart.option["series"]
+    assert (heat["data"], crosses["data"]) == ([[0, 0, 5], [1, 1, 7]], [[1, 0]])
+    assert chart.option["visualMap"]["seriesIndex"] == 0  # a cross has no temperature
+    assert chart.rows == [["a", 5, "gap"], ["b", None, 7]]
