@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     Field,
     GetJsonSchemaHandler,
+    SecretStr,
     SerializeAsAny,
     ValidationError,
     ValidationInfo,
@@ -79,6 +80,15 @@ class EdgeWebSettings(Section):
         default=[],
         max_length=16,
         description=_("Further host names under which browsers may ask for the pages."),
+    )
+    technician_pin: SecretStr | None = Field(
+        default=None,
+        min_length=6,
+        max_length=64,
+        description=_(
+            "What opens the cameras' pages, which show pictures and write settings: !secret technician_pin."
+            " Empty: they open on this machine only."
+        ),
     )
 
 

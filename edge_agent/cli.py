@@ -214,30 +214,19 @@ def _load(path: Path) -> Loaded[EdgeSettings]:
 
 
 async def _run(path: Path, loaded: Loaded[EdgeSettings], *, restored: bool) -> None:
-    from config.edge import EdgeSettings
-    from config.reload import Kept
-    from config.reload import reload as read_again
     from edge_agent.app import Edge
+    from edge_agent.reloading import SettingsFile, Taken
     from edge_agent.serving import serve
 
+    def tell(taken: Taken) -> None:
+        if taken.refused:
+            typer.echo(taken.refused, err=True)
+        if taken.needs_restart:
+            typer.echo(_("needs a restart: {parts}").format(parts=", ".join(taken.needs_restart)), err=True)
+
     edge = Edge(loaded.settings, restored=restored)
-    current = loaded
-
-    async def reload() -> None:
-        nonlocal current
-        lang = language_of(os.environ)
-        found = await asyncio.to_thread(read_again, path, EdgeSettings, current, lang, environ=os.environ)
-        if isinstance(found, Kept):
-            typer.echo(str(found.why), err=True)
-            await edge.alarms.set("settings_refused", True, str(found.why))
-            return
-        await edge.alarms.set("settings_refused", False)
-        if found.needs_restart:
-            typer.echo(_("needs a restart: {parts}").format(parts=", ".join(found.needs_restart)), err=True)
-        current = found.loaded
-        await edge.reload(found.loaded.settings)
-
-    await serve(edge, os.environ, reload=reload)
+    file = SettingsFile(edge, path, loaded, environ=os.environ, lang=language_of(os.environ), tell=tell)
+    await serve(edge, os.environ, file)
 
 
 def _set_up_log(settings: EdgeSettings) -> None:

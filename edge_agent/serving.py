@@ -13,19 +13,25 @@ import logging
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from config.write_back import WriteBack
 from edge_agent.app import Edge
 from edge_agent.errors import StoreInUse
 from edge_agent.health import NotifyFailed, notify
+from edge_agent.reloading import SettingsFile
 from edge_agent.wedge import wedge_decoder
+
+if TYPE_CHECKING:
+    from edge_agent.web.cameras import Cameras
 
 log = logging.getLogger(__name__)
 
 PAGES_STOP_S = 1  # for what a page asked in the last moment
 LOCK_NAME = "lock"
+EYES_FOLDER = "eyes"  # of the cameras' sockets, in the state folder
 _BACKLOG = 64
 
 
@@ -59,17 +65,16 @@ class Systemd:
 async def serve(
     edge: Edge,
     environ: Mapping[str, str],
-    *,
-    reload: Callable[[], Awaitable[None]],
+    file: SettingsFile,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Runs the agent until a signal ends it. `reload` is what SIGHUP does.
+    """Runs the agent until a signal ends it. SIGHUP has `file` read again.
 
     Raises EdgeError when it cannot start, OSError when the state folder cannot be written, and whatever ended
     a core part.
     """
     with only_one(edge.settings.state_dir):
-        await _serve(edge, Systemd(environ), reload, ready)
+        await _serve(edge, Systemd(environ), file, ready)
 
 
 @contextlib.contextmanager
@@ -87,9 +92,7 @@ def only_one(state_dir: Path) -> Iterator[None]:
         yield
 
 
-async def _serve(
-    edge: Edge, systemd: Systemd, reload: Callable[[], Awaitable[None]], ready: Callable[[], None]
-) -> None:
+async def _serve(edge: Edge, systemd: Systemd, file: SettingsFile, ready: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     await edge.start()
     reloads: set[asyncio.Task[None]] = set()
@@ -97,7 +100,7 @@ async def _serve(
     async def reread() -> None:
         systemd.tell("RELOADING=1")
         try:
-            await reload()
+            await file.reload()
         finally:
             systemd.tell("READY=1")
 
@@ -112,7 +115,7 @@ async def _serve(
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, edge.ask_to_stop)
         loop.add_signal_handler(signal.SIGHUP, hang_up)
-        pages = await open_pages(edge)
+        pages = await open_pages(edge, file)
         systemd.tell("READY=1")
         ready()
         feeding = loop.create_task(systemd.feed_watchdog(lambda: edge.alive))
@@ -126,7 +129,7 @@ async def _serve(
         await edge.stop()
 
 
-async def open_pages(edge: Edge) -> Pages | None:
+async def open_pages(edge: Edge, file: SettingsFile) -> Pages | None:
     """The pages for cashier and technician; None when the port is taken: all else goes on."""
     settings = edge.settings.web
     try:
@@ -152,8 +155,23 @@ async def open_pages(edge: Edge) -> Pages | None:
         currency=edge.settings.currency,
         history=edge.history,
         shifts=edge.shifts,
+        cameras=_cameras(edge, file),
     )
     return _start(app, sock)
+
+
+def _cameras(edge: Edge, file: SettingsFile) -> Cameras:
+    from edge_agent.web.cameras import Cameras
+
+    pin = edge.settings.web.technician_pin
+    return Cameras(
+        devices=lambda: edge.settings.devices,
+        writer=WriteBack(file.path, environ=file.environ),
+        reload=file.reload,
+        eyes=edge.settings.state_dir / EYES_FOLDER,
+        pin=pin.get_secret_value() if pin else "",
+        mono_s=lambda: edge.world.clock.mono_ms() / 1000,
+    )
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -27,6 +27,8 @@ from edge_agent.joining import JoinRefused
 from edge_agent.shift import Shifts
 from edge_agent.till import Till
 from edge_agent.web import asked, render, words
+from edge_agent.web.cameras import DRIVER as CAMERA
+from edge_agent.web.cameras import CameraPages, Cameras
 from edge_agent.web.events import held, till_events
 from edge_agent.web.money import MoneyPages, Past
 from edge_agent.web.security import Guard
@@ -171,7 +173,8 @@ class Pages:
     # The technician
 
     async def edge_page(self, request: Request) -> Response:
-        return self.html(request, "edge.html", **self._state(request))
+        cameras = any(device.driver == CAMERA for device in self._status().devices)
+        return self.html(request, "edge.html", cameras=cameras, **self._state(request))
 
     async def edge_state(self, request: Request) -> Response:
         return self.html(request, "edge_state.html", **self._state(request))
@@ -255,11 +258,12 @@ def build(
     currency: str = "CNY",
     history: Past | None = None,
     shifts: Shifts | None = None,
+    cameras: Cameras | None = None,
 ) -> Starlette:
     """The application. `token` is random for each start; `hosts` are the names it may be called by.
 
-    Without `metrics` there is nothing under `/metrics`; without `history` no money moves here, and without
-    `shifts` none are closed.
+    Without `metrics` there is nothing under `/metrics`; without `history` no money moves here, without
+    `shifts` none are closed, and without `cameras` nothing is seen or drawn.
     """
     pages = Pages(till=till, status=status, metrics=metrics, wedge=wedge, lang=lang, token=token)
     routes: list[BaseRoute] = [*pages.routes()]
@@ -268,6 +272,8 @@ def build(
         routes += MoneyPages(till=till, history=history, **shared).routes()
     if shifts is not None:
         routes += ShiftPages(shifts=shifts, **shared).routes()
+    if cameras is not None:
+        routes += CameraPages(cameras, status=status, lang=lang, html=pages.html).routes()
     routes.append(Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")))
     app = Starlette(routes=routes)
     app.state.ending = asyncio.Event()

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-BODY_MAX_BYTES = 16 * 1024  # a swipe is under 300 bytes, a joiner under 500
+BODY_MAX_BYTES = 64 * 1024  # a joiner is under 500 bytes, a camera's drawing at all its limits 50 KiB
 TOKEN_HEADER = "x-tillbeam-token"  # noqa: S105  the header's name, not a token
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -25,6 +25,7 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",  # nobody else's page shows a camera's picture
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 

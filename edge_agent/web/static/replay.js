@@ -1,0 +1,205 @@
+// The last minutes once more: pictures from the worker's memory, counted by hand and by the lines as drawn now.
+import { filled } from "./drawn.js";
+import { asked, paint } from "./frames.js";
+
+const ASK_MOST = 60; // pictures in one answer
+const PICTURES_MOST = 1200; // of a browser's memory: some 10 MB
+const KEEP_EVERY_MS = 60_000; // the worker keeps pictures while somebody asks for them
+const RECOUNT_AFTER_MS = 300; // of the last change to the drawing
+const BESIDE_S = 0.4; // how far a track's place may be from a picture's time
+
+const byId = (id) => document.getElementById(id);
+
+export class Replay {
+  constructor({ path, drawn, picture, words, drawing }) {
+    Object.assign(this, { path, drawn, picture, words, drawing });
+    this.showing = false;
+    this.playing = 0; // the timer of the next picture
+    this.pictures = []; // {t_s, blob}
+    this.tracks = new Map(); // track: [[t_s, x, y], …]
+    this.crossed = [];
+    this.seenUntil = 0; // the index up to which somebody has watched
+    this.hands = new Map(); // line: [in, out], by hand
+    byId("load").addEventListener("click", () => this.load());
+    byId("live").addEventListener("click", () => this.leave());
+    byId("play").addEventListener("click", () => this.toggle());
+    byId("at").addEventListener("input", () => { this.stop(); this.show(Number(byId("at").value)); });
+    byId("by-hand").addEventListener("change", () => this.compare());
+    for (const button of document.querySelectorAll("[data-hand]"))
+      button.addEventListener("click", () => this.byHand(button.dataset.hand));
+    for (const row of document.querySelectorAll("#compared tr[data-way]"))
+      row.querySelector("input").addEventListener("input", (event) => this.typed(row.dataset.way, event.target.value));
+    document.addEventListener("keydown", (event) => {
+      if (!this.showing || event.target.matches("input, select") || event.ctrlKey || event.altKey || event.metaKey) return;
+      const way = { i: "in", o: "out" }[event.key.toLowerCase()];
+      if (way) this.byHand(way);
+    });
+    this.keep();
+  }
+
+  // Asking is what has the worker keep pictures.
+  async keep() {
+    try {
+      if (!document.hidden) await asked(`${this.path}/past?most=0`);
+    } catch {
+      // The live picture tells what is wrong.
+    }
+    setTimeout(() => this.keep(), KEEP_EVERY_MS);
+  }
+
+  async load() {
+    const button = byId("load");
+    button.disabled = true;
+    this.stop();
+    this.pictures = [];
+    this.tracks = new Map();
+    try {
+      for (let after = -1; this.pictures.length < PICTURES_MOST; ) {
+        const { said, pictures } = await asked(`${this.path}/past?after=${after}&most=${ASK_MOST}`);
+        if (said.say !== "kept" || !pictures.length) break;
+        pictures.forEach((blob, index) => this.pictures.push({ t_s: said.taken_s[index], blob }));
+        for (const [track, places] of Object.entries(said.tracks ?? {}))
+          this.tracks.set(track, [...(this.tracks.get(track) ?? []), ...places]);
+        after = this.pictures.at(-1).t_s;
+        byId("loaded").textContent = filled(this.words.loading, { n: this.pictures.length });
+        if (pictures.length < ASK_MOST) break;
+      }
+    } catch {
+      // What came so far can be shown.
+    }
+    button.disabled = false;
+    byId("player").hidden = this.pictures.length < 2;
+    if (this.pictures.length < 2) {
+      byId("loaded").textContent = this.words.keeping;
+      return;
+    }
+    this.seenUntil = 0;
+    this.hands.clear();
+    byId("at").max = this.pictures.length - 1;
+    this.showing = true;
+    byId("replaying").hidden = byId("live").hidden = false;
+    this.redrawn();
+    await this.show(0);
+  }
+
+  leave() {
+    this.stop();
+    this.showing = false;
+    byId("replaying").hidden = byId("live").hidden = byId("player").hidden = true;
+    this.pictures = [];
+    byId("loaded").textContent = "";
+  }
+
+  // Playing
+
+  toggle() {
+    if (this.playing) {
+      this.stop();
+      return;
+    }
+    if (this.index >= this.pictures.length - 1) this.index = 0;
+    byId("play").textContent = this.words.pieces.pause;
+    this.playing = -1;
+    this.next();
+  }
+
+  stop() {
+    clearTimeout(this.playing);
+    this.playing = 0;
+    byId("play").textContent = this.words.pieces.play;
+  }
+
+  async next() {
+    await this.show(this.index);
+    const [now, then] = [this.pictures[this.index], this.pictures[this.index + 1]];
+    if (!this.playing || !then) {
+      this.stop();
+      return;
+    }
+    const wait = Math.min(1000, ((then.t_s - now.t_s) * 1000) / Number(byId("speed").value));
+    this.playing = setTimeout(() => { this.index += 1; this.next(); }, wait);
+  }
+
+  async show(index) {
+    this.index = index;
+    const { t_s: now, blob } = this.pictures[index];
+    const last = index > 0 ? this.pictures[index - 1].t_s : now;
+    byId("at").value = index;
+    this.seenUntil = Math.max(this.seenUntil, index);
+    this.drawn.see([...this.tracks].flatMap(([track, places]) => {
+      const near = places.reduce((best, one) => (Math.abs(one[0] - now) < Math.abs(best[0] - now) ? one : best), [-1e9, 0, 0]);
+      return Math.abs(near[0] - now) > BESIDE_S ? [] : [{ track: Number(track), x: near[1], y: near[2], sure: true }];
+    }));
+    for (const { t_s, line } of this.crossed) if (t_s > last && t_s <= now) this.drawn.flash(line);
+    this.compare();
+    await paint(this.picture, blob);
+  }
+
+  // Comparing
+
+  redrawn() {
+    if (!this.showing) return;
+    clearTimeout(this.recounting);
+    this.recounting = setTimeout(() => this.recount(), RECOUNT_AFTER_MS);
+  }
+
+  async recount() {
+    if (!this.pictures.length) return;
+    const { lines, zones, anchor } = this.drawing();
+    const span = { from_s: this.pictures[0].t_s, until_s: this.pictures.at(-1).t_s };
+    try {
+      const { said } = await asked(`${this.path}/recount`, { lines, zones, anchor, ...span });
+      this.crossed = said.crossed ?? [];
+    } catch {
+      this.crossed = [];
+    }
+    const choice = byId("by-hand");
+    const before = choice.value;
+    choice.replaceChildren(...Object.keys(lines).map((name) => new Option(name, name, false, name === before)));
+    this.compare();
+  }
+
+  byHand(way) {
+    const line = byId("by-hand").value;
+    if (!line) return;
+    const count = this.hands.get(line) ?? [0, 0];
+    count[way === "in" ? 0 : 1] += 1;
+    this.hands.set(line, count);
+    this.compare();
+  }
+
+  typed(way, text) {
+    const line = byId("by-hand").value;
+    const count = this.hands.get(line) ?? [0, 0];
+    count[way === "in" ? 0 : 1] = Math.max(0, Math.round(Number(text)) || 0);
+    this.hands.set(line, count);
+    this.compare();
+  }
+
+  // In and out over a line, among those crossings.
+  tally(crossed, name) {
+    const of = (way) => crossed.filter((one) => one.line === name && one.way === way).length;
+    return [of("in"), of("out")];
+  }
+
+  // Up to where somebody has watched; all of it while nobody has.
+  compare() {
+    if (!this.pictures.length) return;
+    const line = byId("by-hand").value;
+    const first = this.pictures[0].t_s;
+    const until = this.pictures[this.seenUntil || this.pictures.length - 1].t_s;
+    const counted = this.tally(this.crossed.filter(({ t_s }) => t_s <= until), line);
+    const hands = this.hands.get(line);
+    document.querySelectorAll("#compared tr[data-way]").forEach((row, way) => {
+      row.querySelector("[data-counted]").textContent = counted[way];
+      const input = row.querySelector("input");
+      if (document.activeElement !== input) input.value = hands ? hands[way] : "";
+      const off = hands ? counted[way] - hands[way] : null;
+      const place = row.querySelector("[data-off]");
+      place.textContent = off === null ? "–" : off > 0 ? `+${off}` : off < 0 ? `−${-off}` : "0";
+      place.className = `n ${off === null ? "" : off === 0 ? "good" : "bad"}`;
+    });
+    const all = this.pictures.at(-1).t_s - first;
+    byId("span").textContent = filled(this.words.compared, { seconds: Math.round(until - first), all: Math.round(all) });
+  }
+}

@@ -1,0 +1,194 @@
+"""The technician draws on a camera's picture: with mouse, finger, keys; tries, saves, takes back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from demo.programs import free_port
+from drivers.counter.camera.eye import CrossedNow
+from tests.browser.watched import Watched
+from tests.edge_agent.web.camera_house import CameraHouse, camera_house
+
+PAGE = "/edge/camera/entrance"
+PHONE = {"width": 360, "height": 740}
+LIMIT_MS = 10_000
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(tmp_path: Path) -> AsyncIterator[CameraHouse]:
+    async with camera_house(tmp_path, free_port()) as standing:
+        yield standing
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_page(shop: CameraHouse, browser: Browser) -> AsyncIterator[Any]:
+    """`await open_page(lang=…, phone=…)`; at the end nothing may have gone wrong."""
+    opened: list[Watched] = []
+
+    async def opens(*, lang: str = "en", phone: bool = False) -> Watched:
+        how: dict[str, Any] = {"viewport": PHONE, "has_touch": True, "is_mobile": True} if phone else {}
+        context = await browser.new_context(base_url=shop.url, **how)
+        context.set_default_timeout(LIMIT_MS)
+        await context.add_cookies([{"name": "tillbeam_lang", "value": lang, "url": shop.url}])
+        watched = Watched(await context.new_page())
+        opened.append(watched)
+        await watched.page.goto(PAGE)
+        await expect(watched.page.locator("#state")).to_have_class("state up")
+        return watched
+
+    yield opens
+    for watched in opened:
+        await watched.page.context.close()
+    assert not [each for watched in opened for each in watched.wrong]
+
+
+async def spot(page: Page, x: float, y: float) -> tuple[float, float]:
+    """A place of the picture, on the screen."""
+    await page.locator("#stage").scroll_into_view_if_needed()
+    box = await page.locator("#drawn").bounding_box()
+    assert box
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+async def drag(page: Page, tool: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+    await page.locator(f"[data-draw={tool}]").click()
+    await page.mouse.move(*await spot(page, *start))
+    await page.mouse.down()
+    await page.mouse.move(*await spot(page, *end), steps=4)
+    await page.mouse.up()
+
+
+async def finger(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """A touch that moves, as the browser gets it from a screen."""
+    session = await page.context.new_cdp_session(page)
+    (x1, y1), (x2, y2) = await spot(page, *start), await spot(page, *end)
+    touch = "Input.dispatchTouchEvent"
+    await session.send(touch, {"type": "touchStart", "touchPoints": [{"x": x1, "y": y1}]})
+    for n in (1, 2, 3, 4):
+        point = {"x": x1 + (x2 - x1) * n / 4, "y": y1 + (y2 - y1) * n / 4}
+        await session.send(touch, {"type": "touchMove", "touchPoints": [point]})
+    await session.send(touch, {"type": "touchEnd", "touchPoints": []})
+
+
+async def save(page: Page) -> None:
+    async with page.expect_response("**/save"):
+        await page.locator("#save").click()
+    await expect(page.locator("#saved")).to_have_text(re.compile("As in the settings file|与设置文件一致"))
+
+
+async def test_a_line_drawn_by_mouse_and_named_stands_in_the_yaml_and_is_taken_back(
+    open_page: Any, shop: CameraHouse
+) -> None:
+    before = shop.file.read_text()
+    page = (await open_page()).page
+    assert await page.evaluate("document.getElementById('picture').width") == 64  # the picture has come
+    await drag(page, "line", (0.25, 0.25), (0.75, 0.25))
+    name = page.locator('#lines [data-name="line"] input')
+    await name.fill("侧 门")
+    await page.locator('#lines [data-name="侧-门"] [data-turn]').click()
+    await drag(page, "person", (0.7, 0.5), (0.8, 0.9))
+    await save(page)
+    text = shop.file.read_text()
+    assert [line for line in before.splitlines() if line not in text.splitlines()] == []
+    line = shop.devices()["entrance"].options.lines["侧-门"]
+    assert (line.a.x, line.b.x, line.inward) == (
+        pytest.approx(0.25, abs=0.01),
+        pytest.approx(0.75, abs=0.01),
+        "up",
+    )
+    assert shop.devices()["entrance"].options.persons[0].h == pytest.approx(0.4, abs=0.01)
+    await page.locator("#undo").click()
+    await expect(page.locator('#lines [data-name="侧-门"]')).to_have_count(0)
+    assert shop.file.read_text() == before
+
+
+async def test_on_a_telephone_a_finger_draws_an_area_and_moves_a_corner_in_chinese(
+    open_page: Any, shop: CameraHouse
+) -> None:
+    watched = await open_page(lang="zh_CN", phone=True)
+    page = watched.page
+    await page.locator("[data-draw=zone]").tap()
+    await finger(page, (0.5, 0.2), (0.9, 0.6))
+    await finger(page, (0.9, 0.2), (0.95, 0.1))  # its right upper corner
+    await save(page)
+    zones = shop.devices()["entrance"].options.zones
+    fresh = next(points for name, points in zones.items() if name != "shoes")
+    assert fresh[1] == (pytest.approx(0.95, abs=0.02), pytest.approx(0.1, abs=0.02))
+    assert fresh[3] == (pytest.approx(0.5, abs=0.02), pytest.approx(0.6, abs=0.02))
+    await watched.speaks("zh_CN", "edge_agent")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    small = await page.evaluate(
+        """() => [...document.querySelectorAll("main button, main input, main select, main a")]
+        .filter((one) => one.checkVisibility())
+        .map((one) => [one.outerHTML.slice(0, 80), one.getBoundingClientRect()])
+        .filter(([, box]) => box.height < 47.5 || box.width < 47.5).map(([html]) => html)"""
+    )
+    assert not small
+
+
+async def test_keys_draw_move_and_take_away(open_page: Any, shop: CameraHouse) -> None:
+    page = (await open_page()).page
+    await page.locator("[data-draw=mask]").focus()
+    await page.keyboard.press("Enter")
+    corner = page.locator('[aria-label^="Mask 1, corner 1"]')
+    await expect(corner).to_be_focused()
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("Shift+ArrowUp")
+    await save(page)
+    mask = shop.devices()["entrance"].options.masks[0]
+    assert mask[0] == (pytest.approx(0.41), pytest.approx(0.35))
+    await page.locator("#others [data-choose]").click()
+    await corner.focus()
+    await page.keyboard.press("Delete")  # a corner, while three are left
+    await page.keyboard.press("Escape")
+    await page.locator("#others [data-remove]").click()
+    await save(page)
+    assert shop.devices()["entrance"].options.masks == ()
+
+
+async def test_counts_go_up_while_the_page_is_open_and_begin_from_zero(
+    open_page: Any, shop: CameraHouse
+) -> None:
+    page = (await open_page()).page
+    inside = page.locator('#lines [data-name="door"] [data-in]')
+    await expect(inside).to_have_text("0")
+    shop.eye.goes_on(totals={"door": (5, 1)}, t_s=101.0)
+    await expect(inside).to_have_text("2")
+    shop.eye.goes_on(totals={"door": (1, 0)}, t_s=2.0)  # another worker
+    await expect(inside).to_have_text("3")
+    await page.locator("#reset").click()
+    await expect(inside).to_have_text("0")
+    shop.eye.goes_on(state="covered", picture_s=0.0)
+    await expect(page.locator("#state")).to_have_text("something is before the lens")
+    await drag(page, "line", (0.25, 0.25), (0.75, 0.25))  # drawn though nothing is seen
+    await save(page)
+
+
+async def test_a_changed_line_is_held_against_a_count_by_hand(open_page: Any, shop: CameraHouse) -> None:
+    shop.eye.pictures_s = tuple(60 + n / 4 for n in range(80))
+    shop.eye.crossed = tuple(CrossedNow(t_s=60 + n, line="door", way="in") for n in (2, 5, 9))
+    page = (await open_page()).page
+    await page.locator("#load").click()
+    await expect(page.locator("#replaying")).to_be_visible()
+    row = page.locator("#compared tr[data-way=in]")
+    await expect(row.locator("[data-counted]")).to_have_text("3")
+    for _ in range(2):
+        await page.locator("[data-hand=in]").click()
+    await page.keyboard.press("i")
+    await page.keyboard.press("i")
+    await expect(row.locator("input")).to_have_value("4")
+    await expect(row.locator("[data-off]")).to_have_text("−1")
+    await row.locator("input").fill("2")
+    await expect(row.locator("[data-off]")).to_have_text("+1")
+    await page.locator("#speed").select_option("4")
+    await page.locator("#play").click()
+    await expect(page.locator("#at")).not_to_have_value("0")
+    await page.locator("#live").click()
+    await expect(page.locator("#player")).to_be_hidden()
