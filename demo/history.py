@@ -18,6 +18,7 @@ from central_server.staff.service import COMMAND
 from central_server.stores import service as stores
 from central_server.uplink.apply import Arrived, apply
 from central_server.uplink.handlers import handlers
+from demo.areas import Stay, stays, told
 from demo.people import members
 from drivers.pos.escpos_tap.options import Options
 from drivers.pos.escpos_tap.simulator import shop_of, sold
@@ -34,23 +35,25 @@ WEEKEND = 1.45
 MEMBER_SHARE = 0.35
 REGULARS, REGULAR_SHARE = 60, 0.4  # the first members come so much more often
 BATCH_EVENTS = 2_000
+SAMPLED_DAYS = 2  # of how many people are in each area; more would take long, and nobody looks
 
 
 @dataclass(frozen=True)
 class Shop:
-    """A store of the demo: how busy it is and how many of its visitors buy."""
+    """A store of the demo: how busy it is, how many visitors buy, and whether a camera watches them."""
 
     id: str
     name: str
     region: str
     busy: float
     buying: float
+    camera: bool
 
 
 SHOPS = (
-    Shop("demo", "西湖店 West Lake", "杭州 Hangzhou", 1.0, 0.31),
-    Shop("demo-airport", "机场店 Airport", "杭州 Hangzhou", 1.7, 0.19),
-    Shop("demo-harbour", "滨江店 Harbour", "宁波 Ningbo", 0.7, 0.38),
+    Shop("demo", "西湖店 West Lake", "杭州 Hangzhou", 1.0, 0.31, True),
+    Shop("demo-airport", "机场店 Airport", "杭州 Hangzhou", 1.7, 0.19, False),
+    Shop("demo-harbour", "滨江店 Harbour", "宁波 Ningbo", 0.7, 0.38, True),
 )
 
 
@@ -89,7 +92,7 @@ def _by_lane(
     morning = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days)
     receipt = 1000
     while morning <= now:
-        for at_ms, event in _day(shop, morning, chance):
+        for at_ms, event in _day(shop, morning, chance, sampled_from=now - timedelta(days=SAMPLED_DAYS)):
             if at_ms >= now_ms:
                 break
             if isinstance(event, SaleCompleted):
@@ -110,12 +113,15 @@ def _by_lane(
     return lanes
 
 
-def _day(shop: Shop, morning: datetime, chance: random.Random) -> Iterator[tuple[int, Event]]:
+def _day(
+    shop: Shop, morning: datetime, chance: random.Random, *, sampled_from: datetime
+) -> Iterator[tuple[int, Event]]:
     """What happened on one day, in order."""
     options = Options(till="1")
     weekday = WEEKEND if morning.weekday() >= 5 else 1.0
     mood = chance.uniform(0.85, 1.15) * weekday * shop.busy
     happened: list[tuple[int, Event]] = []
+    stood: list[Stay] = []
     for hour, usual in enumerate(BY_HOUR, start=OPENS):
         for _ in range(round(chance.gauss(usual, usual**0.5) * mood)):
             came = morning + timedelta(hours=hour, seconds=chance.uniform(0, 3600))
@@ -125,9 +131,12 @@ def _day(shop: Shop, morning: datetime, chance: random.Random) -> Iterator[tuple
             )
             happened.append((_ms(came), Passed(device="door", inward=1)))
             happened.append((_ms(left), Passed(device="door", outward=1)))
+            if shop.camera:
+                stood += stays(came, left, usual / max(BY_HOUR), chance)
             if chance.random() < shop.buying:
                 paid = left - timedelta(seconds=45)
                 happened.append((_ms(paid), sold(shop_of("zh"), options, "0", chance)))
+    happened += [(_ms(when), event) for when, event in told(stood, sampled_from=sampled_from)]
     happened.sort(key=lambda each: each[0])
     yield from happened
 
