@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
+
+import msgspec
 
 from drivers.pos import code_tables as tables
 
@@ -53,11 +54,14 @@ _COUNTRIES: dict[int, str] = {
 }
 _COUNTRY_TABLES = {n: str.maketrans(_COUNTRY_PLACES, row) for n, row in _COUNTRIES.items()}
 
-_HIGH = re.compile(rb"[\x80-\xff]")
+_ASCII = bytes(range(128))
 _PAIR = re.compile(rb"([\x81-\xfe])([\x40-\x7e\x80-\xfe])|([\x80-\xff])")
-_UTF8 = re.compile(
-    rb"[\xc2-\xdf][\x80-\xbf]|([\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})|([\x80-\xff])"
+# Level 1 of GB 2312: 3,755 characters, 99 % of what is printed; and punctuation
+_ALL_EVERYDAY = re.compile(rb"(?:[\x00-\x7f]|[\xb0-\xd7\xa1-\xa3][\xa1-\xfe])*+")
+_ALL_UTF8 = re.compile(
+    rb"(?:[\x00-\x7f]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})*+"
 )
+_LONG = re.compile(rb"[\xe0-\xf4]")  # the first byte of a character of three bytes or four
 _LATIN_UTF8 = re.compile(rb"(?<![\x80-\xff])(?:\xc2[\xa0-\xbf]|\xc3[\x80-\xbf])(?![\x80-\xff])")
 _RULE = re.compile(rb"([\x80-\xff])\1{3,}")  # lines drawn with C4 or CD are no Chinese
 _UNPRINTABLE = dict.fromkeys([*range(32), *range(127, 160)])
@@ -71,7 +75,7 @@ class Style(NamedTuple):
     country: int = 0  # of ESC R
 
 
-class Piece(NamedTuple):
+class Piece(msgspec.Struct, gc=False):
     """Bytes under one style."""
 
     style: Style
@@ -95,13 +99,13 @@ class Reader:
     def __init__(
         self, pieces: Iterable[Piece], forced: str = "", pages: Mapping[int, str] | None = None
     ) -> None:
-        self._pages = {**CODE_PAGES, **(pages or {})}
+        self._pages = {**CODE_PAGES, **pages} if pages else CODE_PAGES
         self._forced = forced
-        self._used: Counter[str] = Counter()
+        self._used: dict[str, list[bytes]] = {}  # by codec: what it read of what is above ASCII
         open_: list[bytes] = []
         on_purpose: list[bytes] = []
         for piece in pieces:
-            if piece.style.two_byte is None and _HIGH.search(piece.raw):
+            if piece.style.two_byte is None and not piece.raw.isascii():
                 (on_purpose if piece.style.page else open_).append(piece.raw)
         self._open = "" if forced else _judged(open_, few=1)
         self._purpose = "" if forced else _judged(on_purpose, few=4)
@@ -109,23 +113,26 @@ class Reader:
     @property
     def encoding(self) -> str:
         """The codec that read most of the bytes above ASCII, or would have."""
-        return self._used.most_common(1)[0][0] if self._used else self._forced or DEFAULT_PAGE
+        if len(self._used) > 1:
+            return max(self._used, key=lambda codec: sum(_written(raw) for raw in self._used[codec]))
+        return next(iter(self._used), self._forced or DEFAULT_PAGE)
 
     def read(self, piece: Piece) -> str:
         """The characters of `piece`; what its codec does not know becomes U+FFFD."""
         raw = piece.raw
-        codec = "ascii" if raw.isascii() else self._codec(piece)
-        if codec != "ascii":
-            self._used[codec] += len(_HIGH.findall(_RULE.sub(b"", raw)))
-        text = tables.decoded(raw, codec)
+        if raw.isascii():
+            text = raw.decode("ascii")
+        else:
+            codec = self._codec(piece.style)
+            self._used.setdefault(codec, []).append(raw)
+            text = tables.decoded(raw, codec)
         if piece.style.country in _COUNTRY_TABLES:
             text = text.translate(_COUNTRY_TABLES[piece.style.country])
         return text.translate(_UNPRINTABLE) if not text.isprintable() else text
 
-    def _codec(self, piece: Piece) -> str:
+    def _codec(self, style: Style) -> str:
         if self._forced:
             return self._forced
-        style = piece.style
         if style.two_byte:
             return style.two_byte
         page = self._pages.get(style.page or 0, DEFAULT_PAGE)
@@ -143,34 +150,42 @@ def _judged(pieces: list[bytes], few: int) -> str:
         return "utf-8"
     everyday = other = 0
     for piece in pieces:
-        high = len(_HIGH.findall(piece))
         common, rare = _chinese(_RULE.sub(b"", piece))
         if common >= 4 * rare:
             everyday += common
-        elif high * 3 < len(piece):
+        elif _high(piece) * 3 < len(piece):
             other += rare  # a few accents in plain text; where most is above ASCII and no Chinese it is noise
     return "gbk" if everyday >= few and everyday >= 4 * other else ""
 
 
+def _high(raw: bytes) -> int:
+    """How many bytes are above ASCII."""
+    return len(raw.translate(None, _ASCII))
+
+
+def _written(raw: bytes) -> int:
+    """How many bytes are above ASCII and no drawn line."""
+    return _high(_RULE.sub(b"", raw))
+
+
 def _chinese(raw: bytes) -> tuple[int, int]:
     """How many pairs are everyday Chinese, and how many bytes or pairs nobody would print."""
+    if _ALL_EVERYDAY.fullmatch(raw):
+        return _high(raw) // 2, 0
     everyday = other = 0
     for match in _PAIR.finditer(raw):
         lead, trail, alone = match.groups()
         if alone is not None:
             other += 2
         elif (b"\xb0" <= lead <= b"\xd7" or b"\xa1" <= lead <= b"\xa3") and trail >= b"\xa1":
-            everyday += 1  # level 1 of GB 2312: 3,755 characters, 99 % of what is printed; and punctuation
+            everyday += 1
         elif not (b"\xd8" <= lead <= b"\xf7" and trail >= b"\xa1"):
             other += 1  # level 2 counts for neither: names of goods have it, and Cyrillic looks like it
     return everyday, other
 
 
 def _is_utf8(raw: bytes) -> bool:
-    long = 0
-    for match in _UTF8.finditer(raw):
-        if match[2] is not None:
-            return False
-        long += match[1] is not None
+    if not _ALL_UTF8.fullmatch(raw):
+        return False
     # Two-byte forms alone may as well be GBK: 茅台 is C3 A9 CC A8, which is also "ę́"
-    return long > 0 or len(_LATIN_UTF8.findall(raw)) * 2 == len(_HIGH.findall(raw)) > 0
+    return bool(_LONG.search(raw)) or len(_LATIN_UTF8.findall(raw)) * 2 == _high(raw) > 0

@@ -52,6 +52,9 @@ def milli(text: str) -> int:
 
 
 def _scaled(text: str, digits: int, *, thousands: bool = True) -> int:
+    whole, _, fraction = text.partition(".")
+    if len(fraction) == digits and whole.isdecimal() and (fraction.isdecimal() or not digits):
+        return int(whole + fraction)  # as most are
     sign = -1 if "-" in text else 1
     bare = _NO_FIGURE.sub("", text)
     cut = max(bare.rfind("."), bare.rfind(","))

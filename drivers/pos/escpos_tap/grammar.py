@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from drivers.pos.escpos_tap.amounts import CURRENCY, TRAILER, milli, minor, money_pattern, plain, printed
 from drivers.pos.escpos_tap.profiles import BadProfile, Profile
 from drivers.pos.escpos_tap.reading import Adder, Item, Reading, Row
 
 LINE_MAX = 160  # characters the expressions get to see
+LINES_KNOWN_MAX = 1024  # a shop prints its heads, goods and thanks all day long: each is judged once
 _CJK = r"\u2e80-\u9fff\uf900-\ufaff"
 _CJK_GAP = re.compile(rf"(?<=[{_CJK}])\s+(?=[{_CJK}])")
-_GAP = re.compile(r"\s+")
 _WIDE_GAP = re.compile(rf"\s{{2,}}|(?<=[{_CJK}])\s+|\s*[|/]\s*")  # between two columns
 _SPELT_OUT = re.compile(r"(?:\w ){2,}\w")  # T O T A L
 _LETTER = re.compile(r"[^\W\d_]")
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _HAS_CJK = re.compile(rf"[{_CJK}]")
 _DATE = re.compile(r"\d{2,4}[-/.年]\d{1,2}[-/.月]\d{1,4}|\d{1,2}:\d{2}(?::\d{2})?")
 _WHOLE_FIELDS = {"due", "total", "subtotal", "cash", "change", "received", "discount"}
@@ -58,12 +61,22 @@ _MEASURES = (
 )
 
 
+class Said(NamedTuple):
+    """What one line says, whatever else is on the paper."""
+
+    rows: tuple[Row, ...] = ()
+    columns: tuple[str, ...] = ()  # it is a heading: what stands below, from the left
+    numbers: tuple[tuple[str, str], ...] = ()  # (kind, number) of the whole receipt
+    mark: str = ""  # what the whole paper is: "return", "reprint" or "report"
+
+
 class Grammar:
     """A profile made ready. `digits` are the decimals of the currency. Raises BadProfile."""
 
     def __init__(self, profile: Profile, digits: int) -> None:
         self._digits = digits
         self._adder = Adder(digits, profile.name_line)
+        self._said = lru_cache(LINES_KNOWN_MAX)(self._say)
         try:
             self._compile(profile, digits)
         except re.error as error:
@@ -73,6 +86,7 @@ class Grammar:
 
     def _compile(self, profile: Profile, digits: int) -> None:
         money = money_pattern(digits)
+        self._money = re.compile(money)
         self._at_end = re.compile(rf"(?<![\d.,/-])({money}){TRAILER}$")
         self._whole_at_end = re.compile(
             rf"(?:(?<=[:\s])|(?={CURRENCY}))(-?(?:{CURRENCY}\s?)?-?\d{{1,7}}){TRAILER}$"
@@ -94,12 +108,7 @@ class Grammar:
         }
         self._details = [self._form(text, money, ("qty", "unit")) for text in profile.details]
         self._labels = self._label_table(profile)
-        heading = profile.heading
-        self._heading = {
-            column: re.compile("|".join(words), re.IGNORECASE)
-            for column, words in heading.model_dump().items()
-            if words
-        }
+        self._heading = _one_of(profile.heading.model_dump())
         self._numbers = {
             kind: [re.compile(expression, re.IGNORECASE) for expression in expressions]
             for kind, expressions in profile.numbers.model_dump().items()
@@ -140,10 +149,8 @@ class Grammar:
     @staticmethod
     def _label_table(profile: Profile) -> re.Pattern[str]:
         beside = "|".join([r"[\W\d_]", *(rf"\b{q}\b" if q.isascii() else q for q in profile.qualifiers)])
-        fields = [
-            f"(?P<{name}>{'|'.join(words)})" for name, words in profile.labels.model_dump().items() if words
-        ]
-        return re.compile(rf"[\W_]*(?:{'|'.join(fields)})(?![^\W\d_{_CJK}])(?:{beside})*", re.IGNORECASE)
+        fields = _one_of(profile.labels.model_dump()).pattern
+        return re.compile(rf"[\W_]*(?:{fields})(?![^\W\d_{_CJK}])(?:{beside})*", re.IGNORECASE)
 
     def label(self, text: str) -> str:
         """The field a label names (``"total"``); empty when it is none."""
@@ -154,54 +161,65 @@ class Grammar:
         """What the receipt says. Never raises; what cannot be made out is left empty."""
         reading = Reading()
         rows: list[Row] = []
-        order: list[str] = []
+        order: tuple[str, ...] = ()
         for line in lines:
-            even = plain(line)
-            text = even.strip()[:LINE_MAX].rstrip()
-            lead = len(even) - len(even.lstrip())
-            shown = line[lead : lead + len(text)]
-            if not text or not (_LETTER.search(text) or any(char.isdigit() for char in text)):
-                continue
-            headed = self._heading_of(text)
-            if headed:
-                order, rows = headed, [row for row in rows if row.kind == "label"]
-                continue
-            rows.extend(self._rows(text, shown, order, reading))
+            said = self._said(line, order, reading.numbers.get("refers_to", ""))
+            if said.columns:
+                order, rows = said.columns, [row for row in rows if row.kind == "label"]
+            rows += said.rows
+            for kind, number in said.numbers:
+                reading.numbers.setdefault(kind, number)
+            if said.mark:
+                setattr(reading, "is_return" if said.mark == "return" else said.mark, True)
         self._adder.fill(reading, rows)
         return reading
 
     # One line
 
-    def _rows(self, text: str, shown: str, order: list[str], reading: Reading) -> list[Row]:
+    def _say(self, line: str, order: tuple[str, ...], refers_to: str) -> Said:
+        """`order`: columns of the heading above; `refers_to`: number of the receipt that is taken back."""
+        even = plain(line)
+        text = even.strip()[:LINE_MAX].rstrip()
+        if not _LETTER_OR_DIGIT.search(text):
+            return Said()
+        columns = self._heading_of(text)
+        if columns:
+            return Said(columns=tuple(columns))
+        lead = len(even) - len(even.lstrip())
+        shown = line[lead : lead + len(text)]
         pairs = self._label_pairs(text)
         if pairs:
-            self._take_numbers(text, reading)
-            return pairs
+            return Said(tuple(pairs), numbers=self._numbers_in(text, refers_to))
+        row = self._amount_row(text, shown)
+        if row is not None:
+            return Said((row,))
+        mark = self._mark(text)
+        if mark:
+            return Said((Row("other"),), mark=mark)
+        item = self._item(text, shown, order)
+        if item is not None:
+            return Said((Row("item" if item.name else "bare", item=item),))
+        numbers = self._numbers_in(text, refers_to)
+        if numbers or not _LETTER.search(text) or _DATE.search(text) or self.label(text):
+            return Said((Row("other"),), numbers=numbers)
+        return Said((Row("text", item=Item(shown, "", "", "")),))
+
+    def _amount_row(self, text: str, shown: str) -> Row | None:
+        """A detail of the item above, or a label with its amount."""
         for form in self._details:
             match = form.fullmatch(text)
             if match:
-                return [Row("detail", item=Item("", match["qty"], printed(match["unit"]), ""))]
-        at_end = self._at_end.search(text) or self._whole_at_end.search(text)
-        if at_end:
-            name = self.label(text[: at_end.start()])
-            # "Item 1  5.00" is goods: only whole numbers are counts
-            if name and name != "count" and (self._at_end.search(text) or self._may_be_whole(name, text)):
-                return [
-                    Row(
-                        "label",
-                        name,
-                        printed(at_end[1]),
-                        Item(shown[: at_end.start()].strip(" :"), "", "", ""),
-                    )
-                ]
-        if self._take_marks(text, reading):
-            return [Row("other")]
-        item = self._item(text, shown, order)
-        if item is not None:
-            return [Row("item" if item.name else "bare", item=item)]
-        if self._take_numbers(text, reading) or not _LETTER.search(text) or _DATE.search(text):
-            return [Row("other")]
-        return [Row("other" if self.label(text) else "text", item=Item(shown, "", "", ""))]
+                return Row("detail", item=Item("", match["qty"], printed(match["unit"]), ""))
+        sure = self._at_end.search(text)
+        at_end = sure or self._whole_at_end.search(text)
+        if not at_end:
+            return None
+        name = self.label(text[: at_end.start()])
+        # "Item 1  5.00" is goods: only whole numbers are counts
+        if name and name != "count" and (sure or self._may_be_whole(name, text)):
+            left = shown[: at_end.start()].strip(" :")
+            return Row("label", name, printed(at_end[1]), Item(left, "", "", ""))
+        return None
 
     def _may_be_whole(self, name: str, text: str) -> bool:
         """Whether "合计 20" without a point may be an amount: where the words or a sign make it sure."""
@@ -222,9 +240,11 @@ class Grammar:
                 rows.append(Row("label", name, printed(amount), Item(label.strip(" :"), "", "", "")))
         return rows
 
-    def _item(self, text: str, shown: str, order: list[str]) -> Item | None:
-        if order[:1] == ["sku"] and (code := _SKU.match(text)):
+    def _item(self, text: str, shown: str, order: tuple[str, ...]) -> Item | None:
+        if order[:1] == ("sku",) and (code := _SKU.match(text)):
             text, shown = text[code.end() :], shown[code.end() :]
+        if not order and not self._money.search(text):
+            return None
         headed = self._headed.get(_columns(order))
         forms = self._loose_forms if order else self._forms
         for form in [headed, *forms] if headed else forms:
@@ -254,7 +274,7 @@ class Grammar:
         amount = minor(printed(match["amount"]), self._digits)
         return abs(abs(product) - abs(amount)) <= 1
 
-    def _which(self, a: str, b: str, amount: str, order: list[str]) -> tuple[str, str] | None:
+    def _which(self, a: str, b: str, amount: str, order: tuple[str, ...]) -> tuple[str, str] | None:
         """(quantity, unit price) of two numbers in front of an amount."""
         places = [column for column in order if column in ("qty", "unit")]
         if places == ["unit", "qty"]:
@@ -268,43 +288,43 @@ class Grammar:
 
     def _heading_of(self, text: str) -> list[str]:
         """The columns of a heading line, from the left; empty when the line is none."""
-        wide = _WIDE_GAP.split(text)
-        return self._columns_of(wide) or self._columns_of(text.split())
+        wide, close = _WIDE_GAP.split(text), text.split()
+        return self._columns_of(wide) or (self._columns_of(close) if close != wide else [])
 
     def _columns_of(self, words: list[str]) -> list[str]:
         columns = []
         for word in words:
             bare = squashed(word).strip(" :*()")
-            hit = next((name for name, words_ in self._heading.items() if words_.fullmatch(bare)), "")
-            if hit:
-                columns.append(hit)
+            hit = self._heading.fullmatch(bare)
+            if hit and hit.lastgroup:
+                columns.append(hit.lastgroup)
             elif bare:
                 return []
         return columns if len(columns) >= 2 else []
 
-    def _take_numbers(self, text: str, reading: Reading) -> bool:
-        taken = False
+    def _numbers_in(self, text: str, refers_to: str) -> tuple[tuple[str, str], ...]:
+        found: dict[str, str] = {}
         for kind, expressions in self._numbers.items():
-            if kind == "receipt" and "refers_to" in reading.numbers and reading.numbers["refers_to"] in text:
-                continue  # the number of the receipt that this one takes back
-            for expression in expressions:
-                match = expression.search(text)
-                if match:
-                    reading.numbers.setdefault(kind, match["value"])
-                    taken = True
-                    break
-        return taken
+            taken_back = refers_to or found.get("refers_to", "")
+            if kind == "receipt" and taken_back and taken_back in text:
+                continue
+            match = next((hit for hit in (each.search(text) for each in expressions) if hit), None)
+            if match:
+                found[kind] = match["value"] or ""
+        return tuple(found.items())
 
-    def _take_marks(self, text: str, reading: Reading) -> bool:
+    def _mark(self, text: str) -> str:
         bare = squashed(text)
-        for kind, mark in self._marks.items():
-            if mark.fullmatch(bare):
-                setattr(reading, "is_return" if kind == "return" else kind, True)
-                return True
-        return False
+        return next((kind for kind, mark in self._marks.items() if mark.fullmatch(bare)), "")
 
 
-def _columns(order: list[str]) -> tuple[str, ...]:
+def _one_of(words: dict[str, list[str]]) -> re.Pattern[str]:
+    """An expression for any of the words; the group that matched has the name of their field."""
+    fields = (f"(?P<{name}>{'|'.join(each)})" for name, each in words.items() if each)
+    return re.compile("|".join(fields), re.IGNORECASE)
+
+
+def _columns(order: tuple[str, ...]) -> tuple[str, ...]:
     """The columns of a heading without the code; a price that stands last is the amount."""
     columns = [column for column in order if column != "sku"]
     return (*columns[:-1], "amount") if columns and columns[-1] == "unit" else tuple(columns)
@@ -312,6 +332,8 @@ def _columns(order: list[str]) -> tuple[str, ...]:
 
 def squashed(text: str) -> str:
     """``"合  计:"`` → ``"合计:"``, ``"T O T A L"`` → ``"TOTAL"``, other spaces to one."""
-    text = _CJK_GAP.sub("", text.strip())
-    text = _GAP.sub(" ", text)
+    words = text.split()
+    if len(words) < 2:
+        return text.strip()
+    text = _CJK_GAP.sub("", " ".join(words))
     return _SPELT_OUT.sub(lambda match: match[0].replace(" ", ""), text)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from drivers.pos.escpos_tap.commands import COMMANDS, HELD_MAX_BYTES, MORE, WRONG, stored_picture
 
@@ -26,6 +27,11 @@ _BINARY = (b"\x1b&", b"\x1bp", b"\x1c2", b"\x1cg")  # arguments that may be any 
 _LOOK_BACK_BYTES = 256  # a heading may stand before the first line that is surely text
 _SURE_RUN = 12  # in noise, 12 printable bytes in a row come once in 145 kB
 _SURE = re.compile(rb"[\x20-\x7e]{12}|[\xa1-\xfe]{12}")
+_FIXED = {
+    code: command.length
+    for code, command in COMMANDS.items()
+    if isinstance(command.length, int) and not command.picture and code != b"\x1b="
+}  # most of what passes; the long way is for what is odd about it
 _CLASSES = bytes(
     ord("a") if 0x20 <= byte < 0x7F else ord("h") if 0xA1 <= byte < 0xFF else ord(".") for byte in range(256)
 )
@@ -36,7 +42,7 @@ def is_sure(text: bytes) -> bool:
     return _SURE.search(text) is not None
 
 
-class Token(NamedTuple):
+class Token(msgspec.Struct, frozen=True, gc=False):
     """One thing on the line. `code`: TEXT, UNKNOWN, FOUND, a control byte, or a command's two bytes."""
 
     code: bytes
@@ -105,10 +111,11 @@ class Lexer:
     def _next(self) -> Token | None:
         data, at = self._data, self._at
         place = self.offset + at
-        run = _RUN.match(data, at)
-        if run:
-            self._at = run.end()
-            return Token(TEXT, place, run.group(), self._has_become_sure(run.group()))
+        if data[at] >= 0x20:
+            run = _RUN.match(data, at)
+            text = run[0] if run else b""
+            self._at = at + len(text)
+            return Token(TEXT, place, text, self._has_become_sure(text, self._at < len(data)))
         self._run, self._run_sure = b"", False
         if data[at] not in _STARTERS:
             self._at = at + 1
@@ -116,6 +123,12 @@ class Lexer:
         if at + 1 == len(data):
             return None
         code = data[at : at + 2]
+        fixed = _FIXED.get(code)
+        if fixed is not None:
+            args = data[at + 2 : at + 2 + fixed]
+            if len(args) == fixed and b"\x1b" not in args:
+                self._at = at + 2 + fixed
+                return Token(code, place, args)
         command = COMMANDS.get(code)
         if command is None:
             # A printer drops the opcode too, unless that is itself the start of something
@@ -146,8 +159,8 @@ class Lexer:
         self._at = end
         return Token(code, place, args)
 
-    def _has_become_sure(self, text: bytes) -> bool:
-        if self._run_sure:
+    def _has_become_sure(self, text: bytes, ends: bool) -> bool:
+        if self._run_sure or (ends and len(self._run) + len(text) < _SURE_RUN):
             return False
         text = self._run + text
         self._run_sure = is_sure(text)

@@ -20,16 +20,11 @@ _SAME_LINE_DOTS = 12  # pieces of a page this near in height stand on one line
 COLUMN_BREAK = "  "
 
 
-class Bit:
+class Bit(Piece, gc=False):
     """A run of bytes of one style, begun at one place."""
 
-    __slots__ = ("raw", "style", "x", "y")
-
-    def __init__(self, x: int | None, y: int, style: Style) -> None:
-        self.x = x  # dots from the left; None: goes on where the last one ended
-        self.y = y
-        self.style = style
-        self.raw = bytearray()
+    x: int | None  # dots from the left; None: goes on where the last one ended
+    y: int
 
 
 Line = list[Bit]
@@ -68,10 +63,11 @@ class Paper:
             self._put(raw, style)
 
     def _put(self, raw: bytes, style: Style) -> None:
-        if not self._line or self._place is not None or self._line[-1].style != style:
-            self._line.append(Bit(self._place, self._y, style))
-        self._place = None
-        self._line[-1].raw += raw
+        if self._place is None and self._line and self._line[-1].style == style:
+            self._line[-1].raw += raw
+        else:
+            self._line.append(Bit(style, raw, self._place, self._y))
+            self._place = None
         self._line_bytes += len(raw)
         self.size_bytes += len(raw)
         if self.size_bytes > BYTES_MAX:
@@ -177,21 +173,17 @@ class Paper:
         self.forget_line()
 
 
-def pieces(lines: list[Line]) -> list[Piece]:
-    """All that was printed, in order, for a `Reader` to judge."""
-    return [Piece(bit.style, bytes(bit.raw)) for line in lines for bit in line]
-
-
 def text_of(line: Line, reader: Reader) -> str:
     """The characters of a line, its columns two spaces apart, without spaces at its end."""
-    columns: list[tuple[int, str]] = []
-    last_x = 0
+    columns: list[str] = []
+    places: list[int] = []
     for bit in line:
-        text = reader.read(Piece(bit.style, bytes(bit.raw)))
+        text = reader.read(bit)
         if bit.x is None and columns:
-            columns[-1] = (columns[-1][0], columns[-1][1] + text)
+            columns[-1] += text
         else:
-            last_x = bit.x if bit.x is not None else last_x
-            columns.append((last_x, text))
-    columns.sort(key=lambda column: column[0])
-    return COLUMN_BREAK.join(text for _, text in columns).rstrip()
+            places.append(bit.x or 0)
+            columns.append(text)
+    if places != sorted(places):
+        columns = [columns[at] for at in sorted(range(len(places)), key=places.__getitem__)]
+    return COLUMN_BREAK.join(columns).rstrip()

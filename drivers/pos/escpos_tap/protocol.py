@@ -23,7 +23,7 @@ from drivers.pos.escpos_tap.grammar import Grammar
 from drivers.pos.escpos_tap.job import Job, Totals, fields_of
 from drivers.pos.escpos_tap.lexer import FOUND, TEXT, UNKNOWN, Lexer, Token
 from drivers.pos.escpos_tap.options import Options
-from drivers.pos.escpos_tap.paper import pieces, text_of
+from drivers.pos.escpos_tap.paper import text_of
 from drivers.pos.escpos_tap.reading import Reading
 from drivers.pos.escpos_tap.sale import sale_of
 from drivers.pos.escpos_tap.symbols import QR, barcode_text
@@ -66,6 +66,11 @@ class EscposTapDecoder(QuietDecoder):
         self._now_ms = 0
         self._idle_at_ms: int | None = None
         self._heard: list[Heard] = []
+        self._bounds: dict[bytes, Callable[[Token], None]] = {
+            **dict.fromkeys((b"\x1dV", b"\x1bi", b"\x1bm"), self._cut),
+            b"\x1b@": self._initialise,
+            FOUND: self._found,
+        }
         self._does: dict[bytes, Callable[[Job, bytes], None]] = {
             b"\n": lambda job, _: self._end_line(job),
             b"\r": lambda job, _: self._end_line(job),
@@ -145,14 +150,9 @@ class EscposTapDecoder(QuietDecoder):
 
     def _take(self, token: Token) -> None:
         code = token.code
-        if code in (b"\x1dV", b"\x1bi", b"\x1bm"):
-            self._cut()
-            return
-        if code == b"\x1b@":
-            self._initialise(token.at)
-            return
-        if code == FOUND:
-            self._found(token)
+        bounds = self._bounds.get(code)
+        if bounds is not None:
+            bounds(token)
             return
         job = self._job
         if job is None:
@@ -190,7 +190,7 @@ class EscposTapDecoder(QuietDecoder):
         if token.args == b"@":
             self._finish()
 
-    def _cut(self) -> None:
+    def _cut(self, _: Token) -> None:
         """The job is at its end, but for what may still belong to it. Two cuts in a row cut it once."""
         self._totals.cuts += 1
         self._tail = True
@@ -215,7 +215,7 @@ class EscposTapDecoder(QuietDecoder):
             held.pulses, job.pulses = held.pulses + job.pulses, 0
         self._tell(held)
 
-    def _initialise(self, at_byte: int) -> None:
+    def _initialise(self, token: Token) -> None:
         """ESC @: the printer forgets its styles and its unprinted line; most jobs begin so."""
         self._style, self._two_byte, self._upside_down = Style(), "gbk", False
         self._junk_row = 0
@@ -233,7 +233,7 @@ class EscposTapDecoder(QuietDecoder):
             else:
                 job.tail = False
         self._tail = False
-        self._job = job or Job(at_byte, tail=False)
+        self._job = job or Job(token.at, tail=False)
 
     def _overflow(self, job: Job) -> None:
         """Longer than any receipt: a report, or no printer's line. Said once; a new job starts."""
@@ -345,7 +345,7 @@ class EscposTapDecoder(QuietDecoder):
 
     def _read(self, job: Job) -> tuple[Reading, list[str], str]:
         printed = job.paper.lines
-        reader = Reader(pieces(printed), self._forced, self._pages)
+        reader = Reader((bit for line in printed for bit in line), self._forced, self._pages)
         lines = [text for text in (text_of(line, reader) for line in printed) if text.strip()]
         return self._grammar.read(lines), lines, reader.encoding
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from drivers.pos.escpos_tap import profiles
+from drivers.pos.escpos_tap.grammar import Grammar
 from drivers.pos.escpos_tap.options import Options
 from drivers.pos.escpos_tap.protocol import AFTER_CUT_MS, EscposTapDecoder
 
@@ -119,3 +121,18 @@ def test_a_paper_is_read_without_being_told(
     fields = (decoder.feed(job, 0) + decoder.wake(AFTER_CUT_MS))[0].what.fields
     assert {key: fields.get(key) for key in expect} == expect
     assert "unbalanced" not in fields
+
+
+def test_a_line_seen_before_means_what_its_own_receipt_says() -> None:
+    grammar = Grammar(profiles.load("default"), digits=2)
+    line = "Bolts 2 3.00 6.00"
+    headed = ["Item  Price  Qty  Amount", line, "TOTAL 6.00"]
+    bare = [line, "TOTAL 6.00"]
+    taken_back = ["Original receipt no: R7", "Receipt No: R7", "TOTAL 6.00"]
+    sold = ["Receipt No: R7", "TOTAL 6.00"]
+
+    for _ in range(2):
+        assert grammar.read(headed).items == [("Bolts", "3.00", "2", "6.00")]
+        assert grammar.read(bare).items == [("Bolts", "2", "3.00", "6.00")]
+        assert grammar.read(taken_back).numbers == {"refers_to": "R7"}
+        assert grammar.read(sold).numbers == {"receipt": "R7"}
