@@ -169,7 +169,7 @@ def _people(zones: dict[str, list[LevelSlot]], lang: str) -> Chart | None:
     lines = [Series(name, [_tenth(slot.mean) for slot in row[first:end]]) for name, row in some.items()]
     if len(some) == 1:
         [row] = some.values()
-        lines.append(Series(say(N_("At most")), [slot.most for slot in row[first:end]], dashed=True))
+        lines.append(Series(say(N_("Most at once")), [slot.most for slot in row[first:end]], dashed=True))
     labels = [slot.label(with_day=with_day) for slot in slots]
     return bar_line_chart(say(N_("People in the areas")), labels, lines=lines, category_label=say(N_("Time")))
 

@@ -102,6 +102,7 @@ def heat_chart(
     ]
     if len(cells) > POINTS_MAX:
         raise ValueError(f"a chart of {len(cells)} points; at most {POINTS_MAX} can be told apart")
+    most = max((cell[2] for cell in cells), default=0) or 1
     option: dict[str, Any] = {
         "tooltip": {"renderMode": "richText", "confine": True},
         "grid": {"left": 8, "right": 8, "bottom": 40, "top": 8, "outerBoundsMode": "same"},
@@ -109,7 +110,9 @@ def heat_chart(
         "yAxis": {"type": "category", "data": list(rows), "inverse": True, "splitArea": {"show": True}},
         "visualMap": {
             "min": 0,
-            "max": max((cell[2] for cell in cells), default=0) or 1,
+            "max": most,
+            "text": [f"{most:,}", "0"],
+            "textStyle": {"color": "--quiet"},
             "calculable": False,
             "orient": "horizontal",
             "left": "center",
