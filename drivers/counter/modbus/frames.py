@@ -16,6 +16,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from drivers.frames import Window
 
 RTU_BYTES_MIN, RTU_BYTES_MAX = 4, 256
@@ -29,7 +31,7 @@ _KNOWN = b"".join(b"\\x%02x\\x%02x" % (function, function | EXCEPTION) for funct
 _ANY_UNIT = range(256)
 
 
-class Frame(NamedTuple):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """Bytes that hold together, or that should have: with `ok` False they look like a frame and are none."""
 
     at_byte: int
@@ -169,8 +171,8 @@ class RtuFrames(Frames):
     def _whole(self, data: bytearray, at: int) -> int | None:
         unknown = False
         sizes = _sizes(data, at)
-        if len(sizes) > 1:  # the shortest first: a zero after a whole frame leaves its CRC right
-            sizes = tuple(sorted(sizes, key=lambda size: size or RTU_BYTES_MAX))
+        if len(sizes) == 2 and (sizes[0] or RTU_BYTES_MAX) > (sizes[1] or RTU_BYTES_MAX):
+            sizes = sizes[::-1]  # the shortest first: a zero after a whole frame leaves its CRC right
         for size in sizes:
             if size is None or at + size > len(data):
                 unknown = True

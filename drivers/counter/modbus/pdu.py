@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from drivers.counter.modbus.frames import EXCEPTION
 
 REGISTERS_MAX = 125  # of one reading
+QUESTIONS_KNOWN_MAX = 256  # a master asks the same again and again
 COIL_ON = 0xFF00
 EXCEPTIONS = {
     1: "illegal function",
@@ -70,6 +72,7 @@ def exception(function: int, code: int) -> bytes:
     return bytes([function | EXCEPTION, code])
 
 
+@lru_cache(QUESTIONS_KNOWN_MAX)
 def question_of(pdu: bytes) -> Question | None:
     """The question that a PDU asks, if it is one of those that ask for something at an address."""
     if len(pdu) < 5 or pdu[0] not in (1, 2, 3, 4, 5, 6, 15, 16):
@@ -119,10 +122,13 @@ def fields_of(pdu: bytes, *, asked: Question | None) -> dict[str, Any]:
     if pdu[0] & EXCEPTION:
         code = pdu[1] if len(pdu) > 1 else 0
         return fields | {"exception": code, "exception_text": EXCEPTIONS.get(code, "unknown")}
-    is_answer = asked is not None and answers(pdu, asked)
-    if function in (1, 2, 3, 4) and (is_answer or len(pdu) != 5):
+    if function <= 4 and (len(pdu) != 5 or (asked is not None and answers(pdu, asked))):
         values = values_in(pdu)
-        return fields | ({"registers": values, "values": values} if function > 2 else {"coils": values})
+        if function > 2:
+            fields["registers"] = fields["values"] = values
+        else:
+            fields["coils"] = values
+        return fields
     question = question_of(pdu)
     if question is not None:
         fields["addr"] = question.addr

@@ -153,20 +153,25 @@ class Unit:
     def read(self, values: dict[Name, int]) -> Reading:
         """Takes the values of one answer."""
         steps: dict[Name, Step] = {}
+        why: dict[str, str] = {}
         for name, total in self._totals.items():
-            if name not in values:
+            value = values.get(name)
+            if value is None:
                 continue
             if self._clears != "by_reading":
-                steps[name] = total.read(values[name])
+                step = total.read(value)
             elif self._read_before:
-                steps[name] = total.since(values[name])
+                step = total.since(value)
             else:
-                steps[name] = Step(0, "base")
+                step = Step(0, "base")
+            steps[name] = step
+            if step.why:
+                why[name] = step.why
+            if value:
+                self.to_clear = True
         self._read_before = self._read_before or bool(steps)
         if "state" in values:
             self._is_bad = values["state"] & self._good_bits != self._good_bits
-        self.to_clear |= any(values[name] for name in steps)
-        why: dict[str, str] = {name: step.why for name, step in steps.items() if step.why}
         return Reading(steps.get("in", NOBODY).people, steps.get("out", NOBODY).people, why)
 
     def cleared(self, by: Question) -> None:
