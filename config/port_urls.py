@@ -10,12 +10,13 @@ from collections.abc import Mapping
 
 from config.mistakes import _, nearest, wrong
 from drivers.errors import BadPort
-from drivers.ports import KINDS
+from drivers.ports import KINDS, source_of
 from drivers.ports.base import PortUrl, read_url
 from drivers.ports.inline import sides
 
 _EXAMPLE = _("for example serial:///dev/ttyUSB0?baud=9600, tcp://10.0.0.5:4001 or sim:1")
 _INLINE_EXAMPLE = "inline:serial:///dev/serial/by-id/…,serial:///dev/serial/by-id/…?baud=9600"
+_CAMERA_EXAMPLE = "camera:/dev/video0, camera:rtsp://192.0.2.30/stream2"
 
 Range = tuple[float, float]
 Choices = frozenset[str]
@@ -60,6 +61,12 @@ def port_url(url: str) -> str:
             raise wrong(_("two lines are wanted, the till's and the device's"), _INLINE_EXAMPLE) from None
         port_url(till)
         port_url(device)
+    if port.kind == "camera":
+        try:
+            source_of(port)
+        except BadPort:
+            says = _("this is no camera: a device, an rtsp:// or http:// address, a film or sim:1 is wanted")
+            raise wrong(says, _CAMERA_EXAMPLE) from None
     if port.kind == "evdev" and not port.place.removeprefix("//").startswith("/"):
         raise wrong(_("the whole path of the device is wanted"), "evdev:///dev/input/by-id/…-event-kbd")
     if port.kind in ("tcp", "tcp-listen", "udp", "http-listen"):

@@ -23,7 +23,7 @@ from edge_agent.errors import BadIdentity, NotEnrolled
 from edge_agent.health import Alarms, Health, Status, metrics_text, rss_mib
 from edge_agent.identity import FILE_NAME, Identity, read_identity
 from edge_agent.leasing import Habits, Leasing
-from edge_agent.listening import decoder_of, listener
+from edge_agent.listening import EYES, decoder_of, listener
 from edge_agent.paying import Caps
 from edge_agent.payments import Payments
 from edge_agent.pins import HashPin, Pins, hash_in_thread
@@ -178,7 +178,7 @@ class Edge:
             clock=clock,
             chance=world.chance,
             make_decoder=decoder_of,
-            listen=world.listen or listener(clock),
+            listen=world.listen or listener(clock, settings.state_dir / EYES, settings.timezone or ""),
             terminals=self.terminals,
             currency=settings.currency,
         )

@@ -21,6 +21,7 @@ from config.write_back import WriteBack
 from edge_agent.app import Edge
 from edge_agent.errors import StoreInUse
 from edge_agent.health import NotifyFailed, notify
+from edge_agent.listening import EYES
 from edge_agent.reloading import SettingsFile
 from edge_agent.wedge import wedge_decoder
 
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 
 PAGES_STOP_S = 1  # for what a page asked in the last moment
 LOCK_NAME = "lock"
-EYES_FOLDER = "eyes"  # of the cameras' sockets, in the state folder
 _BACKLOG = 64
 
 
@@ -168,7 +168,7 @@ def _cameras(edge: Edge, file: SettingsFile) -> Cameras:
         devices=lambda: edge.settings.devices,
         writer=WriteBack(file.path, environ=file.environ),
         reload=file.reload,
-        eyes=edge.settings.state_dir / EYES_FOLDER,
+        eyes=edge.settings.state_dir / EYES,
         pin=pin.get_secret_value() if pin else "",
         mono_s=lambda: edge.world.clock.mono_ms() / 1000,
     )

@@ -20,7 +20,7 @@ from edge_agent.store.outbox import Outbox
 from edge_agent.tally import Tally
 from edge_agent.terminals import Terminals
 from edge_agent.till import Till
-from sync.contract.events import CardRefused, DeviceState, Event, MemberJoined, SaleCompleted
+from sync.contract.events import CameraState, CardRefused, DeviceState, Event, MemberJoined, SaleCompleted
 from sync.contract.fitting import fitted
 from sync.contract.questions import (
     Balance,
@@ -170,6 +170,8 @@ class Session:
             )
         if isinstance(event, DeviceState) and event.state in ("blocked", "clear"):
             self._tally.blocked = event.state == "blocked"
+        if isinstance(event, CameraState):
+            self._tally.blocked = event.state not in ("up", "clear", "late")
         if isinstance(event, CardRefused):
             self._till.show_refused(self._till_name, event.reason)
         if hasattr(event, "till") and not event.till:

@@ -15,6 +15,7 @@ import msgspec
 
 from drivers.base import Decoder, Display, Heard, Lasting
 from drivers.errors import PortEnded, PortGone, PortRested
+from drivers.ports.base import masked
 from edge_agent.displaying import told_at
 from edge_agent.errors import StoreBroken
 from edge_agent.session import Session
@@ -146,7 +147,7 @@ class _Device:
         return DeviceStatus(
             name=self.wish.name,
             driver=self.wish.driver,
-            port=self.wish.port,
+            port=masked(self.wish.port),
             state="blocked" if self._state == "up" and tally.blocked else self._state,
             till=self.wish.till,
             last_event_wall_ms=tally.last_event_wall_ms,

@@ -7,7 +7,8 @@ import random
 from collections.abc import Mapping
 
 from drivers.errors import UnknownKind
-from drivers.ports.base import Port, PortUrl, read_url
+from drivers.ports.base import Port, PortUrl, masked, read_url
+from drivers.ports.camera import Surroundings, open_camera, source_of
 from drivers.ports.evdev import open_evdev
 from drivers.ports.files import RecordingPort, open_file, open_replay
 from drivers.ports.gpio import open_gpio
@@ -20,7 +21,17 @@ from drivers.ports.pseudo import open_pty
 from drivers.ports.serial_line import open_serial
 from sync.contract.clock import Clock
 
-__all__ = ["KINDS", "Port", "RecordingPort", "Scenes", "check_port", "open_port"]
+__all__ = [
+    "KINDS",
+    "Port",
+    "RecordingPort",
+    "Scenes",
+    "Surroundings",
+    "check_port",
+    "masked",
+    "open_port",
+    "source_of",
+]
 
 KINDS = (
     "serial",
@@ -36,6 +47,7 @@ KINDS = (
     "evdev",
     "pcsc",
     "inline",
+    "camera",
 )
 
 
@@ -59,11 +71,12 @@ async def open_port(
     chance: random.Random | None = None,
     defaults: Mapping[str, str] | None = None,
     scenes: Scenes | None = None,
+    around: Surroundings | None = None,
 ) -> Port:
     """The port that `url` names, open and ours.
 
     `defaults` are the driver's URL parameters of a serial line or a server; `scenes` plays for ``sim:``, as
-    in ``scenes=partial(driver.simulate, options)``. `chance` seeds ``sim:any``.
+    in ``scenes=partial(driver.simulate, options)``. `chance` seeds ``sim:any``. `around` is for a camera.
     Raises BadPort, or PortGone (PortHeld when somebody else has it).
     """
     port = check_port(url)
@@ -92,5 +105,7 @@ async def open_port(
             return await open_pcsc(port)
         case "inline":
             return await open_inline(port, lambda side: open_port(side, clock=clock, defaults=defaults))
+        case "camera":
+            return await open_camera(port, around or Surroundings())
         case _:
             return await open_gpio(port, clock)

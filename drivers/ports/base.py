@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -21,7 +22,13 @@ tcp://192.0.2.7:4001   tcp-listen://0.0.0.0:4001   udp://0.0.0.0:4001
 http-listen://0.0.0.0:8088   http-listen://0.0.0.0:8443?cert=/etc/tillbeam/pos.crt&key=/etc/tillbeam/pos.key
 file:receipt.bin   replay:morning.jsonl?speed=10   sim:42   pty:/run/tillbeam/reader   gpio:A=17,B=27
 evdev:///dev/input/by-id/usb-…-event-kbd   pcsc:ACS ACR122U PICC Interface   gpio:D0=17,D1=27
-inline:serial:///dev/serial/by-id/…till,serial:///dev/serial/by-id/…printer?baud=38400"""
+inline:serial:///dev/serial/by-id/…till,serial:///dev/serial/by-id/…printer?baud=38400
+camera:/dev/video0   camera:rtsp://user:password@192.0.2.30/stream2   camera:file:/srv/morning.mp4?loop=1"""
+
+WHOLE = ("camera",)  # kinds whose place is itself a URL, with its own parameters
+
+_LOGIN = re.compile(r"(?<=://)[^\s'\"]*@")  # to the last @: a password may have some of its own
+_PARAMETER = re.compile(r"((?:rtsps?|https?)://[^\s?]*\?)[^\s'\"]*")
 
 
 class Port(Protocol):
@@ -52,7 +59,7 @@ class PortUrl:
     given: Mapping[str, str] = field(default_factory=dict)
 
     def wrong(self, why: str) -> BadPort:
-        return BadPort(f"port {self.text!r}: {why}. Ports look like:\n{EXAMPLES}")
+        return BadPort(f"port {masked(self.text)!r}: {why}. Ports look like:\n{EXAMPLES}")
 
     def only(self, *keys: str) -> None:
         """Raises BadPort when a parameter is none of `keys`."""
@@ -91,6 +98,8 @@ class PortUrl:
 def read_url(text: str) -> PortUrl:
     """The URL taken apart; whether its kind exists is not looked at. Raises BadPort."""
     kind, colon, rest = text.partition(":")
+    if kind in WHOLE:
+        return PortUrl(text, kind, rest)
     place, _, query = rest.partition("?")
     url = PortUrl(text, kind, unquote(place))
     if not colon or not kind:
@@ -100,6 +109,11 @@ def read_url(text: str) -> PortUrl:
     except ValueError:
         raise url.wrong(f"{query!r} is not key=value&key=value") from None
     return PortUrl(text, kind, url.place, given)
+
+
+def masked(text: str) -> str:
+    """`text` without what a URL in it has of passwords: for logs, events and pages."""
+    return _PARAMETER.sub(r"\1…", _LOGIN.sub("…@", text))
 
 
 async def sleep_until(clock: Clock, mono_ms: int) -> None:

@@ -29,6 +29,11 @@ GOOD = [
     "evdev:///dev/input/by-id/usb-MagTek_USB_Swipe_Reader-event-kbd",
     "pcsc:ACS ACR122U PICC Interface 00 00",
     "inline:serial:///dev/ttyUSB0,serial:///dev/ttyUSB1?baud=38400&flow=rtscts",
+    "camera:/dev/v4l/by-id/usb-046d_HD_Webcam-video-index0",
+    "camera:rtsp://door:p%40ss@[2001:db8::1]:8554/stream2?profile=2&x",
+    "camera:http://192.0.2.30/video.mjpg?user=door",
+    "camera:file:/srv/a morning.mp4?loop=1&speed=4",
+    "camera:sim:42",
 ]
 
 BAD = [
@@ -50,6 +55,12 @@ BAD = [
         "two lines are wanted, the till's and the device's; inline:serial:///dev/",
     ),
     ("inline:serial:///dev/ttyUSB0,serial:ttyUSB1", "two lines are wanted"),
+    ("camera:video0", "this is no camera: a device, an rtsp:// or http:// address"),
+    ("camera:rtsp:///stream2", "this is no camera"),
+    ("camera:rtsp://host:badport/", "this is no camera"),
+    ("camera:file:", "this is no camera"),
+    ("camera:file:/a.mp4?looop=1", "this is no camera"),
+    ("camera:sim:any", "this is no camera"),
     ("tcp://10.0.0.5:4001?x=1", "'tcp:' has no parameter 'x'; remove it"),
 ]
 

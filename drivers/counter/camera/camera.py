@@ -30,6 +30,7 @@ REDUCED_FROM_PX = 1280  # JPEGs so wide are decoded at half their size
 OPEN_WAIT_S = 10.0
 READ_WAIT_S = 10.0
 DIAL_WAIT_S = 4.0
+CATCH_UP_S = 1.0  # of a film
 EARLY = 0.25  # of the time between two pictures: so much earlier than due is early enough
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
@@ -182,8 +183,8 @@ class Played:
         frame = self._next
         if frame is None:
             raise CameraEnded("it was seen to its end")
-        # What is late stays late: a film has no newest picture to jump to.
-        self._began_s = now_s - frame.t_s / self._speed
+        # Who is slow for long sees the film slower: it has no newest picture to jump to.
+        self._began_s = max(self._began_s or 0.0, now_s - frame.t_s / self._speed - CATCH_UP_S)
         self._ahead()
         return frame
 

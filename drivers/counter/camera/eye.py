@@ -80,7 +80,7 @@ class Look(_Word, frozen=True, tag_field="ask", tag="look"):
 
 
 class Past(_Word, frozen=True, tag_field="ask", tag="past"):
-    """Kept pictures after `after_s`, the oldest first, at most `most`; 0 gives the times alone."""
+    """Kept pictures after `after_s`, the oldest first, at most `most`; 0: only from when on."""
 
     after_s: float = -1.0
     most: Annotated[int, msgspec.Meta(ge=0, le=PAST_GIVEN_MAX)] = PAST_GIVEN_MAX

@@ -52,7 +52,7 @@ class CameraDecoder:
         self._sampled: dict[str, tuple[int, int]] = {}  # by zone: how many, and when that was said
         self._sample_due_ms: int | None = None
         self._heard_ms = 0
-        self.wake_at_ms: int | None = None
+        self.wake_at_ms: int | None = 0  # it speaks first
 
     # ── time ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -66,7 +66,8 @@ class CameraDecoder:
         return heard
 
     def _plan(self) -> None:
-        due = [at for at in (self._row_due_ms, self._sample_due_ms) if at is not None]
+        speaks_ms = 0 if self._out else None
+        due = [at for at in (speaks_ms, self._row_due_ms, self._sample_due_ms) if at is not None]
         self.wake_at_ms = min(due, default=None)
 
     def reopened(self, now_ms: int) -> None:
@@ -101,6 +102,7 @@ class CameraDecoder:
     def replies(self) -> bytes:
         said = bytes(self._out)
         self._out.clear()
+        self._plan()
         return said
 
     def _line(self, line: bytes, at_byte: int, now_ms: int) -> list[Heard]:

@@ -1,0 +1,76 @@
+"""The worker's answers to the technician's page, from what it has in memory."""
+
+from __future__ import annotations
+
+from drivers.counter.camera.eye import (
+    LOOK_WIDTH_MAX,
+    Answer,
+    CrossedNow,
+    LineDrawn,
+    Look,
+    Past,
+    Question,
+    Recount,
+    SeenNow,
+    Sight,
+)
+from drivers.counter.camera.kept import Pictures, Tracks, jpeg_of, past_of
+from drivers.counter.camera.options import CameraOptions
+from drivers.counter.camera.recount import recounted
+from drivers.counter.camera.watch import Watch
+
+
+class Eye:
+    """What one camera's worker can show."""
+
+    def __init__(self, options: CameraOptions, watch: Watch) -> None:
+        self._options, self._watch = options, watch
+        self._tracks, self._pictures = Tracks(), Pictures()
+
+    def seen(self) -> None:
+        """The watch has looked at another picture."""
+        if (newest := self._watch.newest) is not None:
+            self._tracks.add(newest.t_s, self._watch.looked.seen)
+            self._pictures.add(newest)
+
+    def answer(
+        self, question: Question, now_s: float, frames_per_s: float, look_ms: float
+    ) -> tuple[Answer, tuple[bytes, ...]]:
+        """The answer and its pictures."""
+        if isinstance(question, Recount):
+            return recounted(question, self._tracks, now_s), ()
+        self._pictures.asked(now_s)
+        if isinstance(question, Past):
+            return past_of(question, self._pictures, self._tracks, now_s)
+        return self._sight(question, now_s, frames_per_s, look_ms)
+
+    def _sight(
+        self, question: Look, now_s: float, frames_per_s: float, look_ms: float
+    ) -> tuple[Sight, tuple[bytes, ...]]:
+        watch, options = self._watch, self._options
+        newest = watch.newest
+        high, wide = newest.picture.shape[:2] if newest else (0, 0)
+        sight = Sight(
+            t_s=now_s,
+            state=watch.state or "starting",
+            detail=watch.detail,
+            picture_s=newest.t_s if newest else 0.0,
+            wide=wide,
+            high=high,
+            frames_per_s=frames_per_s,
+            look_ms=look_ms,
+            people=tuple(
+                SeenNow(track=one.track, x=one.x, y=one.y, box=one.box, sure=one.sure)
+                for one in watch.looked.seen
+            ),
+            occupancy=dict(watch.looked.occupancy),
+            crossed=tuple(CrossedNow(t_s=one.t_s, line=one.line, way=one.way) for one in watch.crossed),
+            totals={name: (watch.totals[name, "in"], watch.totals[name, "out"]) for name in options.lines},
+            lines={
+                name: LineDrawn(a=(line.a.x, line.a.y), b=(line.b.x, line.b.y), inward=line.inward)
+                for name, line in options.lines.items()
+            },
+            zones={name: tuple((x, y) for x, y in zone) for name, zone in options.zones.items()},
+        )
+        width = min(question.width, LOOK_WIDTH_MAX)
+        return sight, (jpeg_of(newest.picture, width),) if newest and width else ()

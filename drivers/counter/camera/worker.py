@@ -1,0 +1,162 @@
+"""The process that looks: `python -P -m drivers.counter.camera.worker`, started by the port `camera:`.
+
+    stdin   the port's line, then the decoder's (words.py); its end is ours
+    stdout  what was seen
+    socket  the technician's questions (eye.py)
+
+One thread does all of it, between two pictures; the camera's own thread only empties its queue. When anything
+here is past mending it ends, with its last words on stderr: the port tells them, and starts another.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import sys
+import time
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn
+from zoneinfo import ZoneInfo
+
+import cv2
+import msgspec
+
+from drivers.counter.camera.camera import open_camera
+from drivers.counter.camera.counter import Counter
+from drivers.counter.camera.eye import Question, write_answer
+from drivers.counter.camera.eye_server import EyeServer
+from drivers.counter.camera.health import Health
+from drivers.counter.camera.loop import Ended, Hangs, Loop
+from drivers.counter.camera.options import CameraOptions
+from drivers.counter.camera.sight import Eye
+from drivers.counter.camera.watch import Watch
+from drivers.counter.camera.words import LINE_BYTES_MAX, Setup, encode_line, read_setup, read_told
+
+
+class _Stdin:
+    """Lines from the agent, whenever they come."""
+
+    def __init__(self) -> None:
+        self._heard = bytearray()
+
+    def read(self) -> None:
+        """What is there. Raises EOFError when the agent has gone, or says something without an end."""
+        chunk = os.read(0, LINE_BYTES_MAX)
+        self._heard += chunk
+        if not chunk or len(self._heard) > 16 * LINE_BYTES_MAX:
+            raise EOFError
+
+    def line(self) -> bytes | None:
+        line, end, rest = self._heard.partition(b"\n")
+        if not end:
+            return None
+        self._heard = rest
+        return bytes(line)
+
+    def await_line(self) -> bytes:
+        """Raises EOFError."""
+        while (line := self.line()) is None:
+            self.read()
+        return line
+
+
+def serve(setup: Setup, options: CameraOptions, stdin: _Stdin) -> None:
+    """Looks until the agent goes (EOFError, BrokenPipeError), a film ends (Ended) or it hangs (Hangs)."""
+    _stand_back(options)
+    began_s = time.monotonic()
+    zone = ZoneInfo(setup.timezone) if setup.timezone else None
+    selector = selectors.DefaultSelector()
+    rung, ringing = os.pipe()
+    os.set_blocking(rung, False)
+    os.set_blocking(ringing, False)
+    watch = Watch(Counter(options), Health())
+    eye = Eye(options, watch)
+
+    def clock() -> float:
+        return time.monotonic() - began_s
+
+    def ring() -> None:
+        with suppress(BlockingIOError):
+            os.write(ringing, b"!")
+
+    def rung_at(now_s: float) -> None:
+        with suppress(BlockingIOError):
+            os.read(rung, 4096)
+
+    def minute() -> int:
+        now = datetime.now(zone)
+        return now.hour * 60 + now.minute
+
+    def answer(question: Question) -> bytes:
+        return write_answer(*eye.answer(question, loop.t_s, loop.frames_per_s, loop.look_ms))
+
+    loop = Loop(
+        options,
+        watch,
+        lambda: open_camera(setup, options.frames_per_s, clock, ring),
+        clock=clock,
+        minute=minute,
+        say=lambda said: _write(encode_line(said)),
+        seen=eye.seen,
+    )
+    selector.register(0, selectors.EVENT_READ, lambda now_s: stdin.read())
+    selector.register(rung, selectors.EVENT_READ, rung_at)
+    server = EyeServer(Path(setup.door), selector, answer) if setup.door else None
+    try:
+        while True:
+            for key, _ in selector.select(loop.turn()):
+                key.data(clock())
+            if server is not None:
+                server.tick(clock())
+    finally:
+        if server is not None:
+            server.close()
+
+
+def _write(line: bytes) -> None:
+    while line:
+        line = line[os.write(1, line) :]
+
+
+def _stand_back(options: CameraOptions) -> None:
+    """Behind the till: a camera may be slow, and is the first to go when memory runs out."""
+    with suppress(OSError):
+        os.nice(options.nice)
+    if cpus := set(options.cpus) & os.sched_getaffinity(0):
+        os.sched_setaffinity(0, cpus)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", "ascii")
+    cv2.setNumThreads(1)
+
+
+def main() -> int:
+    """0: a film ended, or the agent went; 1: told to look at nothing; 2: the camera hangs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the agent ends us when it is done
+    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "rtsp_transport;tcp"
+    os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"  # quiet: it writes URLs with their passwords
+    stdin = _Stdin()
+    try:
+        setup, options = read_setup(stdin.await_line()), read_told(stdin.await_line())
+        serve(setup, options, stdin)
+    except (EOFError, BrokenPipeError, Ended):
+        return 0
+    except (msgspec.DecodeError, ValueError) as error:
+        sys.stderr.write(f"{type(error).__name__}\n")
+        return 1
+    except Hangs as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def _leave(status: int) -> NoReturn:
+    """At once: a thread that hangs in a driver must not keep us."""
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    _leave(main())

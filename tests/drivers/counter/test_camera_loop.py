@@ -1,0 +1,312 @@
+"""One camera, opened, lost and opened again, on a clock that is turned by hand."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from drivers.counter.camera.camera import CameraEnded, CameraGone, Frame, Live, Pace, Played
+from drivers.counter.camera.health import Health
+from drivers.counter.camera.loop import HANGS_S, RETRY_MOST_S, Hangs, Loop
+from drivers.counter.camera.options import CameraOptions
+from drivers.counter.camera.shapes import Crossing, Looked, Picture, Visit
+from drivers.counter.camera.watch import Watch
+from drivers.counter.camera.words import Said
+
+CHANCE = np.random.default_rng(1)
+
+
+def picture() -> Picture:
+    return CHANCE.integers(0, 255, (36, 64, 3), np.uint8)
+
+
+class Tool:
+    """A counter that says what it is told to; one person is always in the zone."""
+
+    def __init__(self) -> None:
+        self.pictures = 0
+        self.next = Looked()
+        self.open_visit = False
+
+    def look(self, frame: Picture, t_s: float) -> Looked:
+        self.pictures += 1
+        looked, self.next = self.next, Looked(occupancy=(("shop", 1),))
+        return looked
+
+    def close(self, t_s: float) -> Looked:
+        return Looked(visits=(Visit("shop", 0.0, 2.5),)) if self.open_visit else Looked()
+
+
+class Box:
+    """A camera that is there or not, and the loop around it."""
+
+    def __init__(self, **options: Any) -> None:
+        self.now_s, self.minute = 0.0, 600
+        self.there, self.stuck, self.opened, self.closed = True, False, 0, 0
+        self.offered = self.missed = 0
+        self.said: list[Said] = []
+        self.counter = Tool()
+        self.loop = Loop(
+            CameraOptions(**options),
+            Watch(self.counter, Health()),
+            self.open,
+            clock=lambda: self.now_s,
+            minute=lambda: self.minute,
+            say=self.said.append,
+        )
+
+    def open(self) -> Any:
+        self.opened += 1
+        return _Camera(self)
+
+    def run(self, s: float) -> list[str]:
+        """So many seconds; the states that were said."""
+        before, until_s = len(self.said), self.now_s + s
+        while self.now_s < until_s:
+            wait_s = self.loop.turn()
+            self.now_s += max(0.001, min(wait_s, 0.1))
+        return [each.state for each in self.said[before:] if each.state]
+
+
+class _Camera:
+    def __init__(self, box: Box) -> None:
+        self._box = box
+        self.offered = self.missed = 0
+        self._last_s = box.now_s
+
+    def frame(self, now_s: float) -> Frame | None:
+        if not self._box.there:
+            raise CameraGone("it is not there")
+        if self._box.stuck or now_s - self._last_s < 0.099:
+            return None
+        self._last_s = now_s
+        self.offered += 1
+        self.missed = self._box.missed
+        return Frame(picture(), now_s)
+
+    def wait_s(self, now_s: float) -> float | None:
+        return None
+
+    def close(self) -> None:
+        self._box.closed += 1
+
+    @property
+    def closed(self) -> bool:
+        return not self._box.stuck
+
+
+def test_a_camera_is_up_with_its_first_picture_and_down_when_none_comes_for_a_while():
+    box = Box()
+    assert box.run(20) == ["up"]
+    box.there = False
+    assert box.run(4) == []
+    assert box.run(3) == ["down"]
+    assert box.said[-1].detail == "it is not there" or box.said[-2].detail == "it is not there"
+    box.there = True
+    assert box.run(40) == ["up"]
+
+
+def test_a_camera_that_is_gone_for_a_moment_is_opened_again_without_a_word():
+    box = Box()
+    box.run(10)
+    box.there = False
+    box.run(0.2)
+    box.there = True
+    assert box.run(10) == []
+    assert (box.opened, box.closed) == (2, 1)
+
+
+def test_a_camera_that_is_gone_is_tried_ever_less_often():
+    box = Box()
+    box.there = False
+    box.run(600)
+    assert 15 < box.opened < 30
+    tries = box.opened
+    box.run(10 * RETRY_MOST_S)
+    assert box.opened - tries in (9, 10, 11)
+
+
+def test_a_camera_that_says_nothing_from_the_beginning_is_down_after_a_while():
+    box = Box()
+    box.stuck = True
+    assert box.run(14) == []
+    assert box.run(2) == ["down"]
+
+
+def test_a_camera_that_hangs_in_its_driver_ends_the_process():
+    box = Box()
+    box.run(5)
+    box.stuck = True
+    with pytest.raises(Hangs):
+        box.run(HANGS_S + 1)
+
+
+def test_in_closed_hours_it_rests_and_lets_the_camera_go():
+    box = Box(hours="09:00-22:00")
+    assert box.run(10) == ["up"]
+    box.minute = 22 * 60
+    assert box.run(20) == ["resting"]
+    assert (box.opened, box.closed) == (1, 1)
+    box.minute = 9 * 60
+    assert box.run(20) == ["up"]
+    assert box.opened == 2
+
+
+def test_visits_that_are_going_on_end_when_it_goes_blind():
+    box = Box()
+    box.run(5)
+    box.counter.open_visit = True
+    box.there = False
+    box.run(10)
+    assert [each.visited.dwell_ms for each in box.said if each.visited] == [2500]
+
+
+def test_what_a_blind_camera_would_count_is_not_told():
+    box = Box()
+    box.run(5)
+    box.counter.next = Looked((Crossing(box.now_s, "door", "in"),), flooded=True)
+    box.run(0.3)
+    assert [each.crossed.way for each in box.said if each.crossed] == ["in"]  # it was not blind yet
+    for _ in range(60):
+        box.counter.next = Looked((Crossing(box.now_s, "door", "in"),), flooded=True)
+        box.run(0.1)
+    counted = sum(each.crossed is not None for each in box.said)
+    assert box.said[-1].state == "flooded" or any(each.state == "flooded" for each in box.said)
+    for _ in range(60):
+        box.counter.next = Looked((Crossing(box.now_s, "door", "in"),), flooded=True)
+        box.run(0.1)
+    assert sum(each.crossed is not None for each in box.said) == counted
+    assert box.run(10) == ["clear"]
+
+
+def test_a_box_that_is_too_slow_says_so_until_it_keeps_up():
+    box = Box()
+    box.run(10)
+    assert not any(each.state == "late" for each in box.said)
+    for _ in range(8):
+        box.missed += 80
+        box.run(5)
+    assert box.said[-1].state == "late" or any(each.state == "late" for each in box.said)
+    assert box.run(30) == ["clear"]
+
+
+def test_how_many_are_there_is_said_when_it_changes_and_anew_after_it_was_blind():
+    box = Box()
+    box.run(10)
+    assert [each.occupancy for each in box.said if each.occupancy] == [{"shop": 1}]
+    box.there = False
+    box.run(10)
+    box.there = True
+    box.run(40)
+    assert [each.occupancy for each in box.said if each.occupancy] == [{"shop": 1}] * 2
+
+
+def test_it_says_how_it_is_every_five_seconds_whatever_becomes_of_its_camera():
+    box = Box(hours="09:00-22:00")
+    box.run(20)
+    box.there = False
+    box.run(20)
+    box.minute = 0
+    box.run(20)
+    assert sum(each.stats is not None for each in box.said) in (11, 12)
+
+
+@pytest.mark.parametrize(("camera_per_s", "looked"), [(5, 50), (10, 100), (12.5, 100), (15, 100), (30, 100)])
+def test_the_pace_is_even_and_never_faster_than_wanted(camera_per_s: float, looked: int):
+    pace = Pace(10)
+    times = [number / camera_per_s for number in range(round(10 * camera_per_s))]
+    due = [t_s for t_s in times if pace.due(t_s)]
+    assert abs(len(due) - looked) <= 2
+    assert max(b - a for a, b in itertools.pairwise(due)) <= 2 / camera_per_s + 0.05
+
+
+def frames(count: int) -> Iterator[tuple[float, Picture]]:
+    for number in range(count):
+        yield number / 10, picture()
+
+
+def test_a_film_goes_at_its_own_pace_and_waits_for_who_is_slow():
+    played = Played(frames(30), Pace(10), speed=2)
+    first = played.frame(5.0)
+    assert first is not None
+    assert first.t_s == 0.0
+    assert played.frame(5.01) is None
+    assert played.wait_s(5.01) == pytest.approx(0.04)
+    late = played.frame(9.0)
+    assert late is not None
+    assert late.t_s == pytest.approx(0.1)
+    seen = 2
+    for turn in range(100):
+        seen += (
+            played.wait_s(9 + turn * 0.051) == 0 and seen < 30 and played.frame(9 + turn * 0.051) is not None
+        )
+    assert seen == 30
+    with pytest.raises(CameraEnded):
+        played.frame(100.0)
+
+
+class Queue:
+    """A camera with pictures in its queue; the thread takes one for each permission."""
+
+    def __init__(self) -> None:
+        self.given = threading.Semaphore(0)
+        self.retrieved = 0
+        self.released = threading.Event()
+
+    def grab(self) -> bool:
+        return self.given.acquire(timeout=10)
+
+    def retrieve(self) -> Picture:
+        self.retrieved += 1
+        return np.full((2, 2, 3), self.retrieved, np.uint8)
+
+    def release(self) -> None:
+        self.released.set()
+
+
+def test_who_is_slow_gets_the_newest_picture_and_no_other_is_made():
+    queue, rung, now = Queue(), threading.Semaphore(0), [0.0]
+    camera = Live(lambda: queue, Pace(10), lambda: now[0], rung.release)
+
+    def give(count: int) -> None:
+        for _ in range(count):
+            offered = camera.offered
+            now[0] += 0.1
+            queue.given.release()
+            while camera.offered == offered:
+                threading.Event().wait(0.001)
+
+    assert camera.frame(0) is None
+    give(1)
+    assert rung.acquire(timeout=5)
+    give(20)  # nobody asks meanwhile
+    first = camera.frame(now[0])
+    assert first is not None
+    assert camera.frame(now[0]) is None
+    give(1)
+    assert rung.acquire(timeout=5)
+    newest = camera.frame(now[0])
+    assert newest is not None
+    assert newest.t_s == pytest.approx(now[0])
+    assert queue.retrieved == 2
+    assert camera.missed >= 19
+    camera.close()
+    queue.given.release()
+    assert queue.released.wait(5)
+
+
+def test_what_a_driver_raises_is_told_without_its_words():
+    rung = threading.Event()
+
+    def broken() -> Any:
+        raise RuntimeError("rtsp://user:secret@host failed")
+
+    camera = Live(broken, Pace(10), lambda: 0.0, rung.set)
+    assert rung.wait(5)
+    with pytest.raises(CameraGone, match=r"^RuntimeError$"):
+        camera.frame(0)

@@ -1,0 +1,190 @@
+"""A camera's worker as a process: it counts, it ends with us, and whatever becomes of it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from drivers.counter.camera import DRIVER
+from drivers.counter.camera.eye import EyeShut, Look, Past, Sight, ask, door
+from drivers.errors import BadPort, PortEnded, PortGone
+from drivers.ports import Surroundings, masked, open_port
+from drivers.ports.camera import WORKER, CameraPort
+from sync.clock import SystemClock
+
+PATIENCE_S = 20.0
+OPTIONS = DRIVER.decoder(DRIVER.options()).replies()
+
+
+async def opened(url: str, folder: Path | None = None, options: bytes = OPTIONS) -> CameraPort:
+    around = Surroundings(door(folder, "front") if folder else None)
+    port = await open_port(url, clock=SystemClock(), around=around)
+    assert isinstance(port, CameraPort)
+    await port.write(options)
+    return port
+
+
+async def lines(port: CameraPort) -> AsyncIterator[dict[str, Any]]:
+    rest = b""
+    while True:
+        *whole, rest = (rest + await port.read()).split(b"\n")
+        for line in whole:
+            yield json.loads(line)
+
+
+async def said(port: CameraPort, key: str) -> dict[str, Any]:
+    """The first line with that in it."""
+    async with asyncio.timeout(PATIENCE_S):
+        async for line in lines(port):
+            if key in line:
+                return line
+    raise AssertionError
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def gone(pid: int) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while lives(pid):
+            await asyncio.sleep(0.02)
+
+
+async def test_a_worker_says_what_it_sees_and_can_be_asked_until_the_port_is_closed(tmp_path: Path):
+    folder = tmp_path / ("a long way down " * 8)  # no socket has an address of so many letters
+    port = await opened("camera:sim:42", folder)
+    assert await said(port, "state") == {"t_ms": 0, "state": "up"}
+    sight, jpegs = await ask(door(folder, "front"), Look())
+    assert isinstance(sight, Sight)
+    assert (sight.state, sight.jpegs_bytes) == ("up", (len(jpegs[0]),))
+    picture = cv2.imdecode(np.frombuffer(jpegs[0], np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert picture.shape[:2] == (sight.high, sight.wide)
+    assert (door(folder, "front").stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
+    await ask(door(folder, "front"), Past())
+    await port.close()
+    await gone(port.pid)
+    with pytest.raises(EyeShut):
+        await ask(door(folder, "front"), Look())
+    with pytest.raises(PortGone):
+        await port.read()
+
+
+async def test_a_worker_that_is_killed_is_told_by_name():
+    port = await opened("camera:sim:42")
+    os.kill(port.pid, signal.SIGKILL)
+    with pytest.raises(PortGone, match="ended by SIGKILL"):
+        await said(port, "nothing of the kind")
+    await port.close()
+
+
+async def test_a_worker_that_stands_still_is_given_up_and_killed():
+    port = await opened("camera:sim:42")
+    await said(port, "state")
+    os.kill(port.pid, signal.SIGSTOP)
+    port.silence_s = 0.3
+    with pytest.raises(PortGone, match=r"said nothing for 0\.3 s"):
+        await said(port, "nothing of the kind")
+    await port.close()
+    await gone(port.pid)
+
+
+def test_a_worker_ends_when_whoever_started_it_is_gone():
+    worker = subprocess.Popen(
+        [sys.executable, *WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert worker.stdin
+    assert worker.stdout
+    worker.stdin.write(b'{"kind":"sim","place":"1"}\n' + OPTIONS)
+    worker.stdin.flush()
+    assert b"up" in worker.stdout.readline()
+    worker.stdin.close()
+    assert worker.wait(PATIENCE_S) == 0
+    worker.stdout.close()
+    assert worker.stderr
+    worker.stderr.close()
+
+
+async def test_a_password_is_told_to_the_worker_and_to_nobody_else():
+    port = await opened("camera:rtsp://door:Geh%40eim@127.0.0.1:1/stream2?key=Auch")
+    down = await said(port, "state")
+    assert down["state"] == "down"
+    shown = json.dumps(down) + port.name + repr(port)
+    for file in ("cmdline", "environ"):
+        shown += Path(f"/proc/{port.pid}/{file}").read_bytes().decode("utf-8", "replace")
+    await port.close()
+    os_says = str((await asyncio.gather(port.read(), return_exceptions=True))[0])
+    for secret in ("Geh", "eim", "Auch"):
+        assert secret not in shown + os_says
+    assert "127.0.0.1:1" in down["detail"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("camera:rtsp://door:p@ss/w@host:554/a?key=1 x", "camera:rtsp://…@host:554/a?… x"),
+        ("http://host/video?user=a&pwd=b", "http://host/video?…"),
+        ("camera:/dev/video0", "camera:/dev/video0"),
+        ("serial:///dev/ttyUSB0?baud=9600", "serial:///dev/ttyUSB0?baud=9600"),
+        ("http-listen://0.0.0.0:8443?cert=a&key=b", "http-listen://0.0.0.0:8443?cert=a&key=b"),
+    ],
+)
+def test_what_is_shown_of_an_address_has_no_password(text: str, shown: str):
+    assert masked(text) == shown
+
+
+async def test_a_mistake_in_an_address_is_told_without_its_password():
+    with pytest.raises(BadPort) as bad:
+        await open_port("camera:rtsp://door:secret@:99999/", clock=SystemClock())
+    assert "secret" not in str(bad.value)
+
+
+def film(path: Path, pictures: int = 12) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (160, 90))
+    assert writer.isOpened()
+    for number in range(pictures):
+        writer.write(np.full((90, 160, 3), 60 + number, np.uint8))
+    writer.release()
+    return path
+
+
+async def test_a_film_is_seen_to_its_end_and_not_again(tmp_path: Path):
+    port = await opened(f"camera:file:{film(tmp_path / 'a film.avi')}?speed=20")
+    with pytest.raises(PortEnded, match="at its end"):
+        await said(port, "nothing of the kind")
+    await port.close()
+
+
+async def test_a_film_that_is_not_there_is_told():
+    port = await opened("camera:file:/nowhere.mp4")
+    assert (await said(port, "state"))["detail"] == "/nowhere.mp4: no such file"
+    await port.close()
+
+
+async def test_a_box_without_opencv_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(PortGone, match=r"cv2 is missing; pip install 'tillbeam\[vision\]'"):
+        await open_port("camera:/dev/video0", clock=SystemClock())
+
+
+async def test_a_worker_that_is_told_nonsense_ends():
+    port = await opened("camera:sim:1", options=b"nonsense\n")
+    with pytest.raises(PortGone, match=r"its worker ended \(1\): DecodeError"):
+        await said(port, "nothing of the kind")
+    await port.close()
