@@ -46,7 +46,12 @@ def for_page(lang: str) -> dict[str, Any]:
         "corner": _("{name}, corner {number}: {x} % from the left, {y} % from the top"),
         "between": _("{name}: a new corner after corner {number}"),
         "arrow": _("{name}: in is {way}. Press to turn."),
-        "ways": {"up": _("up"), "down": _("down"), "left": _("left"), "right": _("right")},
+        "ways": {
+            "up": _("upwards"),
+            "down": _("downwards"),
+            "left": _("to the left"),
+            "right": _("to the right"),
+        },
         "inside": _("{n} there now"),
         "picture": _("{wide} × {high}, {rate} pictures/s, {cost} ms each"),
         "stale": _("No picture for {n} s"),
@@ -56,7 +61,7 @@ def for_page(lang: str) -> dict[str, Any]:
         "unsaved": _("Not saved yet"),
         "saved": _("As in the settings file"),
         "keeping": _("Pictures are kept from now on, in memory only. Come back in a minute."),
-        "loading": _("Loading: {n} pictures"),
+        "loading": _("{n} pictures"),
         "compared": _("Compared: {seconds} s of {all} s"),
         "pieces": {"play": _("Play"), "pause": _("Pause")},
     }
@@ -96,9 +101,12 @@ def undone(file: Path, taken: Taken, lang: str) -> str:
 
 
 def _after(said: str, taken: Taken, _: Callable[[str], str]) -> str:
+    then, more = _("The camera counts by it now."), ""
     if taken.refused:
-        return f"{said} {_('The agent goes on with its old settings:')} {taken.refused}"
-    if taken.needs_restart:
-        parts = ", ".join(taken.needs_restart)
-        return f"{said} {_('A restart is needed for other changes in the file:')} {parts}"
-    return f"{said} {_('The camera counts by it now.')}"
+        then, more = _("The agent goes on with its old settings:"), f" {taken.refused}"
+    elif taken.needs_restart:
+        then, more = (
+            _("A restart is needed for other changes in the file:"),
+            f" {', '.join(taken.needs_restart)}",
+        )
+    return f"{said} {then}{more}"

@@ -100,7 +100,8 @@ class CameraPages:
             return away
         seats = await asyncio.gather(*(self._seat(device) for device in self._all()))
         words = camera_words.for_list(self._lang_of(request))
-        return self._html(request, "cameras.html", seats=seats, status=self._status(), **words)
+        pin = bool(self._cameras.pin)
+        return self._html(request, "cameras.html", seats=seats, status=self._status(), pin=pin, **words)
 
     async def page(self, request: Request) -> Response:
         if away := self._door.turned_away(request, page=True):

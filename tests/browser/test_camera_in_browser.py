@@ -112,6 +112,7 @@ async def test_a_line_drawn_by_mouse_and_named_stands_in_the_yaml_and_is_taken_b
 async def test_on_a_telephone_a_finger_draws_an_area_and_moves_a_corner_in_chinese(
     open_page: Any, shop: CameraHouse
 ) -> None:
+    shop.eye.pictures_s = (60.0, 60.25)
     watched = await open_page(lang="zh_CN", phone=True)
     page = watched.page
     await page.locator("[data-draw=zone]").tap()
@@ -123,7 +124,11 @@ async def test_on_a_telephone_a_finger_draws_an_area_and_moves_a_corner_in_chine
     assert fresh[1] == (pytest.approx(0.95, abs=0.02), pytest.approx(0.1, abs=0.02))
     assert fresh[3] == (pytest.approx(0.5, abs=0.02), pytest.approx(0.6, abs=0.02))
     await watched.speaks("zh_CN", "edge_agent")
+    await page.locator("#load").tap()
+    await expect(page.locator("#player")).to_be_visible()
     assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    await page.locator("[data-hand=in]").scroll_into_view_if_needed()
+    await expect(page.locator("#stage")).to_be_in_viewport(ratio=0.9)  # who counts by hand must see
     small = await page.evaluate(
         """() => [...document.querySelectorAll("main button, main input, main select, main a")]
         .filter((one) => one.checkVisibility())

@@ -120,7 +120,7 @@ async function look() {
   if (sinceS > nowS) sinceS = nowS; // another worker, another clock
   countUp(said.totals);
   lists.occupy(said.occupancy ?? {});
-  if (same()) shine(said.crossed ?? []);
+  if (same() && !replay.showing) shine(said.crossed ?? []);
   const figures = { wide: said.wide ?? 0, high: said.high ?? 0, rate: Math.round(said.frames_per_s ?? 0), cost: (said.look_ms ?? 0).toFixed(1) };
   byId("figures").textContent = pictures.length ? filled(words.picture, figures) : "";
   if (!replay.showing) drawn.see(said.people ?? []);
@@ -151,7 +151,7 @@ async function tryOut() {
       const { lines, zones, anchor: of } = drawing();
       const { said } = await asked(`${path}/recount`, { lines, zones, anchor: of, from_s: sinceS, until_s: nowS });
       if (!same()) for (const name of Object.keys(lines)) lists.count(name, replay.tally(said.crossed ?? [], name));
-      if (!same()) shine(said.crossed ?? []);
+      if (!same() && !replay.showing) shine(said.crossed ?? []);
     } catch {
       // The picture says that the box or the camera is gone.
     }

@@ -1,4 +1,4 @@
-// The door to the cameras' pages: the technician's PIN.
+// The door to the cameras' pages: the technician's PIN, and leaving.
 import { failed, post, toast } from "./page.js";
 
 const form = document.getElementById("door");
@@ -11,5 +11,14 @@ form?.addEventListener("submit", async (event) => {
     if (error instanceof TypeError) failed();
     else toast(error.message);
     form.elements.pin.select();
+  }
+});
+
+document.getElementById("leave")?.addEventListener("click", async () => {
+  try {
+    await post("/edge/door/leave", {});
+    location.assign("/edge");
+  } catch {
+    failed();
   }
 });

@@ -4,7 +4,7 @@ import { asked, paint } from "./frames.js";
 
 const ASK_MOST = 60; // pictures in one answer
 const PICTURES_MOST = 1200; // of a browser's memory: some 10 MB
-const KEEP_EVERY_MS = 60_000; // the worker keeps pictures while somebody asks for them
+const KEEP_EVERY_MS = 10_000; // the worker keeps pictures while somebody asks for them; after a save it is a new one
 const RECOUNT_AFTER_MS = 300; // of the last change to the drawing
 const BESIDE_S = 0.4; // how far a track's place may be from a picture's time
 
@@ -76,16 +76,22 @@ export class Replay {
     this.seenUntil = 0;
     this.hands.clear();
     byId("at").max = this.pictures.length - 1;
-    this.showing = true;
-    byId("replaying").hidden = byId("live").hidden = false;
+    this.turned(true);
     this.redrawn();
     await this.show(0);
   }
 
+  // The picture is of the last minutes, or of now.
+  turned(back) {
+    this.showing = back;
+    document.body.classList.toggle("replaying", back);
+    byId("replaying").hidden = byId("live").hidden = !back;
+  }
+
   leave() {
     this.stop();
-    this.showing = false;
-    byId("replaying").hidden = byId("live").hidden = byId("player").hidden = true;
+    this.turned(false);
+    byId("player").hidden = true;
     this.pictures = [];
     byId("loaded").textContent = "";
   }
@@ -139,6 +145,10 @@ export class Replay {
 
   redrawn() {
     if (!this.showing) return;
+    const choice = byId("by-hand");
+    const before = choice.value;
+    const names = Object.keys(this.drawing().lines);
+    choice.replaceChildren(...names.map((name) => new Option(name, name, false, name === before)));
     clearTimeout(this.recounting);
     this.recounting = setTimeout(() => this.recount(), RECOUNT_AFTER_MS);
   }
@@ -153,9 +163,6 @@ export class Replay {
     } catch {
       this.crossed = [];
     }
-    const choice = byId("by-hand");
-    const before = choice.value;
-    choice.replaceChildren(...Object.keys(lines).map((name) => new Option(name, name, false, name === before)));
     this.compare();
   }
 

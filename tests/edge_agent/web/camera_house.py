@@ -31,8 +31,9 @@ from drivers.counter.camera.eye import (
     write_answer,
 )
 from edge_agent.app import Edge, World
+from edge_agent.listening import EYES
 from edge_agent.reloading import SettingsFile
-from edge_agent.serving import EYES_FOLDER, open_pages
+from edge_agent.serving import open_pages
 
 SETTINGS = """\
 # 杭州店
@@ -42,7 +43,7 @@ web: {{port: {port}{web}}}
 devices:
   - name: entrance # over the door
     driver: counter.camera
-    port: sim:42   # until the real one is there
+    port: {camera}   # until the real one is there
     options:
       anchor: 'foot'   # from the side
       lines: # in is down
@@ -72,6 +73,10 @@ JPEG = base64.b64decode(
     "Y7dnRMMMYOT61qqUnHmMJV4qfJ1M6iiisjcKKKKACiiigC/pn/LX8P61Pe/8ej/h/OqljNHFv8xsZxjj61NdXMMluyI+WOMD"
     "B9a64Sj7K1+5wVISde9tLozqKKK5DvCiiigAooooAKKKKACiiigAooooA//Z"
 )
+
+
+def settings_text(port: int, *, web: str = "", camera: str = "") -> str:
+    return SETTINGS.format(port=port, web=web, camera=camera or "sim:42")
 
 
 @dataclass
@@ -140,21 +145,27 @@ async def _no_device(*_: object) -> None:
 
 
 @asynccontextmanager
-async def camera_house(folder: Path, port: int, *, web: str = "") -> AsyncIterator[CameraHouse]:
-    """The pages on 127.0.0.1; `web`: further settings of theirs, as YAML in a flow."""
+async def camera_house(
+    folder: Path, port: int, *, web: str = "", camera: str = ""
+) -> AsyncIterator[CameraHouse]:
+    """The pages on 127.0.0.1; `web`: further settings of theirs, as YAML in a flow.
+
+    With the port of a real `camera` its own worker is started, and nothing is pretended.
+    """
     file = folder / "edge.yaml"
-    file.write_text(SETTINGS.format(port=port, web=web))
+    file.write_text(settings_text(port, web=web, camera=camera))
     loaded = load(file, EdgeSettings, environ={})
     async with AsyncExitStack() as down:
-        edge = Edge(loaded.settings, World(listen=_no_device))
+        edge = Edge(loaded.settings, World() if camera else World(listen=_no_device))
         await edge.start()
         down.push_async_callback(edge.stop)
-        eyes = loaded.settings.state_dir / EYES_FOLDER
-        eyes.mkdir(mode=0o700)
+        eyes = loaded.settings.state_dir / EYES
+        eyes.mkdir(mode=0o700, exist_ok=True)
         eye = FakeEye()
-        with near(door(eyes, "entrance")) as place:
-            server = await asyncio.start_unix_server(eye.serve, place)
-        down.callback(server.close)
+        if not camera:
+            with near(door(eyes, "entrance")) as place:
+                server = await asyncio.start_unix_server(eye.serve, place)
+            down.callback(server.close)
         settings = SettingsFile(edge, file, loaded, environ={}, lang="en", tell=lambda taken: None)
         pages = await open_pages(edge, settings)
         assert pages is not None

@@ -14,7 +14,7 @@ import pytest
 
 from demo.programs import free_port
 from drivers.counter.camera.eye import CrossedNow, Look, Past
-from tests.edge_agent.web.camera_house import JPEG, SETTINGS, CameraHouse, camera_house
+from tests.edge_agent.web.camera_house import JPEG, CameraHouse, camera_house, settings_text
 
 PAGE = "/edge/camera/entrance"
 DRAWING: dict[str, Any] = {
@@ -172,7 +172,7 @@ async def test_a_drawing_that_the_settings_do_not_allow_is_refused_with_its_reas
 async def test_with_mistakes_in_the_file_the_page_shows_what_is_in_force(
     browser: httpx.AsyncClient, house: CameraHouse
 ):
-    house.file.write_text(SETTINGS.format(port=1, web="") + "oops: 1\n")
+    house.file.write_text(settings_text(1) + "oops: 1\n")
     page = await browser.get(PAGE)
     assert "The settings file has mistakes" in page.text
     assert "oops" in page.text
@@ -242,6 +242,7 @@ async def test_with_a_pin_whoever_types_it_may_and_nobody_else_even_here(shut: h
     for part in ("HttpOnly", "SameSite=strict", "Path=/edge"):
         assert part in right.headers["set-cookie"]
     assert (await shut.get(f"{PAGE}/look", headers=ELSEWHERE)).status_code == 200
+    assert 'id="leave"' in (await shut.get("/edge/cameras")).text
     await shut.post("/edge/door/leave", headers=key)
     assert (await shut.get(f"{PAGE}/look")).status_code == 401
 
