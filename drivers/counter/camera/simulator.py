@@ -26,11 +26,13 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import get_args
 
+import numpy as np
+
 from drivers.counter.camera.drawn import people, scenery
 from drivers.counter.camera.drawn.film import RATE, SIZE, Cast, Film, Person, Shade, Weather, WeatherKind
 from drivers.counter.camera.drawn.people import Pushed
 from drivers.counter.camera.drawn.scenery import Headlight, Oblique, Room, SunPatch
-from drivers.counter.camera.drawn.walks import Spot, Walk, nearest_m, walk
+from drivers.counter.camera.drawn.walks import DEEP_M, Spot, Walk, nearest_m, walk
 from drivers.counter.camera.shapes import Picture
 
 CASTS: tuple[Cast, ...] = get_args(Cast)
@@ -39,6 +41,7 @@ WEATHERS: tuple[WeatherKind, ...] = get_args(WeatherKind)
 LASTS_S = 20.0
 EMPTY_S = 3.0  # at the beginning: a camera is set up before an empty floor
 APART_M = 1.3  # between two who have nothing to do with each other
+ENDS_M = 0.4  # from an end of the line at least, on either side of it
 OUTSIDE_M = 0.8  # so far outside the picture somebody is not to be seen in it
 TRIES = 6  # to find somebody a time and a way that is free; then one less comes
 REEL_S = 120.0
@@ -100,6 +103,8 @@ class _Director:
         """These together, if they come near nobody and are out of the picture in time."""
         if max(one.ends_s for one in walks) > self.lasts_s - 0.5:
             return False
+        if not all(self._clear_of_ends(one) for one in walks):
+            return False
         others = [person.walk for person in self.cast]
         if any(nearest_m(one, other) < apart_m for one in walks for other in others):
             return False
@@ -107,6 +112,14 @@ class _Director:
             look = people.look(self.chance, self.room.tone, contrast=self._contrast, pushes=pushes)
             self.cast.append(Person(one, look if seen else None))
         return True
+
+    def _clear_of_ends(self, way: Walk) -> bool:
+        """Nobody can say whether somebody half beside the end of a line crossed it."""
+        along, across = (way.y, way.x) if self._upright else (way.x, way.y)
+        (low, at_low), (high, at_high) = sorted((self._a, self._b))
+        on_line = np.abs(across - np.interp(along, (low, high), (at_low, at_high))) < DEEP_M
+        from_ends = np.minimum(np.abs(along - low), np.abs(along - high))
+        return not np.any(on_line & (from_ends < ENDS_M))
 
     def spaced(self, every_s: float, act: Callable[[float], bool]) -> None:
         """Let `act` happen from the beginning to the end, about every so many seconds."""
@@ -189,7 +202,8 @@ class _Director:
         return self.add(one, self.walk(other_s, *ends, pace=pace), apart_m=1.8)
 
     def loiterer(self, begins_s: float) -> bool:
-        return self.chance.choice((self.stander, self.turner, self.strider, self.grazer))(begins_s)
+        acts = self.stander, self.stander, self.turner, self.strider, self.grazer
+        return self.chance.choice(acts)(begins_s)
 
     def stander(self, begins_s: float) -> bool:
         """Stops on the line for a while, then goes on or back."""
@@ -218,7 +232,7 @@ class _Director:
     def grazer(self, begins_s: float) -> bool:
         """Passes beside an end of the line."""
         low, high = self.line_ends()
-        off_m = self.chance.uniform(0.5, 0.7)
+        off_m = self.chance.uniform(0.5, 0.75)
         return self.add(self.through(begins_s, self.chance.choice((low - off_m, high + off_m))))
 
     def dweller(self, begins_s: float, stays_s: tuple[float, float]) -> bool:

@@ -65,7 +65,7 @@ class Weather(NamedTuple):
     ramps: tuple[tuple[float, float, float], ...] = ()  # (at_s, over_s, depth)
     flickers: float = 0.0  # its depth
     bands: bool = False
-    noise: float = 2.0  # grey levels
+    noise: float = 2.0  # grey levels, of a picture 320 wide; a smaller one is made of means
     shakes: float = 0.0  # pixels, of a picture 320 wide
 
     def gain(self, t_s: float) -> float:
@@ -211,4 +211,5 @@ class Film:
         if weather.shakes:
             pixels = weather.shakes * picture.shape[1] / SIZE[0]
             picture = trouble.shake(picture, t_s, pixels=pixels, seed=self.seed)
-        return trouble.noise(picture, t_s, sigma=weather.noise, seed=self.seed)
+        sigma = weather.noise * min(1.0, picture.shape[1] / SIZE[0])
+        return trouble.noise(picture, t_s, sigma=sigma, seed=self.seed)
