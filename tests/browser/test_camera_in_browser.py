@@ -197,3 +197,62 @@ async def test_a_changed_line_is_held_against_a_count_by_hand(open_page: Any, sh
     await expect(page.locator("#at")).not_to_have_value("0")
     await page.locator("#live").click()
     await expect(page.locator("#player")).to_be_hidden()
+
+
+async def test_what_nobody_touched_goes_back_as_it_came_and_an_arrow_stays_on_its_side(
+    open_page: Any,
+) -> None:
+    page = (await open_page()).page
+    came, moved = await page.evaluate(
+        """async () => {
+          const { drawingOf, moveCorner, shapesOf, turn } = await import("/static/shapes.js");
+          const drawing = {
+            lines: { a: { a: [0.1234567, 0.5], b: [0.9, 0.5], in: "up" } },
+            zones: { z: [[0, 0], [1, 0], [1, 1]] },
+            masks: [], persons: [[0.1, 0.2, 0.3, 0.1]], anchor: "foot",
+          };
+          const came = JSON.stringify(drawingOf(shapesOf(drawing), "foot")) === JSON.stringify(drawing);
+          const [line] = shapesOf(drawing);
+          const moved = [];
+          // Its right end goes round its left one, clockwise: in is left of who looks along it, all the way.
+          for (let degrees = 0; degrees < 360; degrees += 15) {
+            const [x, y] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
+            moveCorner(line, 0, [0.5, 0.5], 640, 360);
+            moveCorner(line, 1, [0.5 + 0.2 * x, 0.5 + 0.2 * y * (640 / 360)], 640, 360);
+            if (degrees % 90 === 0) moved.push(line.way);
+          }
+          turn(line, 640, 360);
+          return [came, [...moved, line.way]];
+        }"""
+    )
+    assert came
+    assert moved == ["up", "right", "down", "left", "down"]  # the last: turned, at 345 degrees
+
+
+async def test_with_its_real_worker_a_camera_is_seen_drawn_on_and_counts_anew(
+    tmp_path: Path, browser: Browser
+) -> None:
+    pytest.importorskip("cv2")
+    async with camera_house(tmp_path, free_port(), camera="camera:sim:42") as shop:
+        context = await browser.new_context(base_url=shop.url)
+        page = await context.new_page()
+        watched = Watched(page)
+        await page.goto(PAGE)
+        figures = page.locator("#figures")
+        await expect(figures).to_contain_text("pictures/s", timeout=LIMIT_MS)
+        colours = await page.evaluate(
+            """() => { const at = document.getElementById("picture");
+            return new Set(at.getContext("2d").getImageData(0, 0, at.width, at.height).data).size; }"""
+        )
+        assert colours > 10
+        await drag(page, "line", (0.1, 0.3), (0.9, 0.3))
+        await save(page)
+        await expect(page.locator('#lines [data-name="line"]')).to_have_count(1)
+        await expect(figures).to_contain_text("pictures/s", timeout=LIMIT_MS)  # its next worker
+        await expect(page.locator("#state")).to_have_class("state up", timeout=LIMIT_MS)
+        await page.locator("#load").click()
+        await expect(page.locator("#loaded")).not_to_be_empty()
+        await context.close()
+        assert not watched.wrong
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in files if b"\xff\xd8\xff" in path.read_bytes()]  # how every JPEG begins
