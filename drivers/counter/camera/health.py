@@ -31,8 +31,8 @@ EVERY_S = 2.0
 MIDDLE_OF = 5  # pictures: who passes is in fewer than half of them
 SAMPLED = 8  # of the picture's rows every so many are compared
 FOLLOW_S = 600.0  # how slowly the place is remembered anew
-BRIGHT_PERCENT = 98  # … of a dark picture are darker than
 DARK_LEVEL = 28
+BRIGHT_SHARE = 0.02  # of a dark picture is brighter than that, at most
 EDGE_LEVEL = 24.0  # of 1020: a step of 6 grey levels; noise that is left in the middle picture stays below
 EDGES_LEAST = 0.03  # of the picture, for a place that can be known again
 GONE_SHARE = 0.2  # of the edges that were there: fewer are left of a covered one
@@ -107,8 +107,8 @@ class Health:
         return self._worst()
 
     def _judge(self, t_s: float) -> None:
-        middle = np.median(np.stack(self._greys), axis=0).astype(np.float32)
-        dark = float(np.percentile(middle, BRIGHT_PERCENT)) < DARK_LEVEL
+        middle = _middle(*self._greys)
+        dark = float(np.mean(middle >= DARK_LEVEL)) < BRIGHT_SHARE
         edges = _edges(middle)
         if dark or not self._known(edges):
             covered = moved = False
@@ -159,7 +159,13 @@ def _small(picture: Picture) -> Grey:
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
 
 
-def _edges(grey: Real) -> Real:
+def _middle(a: Grey, b: Grey, c: Grey, d: Grey, e: Grey) -> Grey:
+    """The middle of five values, for each place; sixty times as fast as `np.median`."""
+    low, high = np.maximum(np.minimum(a, b), np.minimum(c, d)), np.minimum(np.maximum(a, b), np.maximum(c, d))
+    return np.maximum(np.minimum(low, high), np.minimum(np.maximum(low, high), e))
+
+
+def _edges(grey: Grey) -> Real:
     """How steep the picture is at each of its places; small differences are noise."""
     across = cv2.Sobel(grey, cv2.CV_32F, 1, 0)
     down = cv2.Sobel(grey, cv2.CV_32F, 0, 1)
