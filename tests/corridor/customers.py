@@ -5,10 +5,12 @@ from __future__ import annotations
 from sync.contract.events import (
     CardPresented,
     Event,
+    Occupancy,
     Passed,
     SaleCompleted,
     SaleLine,
     Tender,
+    Visited,
 )
 from sync.contract.tokens import card_token
 from tests.corridor.centre_box import KEYS
@@ -30,6 +32,7 @@ def happens(store: StoreBox) -> list[Event]:
         )
     if what > 0.5:
         events += people(store, chance.choice((1, 1, 1, 2, 10, 40)))
+        events += shoppers(store)
     return events
 
 
@@ -54,6 +57,15 @@ def people(store: StoreBox, many: int) -> list[Event]:
     return [
         Passed(device="door", inward=store.chance.randrange(4), outward=1, line=f"{store.next_number()}")
         for _ in range(many)
+    ]
+
+
+def shoppers(store: StoreBox) -> list[Event]:
+    """Somebody leaves a sales area, and its camera says how many are there now."""
+    number = store.next_number()
+    return [
+        Visited(device="camera", zone=f"area {number % 3}", dwell_ms=number * 97),
+        Occupancy(device="camera", zone=f"area {number % 3}", people=number % 5_000),
     ]
 
 

@@ -23,8 +23,10 @@ from sync.contract.events import (
     DeviceState,
     Dropped,
     Event,
+    Occupancy,
     Passed,
     SaleCompleted,
+    Visited,
     encode_event,
 )
 from sync.contract.ids import Lane
@@ -199,6 +201,7 @@ def effects(centre: Path, store: str, seen: list[Seen]) -> Iterator[str]:
         ).fetchall()
         if {(device, line): [i, o] for device, line, i, o in passed} != people:
             yield f"traffic differs: {sum(row[2] for row in passed)} people came in, not {_inward(people)}"
+        yield from _areas(sql, store, seen)
         for query, kinds in (
             ("SELECT id FROM traffic_loss WHERE store = ?", Dropped),
             ("SELECT id FROM card_swipe WHERE store = ?", CardPresented),
@@ -208,6 +211,33 @@ def effects(centre: Path, store: str, seen: list[Seen]) -> Iterator[str]:
             wanted = [(each.fact,) for each in seen if isinstance(each.event, kinds)]
             if sorted(found) != sorted(wanted):
                 yield f"{len(found)} rows for {len(wanted)} events: {query}"
+
+
+def _areas(sql: sqlite3.Connection, store: str, seen: list[Seen]) -> Iterator[str]:
+    """How what cameras said of sales areas differs from what they said."""
+    visits: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    most: dict[str, int] = {}
+    for each in seen:
+        event = each.event
+        if isinstance(event, Visited):
+            visit = visits[event.zone]
+            visit[0] += 1
+            visit[1] += event.dwell_ms
+            visit[2] += event.dwell_ms < 5_000
+        elif isinstance(event, Occupancy):
+            most[event.zone] = max(event.people, most.get(event.zone, 0))
+    stayed = sql.execute(
+        "SELECT zone, sum(visits), sum(dwell_ms), sum(under_5_s) FROM traffic_dwell_hour WHERE store = ?"
+        " GROUP BY zone",
+        (store,),
+    ).fetchall()
+    if {zone: sums for zone, *sums in stayed} != visits:
+        yield f"{sum(row[1] for row in stayed)} visits stand for {sum(each[0] for each in visits.values())}"
+    found = sql.execute(
+        "SELECT zone, max(most) FROM traffic_zone_quarter WHERE store = ? GROUP BY zone", (store,)
+    ).fetchall()
+    if dict(found) != most:
+        yield f"areas held {dict(found)} people at most, not {most}"
 
 
 def set_aside(centre: Path) -> Iterator[str]:
