@@ -91,7 +91,8 @@ async def test_a_line_drawn_by_mouse_and_named_stands_in_the_yaml_and_is_taken_b
     assert await page.evaluate("document.getElementById('picture').width") == 64  # the picture has come
     await drag(page, "line", (0.25, 0.25), (0.75, 0.25))
     name = page.locator('#lines [data-name="line"] input')
-    await name.fill("侧 门")
+    await name.click(click_count=3)
+    await page.keyboard.type("侧 门")
     await page.locator('#lines [data-name="侧-门"] [data-turn]').click()
     await drag(page, "person", (0.7, 0.5), (0.8, 0.9))
     await save(page)
@@ -172,8 +173,15 @@ async def test_counts_go_up_while_the_page_is_open_and_begin_from_zero(
     await expect(inside).to_have_text("0")
     shop.eye.goes_on(state="covered", picture_s=0.0)
     await expect(page.locator("#state")).to_have_text("something is before the lens")
+    shop.eye.goes_on(persons=((0.1, 0.1, 0.05, 0.1), (0.5, 0.6, 0.1, 0.3)))
+    await page.locator("#learned").click()
+    await expect(page.locator("#learned")).to_be_hidden()
     await drag(page, "line", (0.25, 0.25), (0.75, 0.25))  # drawn though nothing is seen
+    shop.eye.crossed = (CrossedNow(t_s=3.0, line="line", way="out"),)
+    shop.eye.goes_on(t_s=4.0)
+    await expect(page.locator('#lines [data-name="line"] [data-out]')).to_have_text("1")  # not saved yet
     await save(page)
+    assert [box.h for box in shop.devices()["entrance"].options.persons] == [0.1, 0.3]
 
 
 async def test_a_changed_line_is_held_against_a_count_by_hand(open_page: Any, shop: CameraHouse) -> None:

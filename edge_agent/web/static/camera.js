@@ -4,7 +4,7 @@ import { asked, paint } from "./frames.js";
 import { Lists } from "./lists.js";
 import { failed, post, toast } from "./page.js";
 import { Replay } from "./replay.js";
-import { drawingOf, freshName, MOST, shapesOf } from "./shapes.js";
+import { drawingOf, freshName, MOST, parts, shapesOf } from "./shapes.js";
 
 const TRY_EVERY_MS = 2000; // how often a drawing that is not saved is counted anew
 const AGAIN_MS = 1000; // after an answer without a picture
@@ -21,6 +21,7 @@ let stands = read("stands"); // what the settings file has
 let sinceS = null; // of the worker's clock: when the drawing changed, or counting began from zero
 let nowS = 0; // of the worker's clock
 let pictureAt = performance.now();
+let learned = []; // sizes of people, far and near, as the worker has learned them
 
 const drawing = () => drawingOf(drawn.shapes, anchor.value);
 const plain = (one) => JSON.stringify(one);
@@ -28,13 +29,15 @@ const same = () => plain(drawing()) === plain(drawingOf(shapesOf(stands.drawing)
 
 const drawn = new Drawn(byId("drawn"), words, {
   changed(shape) {
-    if (shape?.kind === "line" || shape === null) sinceS = nowS;
+    if (shape === null || shape.kind === "line") anew();
     marks();
-    if (shape === null) lists.build();
     replay.redrawn();
   },
-  chose() {
+  listed() {
     lists.build();
+  },
+  chose() {
+    lists.mark();
   },
   made(shape) {
     if (drawn.shapes.filter(({ kind }) => kind === shape.kind).length >= MOST[shape.kind]) {
@@ -52,6 +55,12 @@ const drawn = new Drawn(byId("drawn"), words, {
 const lists = new Lists(drawn, words, () => { marks(); replay.redrawn(); });
 const replay = new Replay({ path, drawn, picture, words, drawing });
 
+// Lines that changed have counted nobody yet.
+function anew() {
+  sinceS = nowS;
+  for (const { name } of drawn.shapes) lists.count(name, [0, 0]);
+}
+
 function marks() {
   const clean = same();
   byId("saved").textContent = clean ? words.saved : words.unsaved;
@@ -66,7 +75,6 @@ function stand(now) {
   stands = { ...stands, ...now };
   anchor.value = stands.drawing.anchor;
   drawn.show(shapesOf(stands.drawing));
-  lists.build();
   marks();
   replay.redrawn();
 }
@@ -83,13 +91,13 @@ function countUp(totals) {
     counted.base.set(name, base.map((one, way) => (now[way] < last[way] ? one - last[way] : one)));
     counted.last.set(name, now);
   }
+  if (!same()) return;
   for (const [name, now] of counted.last) lists.count(name, now.map((one, way) => one - counted.base.get(name)[way]));
 }
 
 function zero() {
   counted.base = new Map(counted.last);
-  sinceS = nowS;
-  for (const name of counted.last.keys()) lists.count(name, [0, 0]);
+  anew();
 }
 
 const flashed = new Set();
@@ -123,6 +131,8 @@ async function look() {
   if (same() && !replay.showing) shine(said.crossed ?? []);
   const figures = { wide: said.wide ?? 0, high: said.high ?? 0, rate: Math.round(said.frames_per_s ?? 0), cost: (said.look_ms ?? 0).toFixed(1) };
   byId("figures").textContent = pictures.length ? filled(words.picture, figures) : "";
+  learned = said.persons ?? [];
+  byId("learned").hidden = !learned.length || drawn.shapes.some(({ kind }) => kind === "person");
   if (!replay.showing) drawn.see(said.people ?? []);
   if (pictures.length) pictureAt = performance.now();
   if (pictures.length && !replay.showing) await paint(picture, pictures[0]);
@@ -201,6 +211,9 @@ byId("save").addEventListener("click", () => {
 byId("undo").addEventListener("click", () => change("undo", { revision: stands.revision }));
 byId("discard").addEventListener("click", () => stand({}));
 byId("reset").addEventListener("click", zero);
+byId("learned").addEventListener("click", () => {
+  for (const [x, y, w, h] of learned.slice(0, MOST.person)) drawn.add({ kind: "person", name: "", points: [[x, y], [x + w, y + h].map(parts)] });
+});
 anchor.addEventListener("change", () => drawn.changed(null));
 for (const button of document.querySelectorAll("[data-draw]")) {
   button.addEventListener("click", (event) => {

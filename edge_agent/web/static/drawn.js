@@ -18,9 +18,10 @@ function element(name, attributes, ...inside) {
 }
 
 export class Drawn {
-  // `changed(shape)` after each change, `chose()` when another is chosen, `made(shape)` for a new one: null to refuse.
-  constructor(svg, words, { changed, chose, made, armed }) {
-    Object.assign(this, { svg, words, changed, chose, made, onArmed: armed });
+  // `changed(shape)` after each change, null when one was taken away; `made(shape)` for a new one, false refuses it;
+  // `listed()` when there are others, `chose()` when another is chosen, `armed(kind)` when the next drag makes one.
+  constructor(svg, words, { changed, listed, chose, made, armed }) {
+    Object.assign(this, { svg, words, changed, listed, chose, made, onArmed: armed });
     this.shapes = [];
     this.chosen = null;
     this.tool = "";
@@ -45,8 +46,8 @@ export class Drawn {
 
   show(shapes) {
     this.shapes = shapes;
-    this.chosen = null;
-    this.draw();
+    this.listed();
+    this.choose(null);
   }
 
   choose(shape) {
@@ -71,13 +72,14 @@ export class Drawn {
     this.arm("");
     if (!this.made(shape)) return;
     this.shapes.push(shape);
+    this.listed();
     this.changed(shape);
     this.choose(shape);
   }
 
   remove(shape) {
     this.shapes.splice(this.shapes.indexOf(shape), 1);
-    this.chosen = null;
+    this.listed();
     this.changed(null);
     this.choose(null);
   }

@@ -16,7 +16,17 @@ export class Lists {
     for (const id of ["lines", "zones", "others"]) document.getElementById(id).replaceChildren();
     this.drawn.shapes.forEach((shape, index) => this.row(shape, index));
     if (focused) document.querySelector(`[data-row="${focused}"]`)?.focus();
+    this.mark();
     this.tell();
+  }
+
+  // Another shape is the chosen one; the rows stay, for somebody may be typing in one.
+  mark() {
+    for (const row of document.querySelectorAll(".shapes [data-kind]")) {
+      const chosen = this.drawn.shapes[row.dataset.shape] === this.drawn.chosen;
+      row.classList.toggle("chosen", chosen);
+      row.querySelector("[data-choose]").setAttribute("aria-pressed", chosen);
+    }
   }
 
   row(shape, index) {
@@ -25,14 +35,13 @@ export class Lists {
     const name = this.drawn.nameOf(shape);
     row.dataset.name = shape.name;
     row.dataset.kind = shape.kind;
-    row.classList.toggle("chosen", shape === this.drawn.chosen);
+    row.dataset.shape = index;
     for (const [part, what] of [["[data-choose]", "choose"], ["input", "name"], ["[data-turn]", "turn"], ["[data-remove]", "remove"]]) {
       const found = row.querySelector(part);
       if (found) found.dataset.row = `${index}:${what}`;
     }
     const choose = row.querySelector("[data-choose]");
     choose.setAttribute("aria-label", name);
-    choose.setAttribute("aria-pressed", shape === this.drawn.chosen);
     choose.addEventListener("click", () => this.drawn.choose(shape));
     row.querySelector("[data-turn]")?.addEventListener("click", () => this.drawn.turn(shape));
     row.querySelector("[data-remove]").addEventListener("click", () => this.drawn.remove(shape));
