@@ -15,6 +15,7 @@ from drivers.cardreader.pn532.chip import Chip
 from drivers.errors import PortGone
 from drivers.ports.pseudo import PtyPort
 
+TRIES = 5  # of a program that gives a chip less time than a machine may need that runs many tests at once
 PROGRAM_S = 20  # longer than any of the programs takes, line or no line
 
 

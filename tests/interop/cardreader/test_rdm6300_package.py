@@ -18,7 +18,7 @@ from drivers.cardreader.rdm6300.simulator import SOME_CARDS, hold
 from drivers.ports.pseudo import PtyPort
 from sync.contract.questions import CardShown
 
-READ_S = 3.0
+READ_S = 20.0  # it ends with the third card
 GONE_S = 0.3  # after which the package takes a card for gone
 THEIR_CARDS = {"67003B51C6": 3887558, "67003BA86C": 3909740, "67003BA867": 3909735}  # valid, in its tests
 

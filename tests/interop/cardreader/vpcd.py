@@ -12,6 +12,8 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.interop.ports import free_port
+
 READER = "Virtual PCD 00 00"  # the first of its two slots
 LIBRARY = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 SOCKET = Path("/run/pcscd/pcscd.comm")
@@ -66,9 +68,7 @@ class Pcscd:
     def __init__(self, program: Path, folder: Path) -> None:
         self._program, self._folder = program, folder
         self._process: asyncio.subprocess.Process | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
 
     @staticmethod
     def runs_already() -> bool:

@@ -164,7 +164,13 @@ async def test_answers_in_three_pieces_count_as_whole_ones(
                     await asyncio.sleep(PIECE_GAP_S)
 
     carrying = running(carry(near_port, far_port, 1), carry(far_port, near_port, 3))
-    async with carrying, unit.served(far.till) as shown, open_till_box() as box, on(box, wire.box):
+    patient = {"answer_ms": 5_000}  # an answer that is too late would be a problem
+    async with (
+        carrying,
+        unit.served(far.till) as shown,
+        open_till_box() as box,
+        on(box, wire.box, **patient),
+    ):
         await asked(wire, 6)
         unit.walk(3, 2)
         await shown()

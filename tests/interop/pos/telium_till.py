@@ -11,11 +11,12 @@ from telium import Telium, TeliumAsk
 from telium.manager import TerminalInitializationFailedException, TerminalUnexpectedAnswerException
 
 ANSWER_S = 8
+SIGNAL_S = 5  # its own is 1, which a machine that runs many tests at once may need
 till: list[Telium] = []
 
 
 def open_line(path: str) -> bool:
-    till[:] = [Telium(path)]
+    till[:] = [Telium(path, timeout=SIGNAL_S)]
     return bool(till[0].is_open)
 
 

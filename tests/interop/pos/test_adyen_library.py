@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -18,6 +17,7 @@ from sync.contract.questions import CardShown
 from sync.contract.tokens import card_token
 from tests.edge_agent.terminal_box import CARD_NUMBER, TILL, TOKEN_KEY, TerminalBox
 from tests.interop.peers import Peer
+from tests.interop.ports import free_port
 from tests.interop.pos.scissors import Scissors
 
 PASSPHRASE = "mysupersecretpassphrase"
@@ -150,12 +150,6 @@ async def shop(
         listening = asyncio.create_task(till.listen())
         yield box, till
         listening.cancel()
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 async def test_a_payment_by_the_card_at_the_till_is_taken_and_reversed_once(shop: Any) -> None:

@@ -208,7 +208,7 @@ class Counter:
         )
         self.listens.set()
         try:
-            await pump(DRIVER.decoder(DRIVER.options(idle_cut_ms=300)), port, CLOCK, self.hear)
+            await pump(DRIVER.decoder(DRIVER.options(idle_cut_ms=2_000)), port, CLOCK, self.hear)
         finally:
             await port.close()
 
@@ -239,7 +239,7 @@ async def test_in_line_the_till_prints_hears_its_printer_and_we_hear_the_sale(
     python_till: Any, counter: tuple[Counter, Any]
 ) -> None:
     at, wire = counter
-    await python_till.ask("open", path=str(wire.till), dsrdtr=False)
+    assert await python_till.ask("open", path=str(wire.till), dsrdtr=False) is True
     assert await python_till.ask("ask") == {"online": True, "paper": 2}
     assert await python_till.ask("print", lines=CHINESE) is True
     async with asyncio.timeout(WITHIN_S):
@@ -264,7 +264,7 @@ async def test_a_line_cut_while_python_escpos_prints_costs_that_receipt_alone(
         port = await open_port(wire.box, clock=CLOCK)
         open_.set()
         try:
-            await pump(DRIVER.decoder(DRIVER.options(idle_cut_ms=300)), port, CLOCK, hear)
+            await pump(DRIVER.decoder(DRIVER.options(idle_cut_ms=2_000)), port, CLOCK, hear)
         except PortGone:
             await port.close()
 
@@ -272,7 +272,7 @@ async def test_a_line_cut_while_python_escpos_prints_costs_that_receipt_alone(
         listens = asyncio.Event()
         tap = asyncio.create_task(listen(listens))
         await asyncio.wait_for(listens.wait(), WITHIN_S)
-        await python_till.ask("open", path=str(wire.till), dsrdtr=True)
+        assert await python_till.ask("open", path=str(wire.till), dsrdtr=True) is True
         await python_till.ask("print", lines=CHINESE)
         async with asyncio.timeout(WITHIN_S):
             await until(tap)

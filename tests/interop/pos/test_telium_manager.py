@@ -16,7 +16,8 @@ from tests.interop.wire import Cut, Wire, places
 
 pytest.importorskip("telium", reason="pip install pyTeliumManager==2.4.2")
 HERE = Path(__file__).parent
-FAST = {"call_ms": "1000"}  # only how long a till that says nothing is waited for
+CONNECTS = 5  # tries of a till's program to find its terminal
+FAST = {"call_ms": "3000"}  # only how long a till that says nothing is waited for
 DONE, NOT_DONE, NOT_CHECKED = 0, 7, 9
 
 
@@ -34,8 +35,17 @@ async def at_work(
     async with open_till_box() as box, box.device("pos.concert", wire.box, **FAST):
         await box.show_card()
         till = await start_till()
-        assert await till.ask("open", path=str(wire.till)) is True
+        await connect(till, wire)
         yield till, box, wire
+
+
+async def connect(till: Peer, wire: Wire) -> None:
+    """As any till's program does: again, when the terminal did not answer in time."""
+    for _ in range(CONNECTS):
+        said = await till.ask("open", path=str(wire.till))
+        if said is True and await till.ask("ping") is True:
+            return
+    pytest.fail(f"no connection to the terminal in {CONNECTS} tries: {said}")
 
 
 async def test_a_till_looks_pays_and_gives_back(at_work: tuple[Peer, TerminalBox, Wire]) -> None:
@@ -86,7 +96,8 @@ async def test_a_line_cut_anywhere_never_leaves_money_held(
     async with open_till_box("whole") as box, box.device("pos.concert", wire.box, **FAST):
         await box.show_card()
         till = await start_till()
-        await till.ask("open", path=str(wire.till))
+        await connect(till, wire)
+        wire.said.clear()
         assert (await till.ask("ask", amount=12.5, kind="debit"))["result"] == DONE
         await box.becomes("held", 0)
     cuts = places(wire.said)
@@ -105,7 +116,7 @@ async def paid_across(cut: Cut, box: TerminalBox, wire: Wire, till: Peer) -> int
     async with box.device("pos.concert", wire.box, **FAST):
         await box.show_card()
         wire.cut_at(cut)
-        await till.ask("open", path=str(wire.till))
+        assert await till.ask("open", path=str(wire.till)) is True
         told = await till.ask("ask", amount=12.5, kind="debit")
         await box.turns("down")
         wire.mend()
@@ -114,8 +125,7 @@ async def paid_across(cut: Cut, box: TerminalBox, wire: Wire, till: Peer) -> int
         left = await box.left()
         if "error" not in told:
             assert (told["result"], left) == (DONE, 8_750), cut  # what a till was told, it has
-        await till.ask("open", path=str(wire.till))
-        assert await till.ask("ping") is True
+        await connect(till, wire)
         await box.show_card()
         assert (await till.ask("ask", amount=12.5, kind="debit"))["result"] == DONE
         await box.becomes("held", 0)
@@ -132,7 +142,7 @@ async def test_money_given_back_across_a_cut_is_never_more_than_was_paid(
     async def paid(box: TerminalBox, wire: Wire) -> Peer:
         await box.show_card()
         till: Peer = await start_till()
-        await till.ask("open", path=str(wire.till))
+        await connect(till, wire)
         assert (await till.ask("ask", amount=12.5, kind="debit"))["result"] == DONE
         await box.becomes("held", 0)
         return till
@@ -155,7 +165,7 @@ async def test_money_given_back_across_a_cut_is_never_more_than_was_paid(
             before = await box.left()
             wire.mend()
             await box.turns("up")
-            await till.ask("open", path=str(wire.till))
+            await connect(till, wire)
             await box.show_card()
             again = await till.ask("ask", amount=12.5, kind="refund")
             if before == 8_750:  # else it is said again, or there is nothing left to give back

@@ -6,7 +6,6 @@ No client of ZVT is in a registry. ecrterm was tried by hand; see drivers/pos/zv
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from drivers.pos.zvt import ecr
 from sync.clock import SystemClock
 from tests.drivers.pos.zvt_ecr import GOOD, NO_GOODS, WAIT, Ecr, NoAnswer, Result
 from tests.edge_agent.terminal_box import CARD_NUMBER, TerminalBox
+from tests.interop.ports import free_port
 from tests.interop.pos.scissors import PORT, Scissors
 from tests.interop.wire import Cut, places
 
@@ -37,12 +37,6 @@ class AtWork:
 
 
 OpenWork = Callable[..., AbstractAsyncContextManager[AtWork]]
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @asynccontextmanager
