@@ -52,8 +52,14 @@ def test_times_of_keeping_are_those_of_the_settings(manual: str) -> None:
 def test_limits_are_those_of_the_code(manual: str) -> None:
     from central_server.ledger.leases.leases import PER_STORE_MAX
     from central_server.membership.cards import CARDS_MAX
+    from central_server.sales.choice import DAYS_MAX
     from central_server.stores.enrolment import ADDRESS_TRIES, CODE_HOLDS_MS
     from central_server.stores.hierarchy import STORES_MAX
+    from central_server.traffic.dwell import DWELL_MAX_MS
+    from central_server.traffic.levels import HOLD_MS
+    from central_server.traffic.reading import EXPECTED_MS
+    from central_server.traffic.tally import PEOPLE_MAX
+    from central_server.traffic.zone_pages import ZONES_SHOWN
     from central_server.uplink.apply import ASIDE_MAX
     from central_server.uplink.inbox import WAITING_MAX
     from central_server.web.exports import AT_ONCE_MAX, LONGEST_S
@@ -114,6 +120,10 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
         [ASIDE_MAX],
         [CARDS_MAX],
         [RECORDING_MAX_BYTES // 2**20],
+        [DAYS_MAX, ZONES_SHOWN],
+        [DWELL_MAX_MS // 3_600_000, PEOPLE_MAX],
+        [HOLD_MS // 60_000],
+        [EXPECTED_MS // 86_400_000],
     ]
     table = re.split(r"^## (?:Limits|上限)$", manual, flags=re.MULTILINE)[1].split("\n## ")[0]
     cells = [line.split("|")[2] for line in table.splitlines() if line.startswith("| ")][1:]
