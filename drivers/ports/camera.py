@@ -29,7 +29,7 @@ WORKER = ("-P", "-m", "drivers.counter.camera.worker")
 SILENCE_S = 20.0  # it says how it is every 5 s
 LAST_WORDS_BYTES = 2048  # of its stderr
 LEAVE_S = 5.0  # for a killed process to be gone
-NETWORK = ("rtsp", "rtsps", "http", "https")
+NETWORK = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,15 @@ def source_of(url: PortUrl) -> CameraSource:
     if kind == "sim" and colon and rest.isdecimal() and len(rest) <= 9:
         return CameraSource("sim", rest)
     raise url.wrong("it is no camera: /dev/video0, rtsp://…, http://…, file:/…, sim:42")
+
+
+def dialled(url: PortUrl) -> tuple[str, int] | None:
+    """Host and port number of a camera in the network; None for any other. Raises BadPort."""
+    source = source_of(url)
+    if source.kind not in NETWORK:
+        return None
+    parts = urlsplit(source.place)
+    return parts.hostname or "", parts.port or NETWORK[parts.scheme]
 
 
 def _network(url: PortUrl, inner: str) -> str:

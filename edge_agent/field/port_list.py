@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from edge_agent.field.cameras import VideoCamera, video_cameras
 from edge_agent.field.inputs import (
     CardSlot,
     GpioChip,
@@ -27,7 +28,8 @@ from edge_agent.field.words import _, filled, padded
 FOR_THE_SETTINGS = _("for the settings, under devices:")
 _LABEL_WIDTH = 8
 HELD_BY = _("{pid} {program} of {user}; to free it: {mend}")
-Plug = SerialLine | Keyboard | GpioChip | CardSlot | PcscReader
+Plug = SerialLine | Keyboard | GpioChip | CardSlot | PcscReader | VideoCamera
+VISION = "/opt/tillbeam/bin/pip install 'tillbeam[vision]'"
 
 
 def plugs(machine: Machine, who: Who, *, own_pid: int | None = None) -> list[Plug]:
@@ -38,6 +40,7 @@ def plugs(machine: Machine, who: Who, *, own_pid: int | None = None) -> list[Plu
         *gpio_chips(machine, who),
         *card_slots(machine),
         *pcsc_readers(),
+        *video_cameras(machine, who),
     ]
 
 
@@ -58,6 +61,8 @@ def yaml_for(plug: Plug) -> str:
             return device_yaml("door", "gpio:A=17,B=27", "counter.beam")
         case PcscReader():
             return device_yaml("card-1", json.dumps(f"pcsc:{plug.name}"), "cardreader.pcsc")
+        case VideoCamera():
+            return device_yaml(_label(plug.device), f"camera:{plug.steady}", "counter.camera")
         case CardSlot():
             return ""
 
@@ -83,13 +88,15 @@ def used_ports(devices: Mapping[str, str], machine: Machine) -> dict[str, str]:
 
 
 def device_path(url: str) -> str:
-    """The device file in a port's URL (``serial:///dev/…``, ``file:/dev/…``); empty when there is none."""
+    """The device file in a port's URL (``serial:///dev/…``, ``camera:/dev/…``); empty when there is none."""
     kind, _colon, rest = url.partition(":")
     place = rest.partition("?")[0]
     path = "/" + place.lstrip("/")
     return (
         path
-        if kind in ("serial", "evdev", "file") and place.startswith("/") and path.startswith("/dev/")
+        if kind in ("serial", "evdev", "file", "camera")
+        and place.startswith("/")
+        and path.startswith("/dev/")
         else ""
     )
 
@@ -109,6 +116,8 @@ def _headline(plug: Plug, lang: str) -> str:
         case CardSlot():
             about = f"USB {plug.usb.id} {plug.usb.maker} {plug.usb.product}"
             return filled(_("{device}  smart card reader: {about}"), _args(plug.device, about), lang)
+        case VideoCamera():
+            return filled(_("{device}  camera: {about}"), _args(plug.device, plug.title), lang)
         case PcscReader():
             return filled(_("PC/SC reader: {about}"), _args("", plug.name), lang)
 
@@ -133,9 +142,9 @@ def _facts(plug: Plug, used_by: str, lang: str) -> Iterator[tuple[str, str]]:
             ", ".join(plug.by_id) or label(_("none: its adapter has no name that stays")),
         )
         yield label(_("by path")), ", ".join(plug.by_path) or "-"
-    if isinstance(plug, Keyboard) and plug.steady != plug.device:
+    if isinstance(plug, Keyboard | VideoCamera) and plug.steady != plug.device:
         yield label(_("by id")), plug.steady
-    if isinstance(plug, SerialLine | Keyboard | GpioChip):
+    if isinstance(plug, SerialLine | Keyboard | GpioChip | VideoCamera):
         yield label(_("rights")), _rights(plug.rights, lang)
     if isinstance(plug, SerialLine):
         for each in plug.holders:
@@ -146,6 +155,8 @@ def _facts(plug: Plug, used_by: str, lang: str) -> Iterator[tuple[str, str]]:
             yield label(_("held by")), filled(free, {}, lang)
     if isinstance(plug, GpioChip) and not plug.library:
         yield label(_("missing")), "/opt/tillbeam/bin/pip install gpiozero lgpio"
+    if isinstance(plug, VideoCamera) and not plug.library:
+        yield label(_("missing")), VISION
     if isinstance(plug, CardSlot) and not (plug.library and plug.service):
         yield label(_("missing")), "sudo apt-get install pcscd libccid"
 

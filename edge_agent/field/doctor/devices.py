@@ -11,12 +11,14 @@ from pathlib import PurePath
 from config.edge import DeviceSettings
 from drivers.errors import BadPort
 from drivers.ports import check_port
-from drivers.ports.base import PortUrl
+from drivers.ports.base import PortUrl, masked
+from drivers.ports.camera import WORKER, dialled
+from edge_agent.field.cameras import video_cameras, vision_library
 from edge_agent.field.doctor.box import SERVICE, SERVICE_USER, Box
 from edge_agent.field.doctor.findings import Finding, bad, ok, warn
 from edge_agent.field.holders import Holder, holders_of
 from edge_agent.field.inputs import pcsc_library, pcsc_readers
-from edge_agent.field.port_list import device_path
+from edge_agent.field.port_list import VISION, device_path
 from edge_agent.field.rights import rights_of
 from edge_agent.field.serial_lines import steady_names
 from edge_agent.field.suggested import serial_url
@@ -24,7 +26,7 @@ from edge_agent.field.words import _
 
 CONNECT_MAX_S = 3.0
 # The unit lets the service have serial lines; for the rest it needs a drop-in (docs/operating.md).
-_MORE_RIGHTS = f"sudo systemctl edit {SERVICE}  # [Service] SupplementaryGroups=dialout input gpio"
+_MORE_RIGHTS = f"sudo systemctl edit {SERVICE}  # [Service] SupplementaryGroups=dialout input gpio video"
 _PCSCD = "/usr/sbin/pcscd"
 _PINS = "/dev/gpiochip0"
 
@@ -43,20 +45,25 @@ def devices(box: Box) -> Iterator[Finding]:
         except BadPort as error:
             yield bad(_("{name}: {why}"), f"sudoedit {box.settings_path}", name=device.name, why=error)
             continue
-        if path := device_path(device.port) or (port.place if port.kind == "serial" else ""):
+        if port.kind == "camera" and not vision_library():
+            yield bad(_("{name}: the library for pictures is missing"), VISION, name=device.name)
+        elif path := device_path(device.port) or (port.place if port.kind == "serial" else ""):
             yield from _file(box, device, path.removeprefix("//"))
         elif port.kind == "gpio":
             yield from _pins(box, device)
         elif port.kind == "pcsc":
             yield from _reader(box, device, port)
         elif port.kind == "tcp":
-            yield from _far(box, device, port)
+            yield from _far(box, device, *port.host_and_port())
+        elif port.kind == "camera" and (far := dialled(port)):
+            yield from _far(box, device, *far)
         else:
-            yield ok(_("{name}: {port}"), name=device.name, port=device.port)
+            yield ok(_("{name}: {port}"), name=device.name, port=masked(device.port))
 
 
 def _file(box: Box, device: DeviceSettings, path: str) -> Iterator[Finding]:
     name, serial = device.name, device.port.startswith("serial:")
+    camera = device.port.startswith("camera:")
     place = box.machine.at(path)
     if not place.exists():
         yield bad(
@@ -67,7 +74,7 @@ def _file(box: Box, device: DeviceSettings, path: str) -> Iterator[Finding]:
         )
         return
     real = box.machine.name_of(place.resolve()) if place.resolve().is_relative_to(box.machine.root) else path
-    rights = rights_of(box.machine, real, box.who, write=serial)
+    rights = rights_of(box.machine, real, box.who, write=serial or camera)
     if rights and not rights.usable:
         mend = rights.mend
         if box.who.name == SERVICE_USER:
@@ -92,6 +99,13 @@ def _file(box: Box, device: DeviceSettings, path: str) -> Iterator[Finding]:
             says, first.mend, name=name, path=path, program=first.program, pid=first.pid, user=first.user
         )
         return
+    if camera:
+        named = {each.device: each.steady for each in video_cameras(box.machine, box.who)}.get(real, real)
+        if path == real != named:
+            says = _("{name}: {path} may be another device tomorrow; in the settings rather {url}")
+            mend = f"sudoedit {shlex.quote(str(box.settings_path))}"
+            yield warn(says, mend, name=name, path=path, url=f"camera:{named}")
+            return
     steady = next(iter(steady_names(box.machine).get(real, [])), "")
     if serial and steady and path == real:
         says = _("{name}: {path} may be another device tomorrow; in the settings rather {url}")
@@ -105,6 +119,8 @@ def _file(box: Box, device: DeviceSettings, path: str) -> Iterator[Finding]:
 def _ours(box: Box, holder: Holder) -> bool:
     """Whether it is the agent that runs on this box, even if we may not see whose state folder it has."""
     words = box.machine.text(f"/proc/{holder.pid}/cmdline").split("\0")
+    if WORKER[-1] in words:
+        return True  # the agent's, for one of its cameras
     runs = "run" in words and any(PurePath(word).name in (SERVICE, "edge_agent") for word in words)
     return holder.pid == box.agent_pid or runs
 
@@ -147,11 +163,11 @@ def _reader(box: Box, device: DeviceSettings, port: PortUrl) -> Iterator[Finding
         yield bad(says, mend, name=device.name, known=", ".join(found) or "-")
 
 
-def _far(box: Box, device: DeviceSettings, port: PortUrl) -> Iterator[Finding]:
+def _far(box: Box, device: DeviceSettings, host: str, number: int) -> Iterator[Finding]:
+    port = masked(device.port)
     if box.agent_pid:  # many serial servers take one caller only, and that is the agent
-        yield ok(_("{name}: {port}"), name=device.name, port=device.port)
+        yield ok(_("{name}: {port}"), name=device.name, port=port)
         return
-    host, number = port.host_and_port()
     try:
         socket.create_connection((host, number), CONNECT_MAX_S).close()
     except OSError as error:
@@ -159,8 +175,8 @@ def _far(box: Box, device: DeviceSettings, port: PortUrl) -> Iterator[Finding]:
             _("{name}: {port} does not answer: {why}"),
             f"ping -c 3 {shlex.quote(host)}",
             name=device.name,
-            port=device.port,
+            port=port,
             why=error,
         )
     else:
-        yield ok(_("{name}: {port}"), name=device.name, port=device.port)
+        yield ok(_("{name}: {port}"), name=device.name, port=port)

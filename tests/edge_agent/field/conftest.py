@@ -69,6 +69,16 @@ class Planted:
         if by_id:
             self.link(f"dev/serial/by-id/{by_id}", f"../../{name}")
 
+    def camera(
+        self, name: str = "video0", *, by_id: str = "", index: int = 0, title: str = "HD Webcam"
+    ) -> None:
+        """A video device; most cameras have two, of which the first gives pictures."""
+        self.device(name)
+        self.write(f"sys/class/video4linux/{name}/name", title + "\n")
+        self.write(f"sys/class/video4linux/{name}/index", f"{index}\n")
+        if by_id:
+            self.link(f"dev/v4l/by-id/{by_id}-video-index{index}", f"../../{name}")
+
     def process(self, pid: int, program: str, *, uid: int = 0, opens: str = "", unit: str = "") -> None:
         """A process that has one file open."""
         four = f"{uid} {uid} {uid} {uid}"
