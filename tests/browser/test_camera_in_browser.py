@@ -200,6 +200,10 @@ async def test_a_changed_line_is_held_against_a_count_by_hand(open_page: Any, sh
     await expect(row.locator("[data-off]")).to_have_text("−1")
     await row.locator("input").fill("2")
     await expect(row.locator("[data-off]")).to_have_text("+1")
+    shop.eye.refuses = "no tracks are kept"
+    await page.locator("#anchor").select_option("centroid")
+    await expect(row.locator("[data-counted]")).to_have_text("–")  # not known is not nobody
+    await expect(row.locator("[data-off]")).to_have_text("–")
     await page.locator("#speed").select_option("4")
     await page.locator("#play").click()
     await expect(page.locator("#at")).not_to_have_value("0")

@@ -160,7 +160,8 @@ async function tryOut() {
     try {
       const { lines, zones, anchor: of } = drawing();
       const { said } = await asked(`${path}/recount`, { lines, zones, anchor: of, from_s: sinceS, until_s: nowS });
-      if (!same()) for (const name of Object.keys(lines)) lists.count(name, replay.tally(said.crossed ?? [], name));
+      const known = said.say === "recounted";
+      if (!same()) for (const name of Object.keys(lines)) lists.count(name, known ? replay.tally(said.crossed ?? [], name) : ["–", "–"]);
       if (!same() && !replay.showing) shine(said.crossed ?? []);
     } catch {
       // The picture says that the box or the camera is gone.

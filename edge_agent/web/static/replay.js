@@ -17,7 +17,7 @@ export class Replay {
     this.playing = 0; // the timer of the next picture
     this.pictures = []; // {t_s, blob}
     this.tracks = new Map(); // track: [[t_s, x, y], …]
-    this.crossed = [];
+    this.crossed = null; // by the lines as drawn; null: not known
     this.seenUntil = 0; // the index up to which somebody has watched
     this.hands = new Map(); // line: [in, out], by hand
     byId("load").addEventListener("click", () => this.load());
@@ -136,7 +136,7 @@ export class Replay {
       const near = places.reduce((best, one) => (Math.abs(one[0] - now) < Math.abs(best[0] - now) ? one : best), [-1e9, 0, 0]);
       return Math.abs(near[0] - now) > BESIDE_S ? [] : [{ track: Number(track), x: near[1], y: near[2], sure: true }];
     }));
-    for (const { t_s, line } of this.crossed) if (t_s > last && t_s <= now) this.drawn.flash(line);
+    for (const { t_s, line } of this.crossed ?? []) if (t_s > last && t_s <= now) this.drawn.flash(line);
     this.compare();
     await paint(this.picture, blob);
   }
@@ -159,9 +159,9 @@ export class Replay {
     const span = { from_s: this.pictures[0].t_s, until_s: this.pictures.at(-1).t_s };
     try {
       const { said } = await asked(`${this.path}/recount`, { lines, zones, anchor, ...span });
-      this.crossed = said.crossed ?? [];
+      this.crossed = said.say === "recounted" ? said.crossed ?? [] : null;
     } catch {
-      this.crossed = [];
+      this.crossed = null;
     }
     this.compare();
   }
@@ -195,13 +195,13 @@ export class Replay {
     const line = byId("by-hand").value;
     const first = this.pictures[0].t_s;
     const until = this.pictures[this.seenUntil || this.pictures.length - 1].t_s;
-    const counted = this.tally(this.crossed.filter(({ t_s }) => t_s <= until), line);
+    const counted = this.crossed && line && this.tally(this.crossed.filter(({ t_s }) => t_s <= until), line);
     const hands = this.hands.get(line);
     document.querySelectorAll("#compared tr[data-way]").forEach((row, way) => {
-      row.querySelector("[data-counted]").textContent = counted[way];
+      row.querySelector("[data-counted]").textContent = counted ? counted[way] : "–";
       const input = row.querySelector("input");
       if (document.activeElement !== input) input.value = hands ? hands[way] : "";
-      const off = hands ? counted[way] - hands[way] : null;
+      const off = hands && counted ? counted[way] - hands[way] : null;
       const place = row.querySelector("[data-off]");
       place.textContent = off === null ? "–" : off > 0 ? `+${off}` : off < 0 ? `−${-off}` : "0";
       place.className = `n ${off === null ? "" : off === 0 ? "good" : "bad"}`;

@@ -23,6 +23,7 @@ from drivers.counter.camera.eye import (
     Question,
     Recount,
     Recounted,
+    Refused,
     SeenNow,
     Sight,
     door,
@@ -99,6 +100,7 @@ class FakeEye:
     )
     crossed: tuple[CrossedNow, ...] = ()  # of the last minutes, by any line of that name
     pictures_s: tuple[float, ...] = ()
+    refuses: str = ""  # why it cannot count anew
     asked: list[Question] = field(default_factory=list)
 
     def answer(self, question: Question) -> tuple[Answer, tuple[bytes, ...]]:
@@ -110,6 +112,8 @@ class FakeEye:
                 taken = tuple(t_s for t_s in self.pictures_s if t_s > after_s)[:most]
                 tracks = {7: tuple((t_s, 0.5, 0.4) for t_s in taken)}
                 return Kept(t_s=self.sight.t_s, taken_s=taken, tracks=tracks), (JPEG,) * len(taken)
+            case Recount() if self.refuses:
+                return Refused(why=self.refuses), ()
             case Recount(lines=lines, from_s=from_s, until_s=until_s):
                 counted = tuple(
                     one for one in self.crossed if one.line in lines and from_s <= one.t_s <= until_s
