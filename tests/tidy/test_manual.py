@@ -65,9 +65,14 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
     from central_server.web.exports import AT_ONCE_MAX, LONGEST_S
     from config.edge import DEVICES_MAX
     from config.sources import ALL_FILES_MAX_BYTES, FILE_MAX_BYTES, FILES_MAX
+    from drivers.counter.camera.eye import PAST_S, TRACKS_S
+    from drivers.counter.camera.kept import PICTURES_BYTES_MAX, SEEN_MAX
+    from drivers.counter.camera.loop import HANGS_S, NO_PICTURE_S
+    from drivers.counter.camera.options import LINES_MAX as CAMERA_LINES_MAX
+    from drivers.counter.camera.options import ZONES_MAX
     from drivers.http_frames import BODY_BYTES_MAX, HEAD_BYTES_MAX
+    from drivers.ports import camera, inline
     from drivers.ports import http_listen as http
-    from drivers.ports import inline
     from drivers.pos.nexo.decoder import QUEUE_MAX, REMEMBERED_MAX
     from drivers.pos.nexo.options import REPEAT_MS
     from drivers.pos.zvt.dialogue import HELD_MS_MAX
@@ -99,6 +104,9 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
         [HELD_MS_MAX // 1000],
         [T2_MS // 1000],
         [inline.KEPT_BYTES // 2**20, int(inline.LINGER_S)],
+        [int(NO_PICTURE_S), int(HANGS_S), int(camera.SILENCE_S)],
+        [int(PAST_S / 60), PICTURES_BYTES_MAX // 2**20, int(TRACKS_S / 60), SEEN_MAX],
+        [CAMERA_LINES_MAX, ZONES_MAX],
         sorted([FILE_MAX_BYTES // 1024, ALL_FILES_MAX_BYTES // 2**20, FILES_MAX]),
         [EdgeSettings().outbox.max_mib],
         [CARD_STAYS_MS // 60_000],
