@@ -49,6 +49,7 @@ class HourOut(BaseModel):
     hour: int
     values: dict[str, float | None] | None = Field(description="null: not come yet")
     before: dict[str, float | None]
+    gap: bool = Field(description="counters were out for most of it: what rests on visitors may be null")
 
 
 class StoreOut(BaseModel):
@@ -120,8 +121,9 @@ async def get_overview(
         hours=[
             HourOut(
                 hour=row.hour,
-                values=None if row.now is None else _values(row.now),
+                values=None if row.now is None else {m.id: row.value(m) for m in METRICS.values()},
                 before=_values(row.before),
+                gap=row.gap,
             )
             for row in seen.hours
         ],

@@ -15,6 +15,7 @@ from central_server.sales import service as sales
 from central_server.sales.choice import Choice
 from central_server.stores.models import Store
 from central_server.traffic import service as traffic
+from central_server.traffic.coverage import Seen, hours_seen
 from central_server.traffic.series import coverage_of
 
 Key = tuple[str, int, int]  # store, day as 20261122, local hour 0..23
@@ -94,16 +95,29 @@ async def load(session: AsyncSession, choice: Choice, *, first: date) -> Cells:
     return cells
 
 
-async def coverage(session: AsyncSession, choice: Choice, *, now_ms: int) -> dict[str, float]:
-    """The part 0..1 of the chosen days, so far, in which each store's counters counted."""
+@dataclass(frozen=True)
+class Coverage:
+    """The part 0..1 of the chosen days, so far, in which counters counted."""
+
+    stores: dict[str, float]
+    hours: dict[int, Seen]  # by local hour, of all stores together
+
+
+async def coverage(session: AsyncSession, choice: Choice, *, now_ms: int) -> Coverage:
+    """How much each store's counters counted, and all of them in each hour of the day."""
     if not choice.stores:
-        return {}
+        return Coverage({}, {})
     spans = {store.id: choice.span(store) for store in choice.stores}
     so_far = {store: (start, min(end, now_ms)) for store, (start, end) in spans.items()}
     bounds = {"from_ms": min(s for s, _ in so_far.values()), "until_ms": max(e for _, e in so_far.values())}
     devices = await traffic.devices_of(session, stores=choice.ids, **bounds)
     blind = await traffic.blind_spots(session, stores=choice.ids, now_ms=now_ms, **bounds)
-    return coverage_of(so_far, devices, blind)
+    hours: dict[int, Seen] = {}
+    doors = {(store, device): ("",) for store, names in devices.items() for device in names}
+    calendars = {store.id: choice.calendar(store) for store in choice.stores}
+    for (_, _, hour), seen in hours_seen(blind.outages, doors, calendars, so_far).items():
+        hours.setdefault(hour, Seen()).add(seen)
+    return Coverage(coverage_of(so_far, devices, blind), hours)
 
 
 def currency_of(stores: Iterable[Store]) -> str:

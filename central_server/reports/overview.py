@@ -13,8 +13,10 @@ from central_server.reports.figures import Cells, coverage, day_numbers, load, o
 from central_server.reports.metrics import METRICS, TILES, Figures, Metric, change
 from central_server.sales.choice import Choice
 from central_server.stores.models import Store
+from central_server.traffic.coverage import Seen
 
 SPARK_DAYS = 14
+OF_VISITORS = ("visitors", "conversion", "spend_per_visitor")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,13 @@ class HourRow:
     hour: int
     now: Figures | None
     before: Figures
+    gap: bool  # for most of it counters were out
+
+    def value(self, metric: Metric) -> float | None:
+        """A figure of the hour; None when it has not come, or rests on visitors whom nobody counted."""
+        if self.now is None or (self.gap and metric.id in OF_VISITORS and not _is_count(metric, self.now)):
+            return None
+        return metric.of(self.now)
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ async def overview(session: AsyncSession, choice: Choice, *, sort: str = "-reven
                 )
                 for metric in METRICS.values()
             },
-            covered.get(store.id, 1.0),
+            covered.stores.get(store.id, 1.0),
         )
         for store in choice.stores
     ]
@@ -114,9 +123,9 @@ async def overview(session: AsyncSession, choice: Choice, *, sort: str = "-reven
         back_days,
         total,
         tiles,
-        _hours(choice, cells, days, set(then), now_ms),
+        _hours(choice, cells, days, set(then), covered.hours, now_ms),
         in_order(league, sort),
-        min(covered.values(), default=1.0),
+        min(covered.stores.values(), default=1.0),
     )
 
 
@@ -134,13 +143,21 @@ def in_order(league: list[StoreRow], sort: str) -> list[StoreRow]:
     return sorted(league, key=rank)
 
 
-def _hours(choice: Choice, cells: Cells, days: set[int], then: set[int], now_ms: int) -> list[HourRow]:
+def _is_count(metric: Metric, figures: Figures) -> bool:
+    """Whether the figure is how many visitors were counted, and some were: true as far as it goes."""
+    return metric.id == "visitors" and figures.visitors > 0
+
+
+def _hours(
+    choice: Choice, cells: Cells, days: set[int], then: set[int], seen: dict[int, Seen], now_ms: int
+) -> list[HourRow]:
     now, before = cells.by(2, lambda key: key[1] in days), cells.by(2, lambda key: key[1] in then)
     rows = [
         HourRow(
             hour,
             now.get(hour, Figures()) if _has_begun(choice, hour, now_ms) else None,
             before.get(hour, Figures()),
+            seen.get(hour, Seen()).gap,
         )
         for hour in range(24)
     ]

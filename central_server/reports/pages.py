@@ -92,15 +92,14 @@ def plain(metric: Metric, value: float | None, currency: str) -> float | None:
 def _chart(seen: Overview, lang: str) -> Chart:
     say = words(lang).gettext
     conversion, visitors, sales = (METRICS[name] for name in ("conversion", "visitors", "sales"))
-    now = [row.now for row in seen.hours]
-    shares = [None if one is None else conversion.of(one) for one in now]
+    shares = [row.value(conversion) for row in seen.hours]
     before = say(N_("Visitors, %(n)s days before")) % {"n": seen.back_days}
     return bar_line_chart(
         say(N_("By hour")),
         [f"{row.hour:02}:00" for row in seen.hours],
         bars=[
-            Series(say(visitors.label), [None if one is None else one.visitors for one in now]),
-            Series(say(sales.label), [None if one is None else one.sales for one in now]),
+            Series(say(visitors.label), [row.value(visitors) for row in seen.hours]),
+            Series(say(sales.label), [row.value(sales) for row in seen.hours]),
         ],
         lines=[
             Series(before, [row.before.visitors for row in seen.hours], dashed=True),
@@ -112,4 +111,6 @@ def _chart(seen: Overview, lang: str) -> Chart:
             ),
         ],
         category_label=say(N_("Hour")),
+        gaps=[row.gap for row in seen.hours],
+        gap_label=say(N_("not counted")),
     )

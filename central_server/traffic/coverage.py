@@ -25,6 +25,11 @@ class Seen:
         """The part 0..1 that was watched; 1 when nothing was to be."""
         return 1.0 - self.blind_ms / self.wanted_ms if self.wanted_ms else 1.0
 
+    @property
+    def gap(self) -> bool:
+        """Whether most of it was not."""
+        return self.part < COUNTED_LEAST
+
     def add(self, other: Seen) -> None:
         """Another time, or another camera."""
         self.wanted_ms += other.wanted_ms

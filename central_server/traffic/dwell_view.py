@@ -12,7 +12,7 @@ from central_server.calendar import HOUR_MS, Calendar
 from central_server.sales.choice import Choice
 from central_server.stores.models import Store
 from central_server.traffic import service
-from central_server.traffic.coverage import COUNTED_LEAST, Seen, hours_seen
+from central_server.traffic.coverage import Seen, hours_seen
 from central_server.traffic.dwell import Dwell
 
 
@@ -28,7 +28,7 @@ class Stay:
     @property
     def gap(self) -> bool:
         """Whether cameras were blind for most of it."""
-        return self.seen.part < COUNTED_LEAST
+        return self.seen.gap
 
     @property
     def to_come(self) -> bool:

@@ -14,9 +14,10 @@ import httpx
 from central_server.calendar import DAY_MS, HOUR_MS
 from central_server.db import Database
 from central_server.facts import Fact, fact_key
+from central_server.sales import service as sales
 from central_server.traffic import service as traffic
 from sync.contract.clock import Stamp
-from sync.contract.events import CameraState, DeviceState, Passed
+from sync.contract.events import CameraState, DeviceState, Passed, SaleCompleted
 from sync.contract.ids import EventId, Lane
 
 NOW_MS = 1_795_000_000_000  # 19:06:40 in Shanghai
@@ -99,3 +100,21 @@ async def test_what_was_not_counted_is_held_against_nothing(
             )
     seen = (await client.get("/api/traffic?store=s2", headers=as_("analyst"))).json()
     assert (seen["inward"], seen["change"]) == (20, 3.0)
+
+
+async def test_the_overview_shows_a_gap_and_takes_no_conversion_from_it(
+    client: httpx.AsyncClient, as_: Any, office: Database
+) -> None:
+    """The door of s1 was down from 17:06 to 18:06; sales went on."""
+    async with office.transaction() as session:
+        sale = SaleCompleted(till="1", receipt="G1", currency="CNY", total_minor=700)
+        await sales.record(session, "s1", fact(sale, 1.5), NOW_MS)
+    seen = (await client.get("/api/reports/overview?store=s1", headers=as_("analyst"))).json()
+    hours = {one["hour"]: one for one in seen["hours"]}
+    assert [hour for hour, one in hours.items() if one["gap"]] == [17]
+    values = hours[17]["values"]
+    assert [values[name] for name in ("visitors", "conversion", "sales", "revenue")] == [None, None, 1, 700]
+    assert hours[16]["values"]["visitors"] == 20
+    page = (await client.get("/?store=s1", headers=as_("analyst"))).text
+    option = json.loads(unescape(re.search(r'data-chart="([^"]*)"', page)[1]))  # type: ignore[index]
+    assert len(option["series"][0]["markArea"]["data"]) == 1
