@@ -1,11 +1,13 @@
 // A line of JSON and the pictures behind it, as the box hands them on from a camera's worker.
+const WAIT_MS = 20_000; // many pictures over a slow line; a box that is gone says nothing at all
+
 export async function asked(path, body) {
   const wish = body && {
     method: "POST",
     headers: { "content-type": "application/json", "x-tillbeam-token": document.querySelector('meta[name="tillbeam-token"]').content },
     body: JSON.stringify(body),
   };
-  const answer = await fetch(path, wish);
+  const answer = await fetch(path, { ...wish, signal: AbortSignal.timeout(WAIT_MS) });
   if (!answer.ok) throw Object.assign(new Error(await answer.text()), { status: answer.status });
   const bytes = new Uint8Array(await answer.arrayBuffer());
   const end = bytes.indexOf(10);
