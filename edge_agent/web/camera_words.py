@@ -109,4 +109,4 @@ def _after(said: str, taken: Taken, _: Callable[[str], str]) -> str:
             _("A restart is needed for other changes in the file:"),
             f" {', '.join(taken.needs_restart)}",
         )
-    return f"{said} {then}{more}"
+    return _("{said} {then}").replace("{said}", said).replace("{then}", then) + more
