@@ -2,20 +2,142 @@
 
 from __future__ import annotations
 
-from drivers.counter.camera.options import CameraOptions
-from drivers.counter.camera.shapes import Looked, Picture
+import math
+
+import cv2
+import numpy as np
+
+from drivers.counter.camera.blobs import Background, Mask
+from drivers.counter.camera.crossing import LineWatch
+from drivers.counter.camera.options import CameraOptions, Polygon
+from drivers.counter.camera.shapes import Looked, Picture, Seen, Step
+from drivers.counter.camera.size import FIRST_GUESS, Learner, Size, drawn
+from drivers.counter.camera.tracker import Tracker
+from drivers.counter.camera.tracks import Track
+from drivers.counter.camera.zones import ZoneWatch
+
+LOOKED_AT_PX = 160  # the picture's width: more costs more and counts no better
+STANDS_SPEED = 0.5  # persons/s: slower, and the background must not learn somebody
+STANDS_WALKED = 0.6  # persons: what never walked is no person who stands, but something that was put there
+STANDS_ROOM = 1.15  # persons around the middle that are not learned
 
 
 class Counter:
     """Counts people in the frames of one camera, given in order. Bounded in memory and in work per frame."""
 
-    def __init__(self, options: CameraOptions) -> None:
+    def __init__(self, options: CameraOptions, size: Size | None = None) -> None:
+        """`size` of a person in fractions of the picture, learned before; drawn boxes go before it."""
         self._options = options
+        self._given = drawn(options.persons) or size
+        self._scene: Scene | None = None
+
+    @property
+    def size(self) -> Size | None:
+        """Of a person, in fractions of the picture: drawn, or learned so far; None: not known."""
+        return self._given or (self._scene.learned() if self._scene else None)
 
     def look(self, frame: Picture, t_s: float) -> Looked:
         """What this frame tells. Frames may come at any rate, and with gaps; their size may change."""
-        return Looked()
+        if self._scene is None or self._scene.shape != frame.shape[:2]:
+            # A first frame, or one of another size: nothing that was known of the picture holds.
+            self._scene = Scene(self._options, self._given, frame.shape[0], frame.shape[1])
+        return self._scene.look(frame, t_s)
 
     def close(self, t_s: float) -> Looked:
         """The camera was put away: visits that are going on end when somebody was last seen there."""
-        return Looked()
+        return self._scene.close() if self._scene else Looked()
+
+
+class Scene:
+    """What is known of pictures of one size."""
+
+    def __init__(self, options: CameraOptions, given: Size | None, height: int, width: int) -> None:
+        self.shape = (height, width)
+        # Whole factors only: cv2's averaging is five to eight times dearer for others.
+        self._factor = max(1, round(width / LOOKED_AT_PX))
+        self.width_px, self.height_px = w, h = width // self._factor, height // self._factor
+        self._foot = options.anchor == "foot"
+        self.size = (given or FIRST_GUESS).scaled(w, h)  # of a person, in pixels
+        self._learner = None if given else Learner(w, h)
+        self._background = Background(w, h, self._looked(options.masks))
+        self.tracker = Tracker()
+        self._lines = [LineWatch(name, line, w, h) for name, line in options.lines.items()]
+        self._zones = [
+            ZoneWatch(name, [(p.x * w, p.y * h) for p in corners], options.visit_min_s)
+            for name, corners in options.zones.items()
+        ]
+
+    def look(self, frame: Picture, t_s: float) -> Looked:
+        """See `Counter.look`."""
+        self.small = small = self._small(frame)
+        self.foreground = foreground = self._background.look(small, t_s, self._standing())
+        if foreground.flooded:
+            return Looked(flooded=True)
+        if self._learner and self._learner.step(foreground.blobs, t_s):
+            self.size = self._learner.size() or self.size
+        self.tracker.step(small, foreground, self.size, t_s)
+        people = [self._step(track, t_s) for track in self.tracker.tracks]
+        return Looked(
+            crossings=tuple(crossing for line in self._lines for crossing in line.step(people, t_s)),
+            visits=tuple(visit for zone in self._zones for visit in zone.step(people, t_s)),
+            occupancy=tuple((zone.name, zone.people) for zone in self._zones),
+            seen=tuple(
+                self._seen(who, track) for who, track in zip(people, self.tracker.tracks, strict=True)
+            ),
+        )
+
+    def learned(self) -> Size | None:
+        """In fractions of the picture; from however few have walked by."""
+        size = self._learner.size(least=1) if self._learner else None
+        return size.scaled(1 / self.width_px, 1 / self.height_px) if size else None
+
+    def close(self) -> Looked:
+        """See `Counter.close`."""
+        if self._learner:
+            self._learner.end()
+        return Looked(visits=tuple(visit for zone in self._zones for visit in zone.close()))
+
+    def _small(self, frame: Picture) -> Picture:
+        if self._factor == 1:
+            return frame
+        whole = frame[: self.height_px * self._factor, : self.width_px * self._factor]
+        small = cv2.resize(whole, (self.width_px, self.height_px), interpolation=cv2.INTER_AREA)
+        return np.asarray(small, np.uint8)
+
+    def _looked(self, masks: tuple[Polygon, ...]) -> Mask | None:
+        if not masks:
+            return None
+        looked = np.full((self.height_px, self.width_px), 255, np.uint8)
+        size = np.array([self.width_px, self.height_px])
+        for corners in masks:
+            cv2.fillPoly(looked, [np.round(np.array(corners) * size).astype(np.int32)], 0)
+        return looked
+
+    def _standing(self) -> Mask | None:
+        """255 where people stand who walked there: the background must not learn them."""
+        mask: Mask | None = None
+        for track in self.tracker.tracks:
+            w, h = self.size.at(track.y)
+            if not track.sure or track.walked < STANDS_WALKED:
+                continue
+            if math.hypot(track.vx / w, track.vy / h) > STANDS_SPEED:
+                continue
+            if mask is None:
+                mask = np.zeros((self.height_px, self.width_px), np.uint8)
+            w = STANDS_ROOM * max(w, min(track.w, 1.5 * w))
+            h = STANDS_ROOM * max(h, min(track.h, 1.5 * h))
+            left, top = max(0, int(track.x - w / 2)), max(0, int(track.y - h / 2))
+            mask[top : int(track.y + h / 2) + 1, left : int(track.x + w / 2) + 1] = 255
+        return mask
+
+    def _step(self, track: Track, t_s: float) -> Step:
+        w, h = self.size.at(track.y)
+        y = track.y
+        if self._foot:
+            y = min(y + h / 2, self.height_px - 1.0)
+        return Step(track.number, track.x, y, w, h, track.sure, track.seen_s == t_s)
+
+    def _seen(self, who: Step, track: Track) -> Seen:
+        x, y = 1 / self.width_px, 1 / self.height_px
+        box = ((track.x - track.w / 2) * x, (track.y - track.h / 2) * y, track.w * x, track.h * y)
+        return Seen(who.track, who.x * x, who.y * y, box, who.sure)

@@ -91,6 +91,12 @@ class CameraOptions(Options):
         le=900,
         description="Seconds for which crossings of a line are added up before they are told; 0: none.",
     )
+    visit_min_s: float = Field(
+        default=5.0,
+        ge=0,
+        le=600,
+        description="Seconds that somebody is in a zone before it is a visit; shorter is passing through.",
+    )
     occupancy_s: int = Field(
         default=60,
         ge=5,

@@ -46,6 +46,18 @@ class Seen(NamedTuple):
     sure: bool  # has walked: counts when it crosses
 
 
+class Step(NamedTuple):
+    """Where somebody is: pixels of the small picture, and the size of a person there."""
+
+    track: int
+    x: float
+    y: float  # of the anchor
+    w: float
+    h: float
+    sure: bool  # has walked: counts
+    seen: bool  # in this frame; else where they must be by now
+
+
 class Looked(NamedTuple):
     """What one frame told."""
 

@@ -1,0 +1,169 @@
+"""A frame becomes blobs: what moved in front of what always stands there.
+
+    frame ──► gain ──► background (MOG2) ──► shadows off ──► open, close ──► components
+
+The light of the whole picture is taken out first (a lamp, a cloud, the camera's own exposure), since a model
+of each pixel for itself cannot know it from people. Where tracks say that somebody stands, nothing is
+learned: who waits for ten minutes stays in front. Sources: Zivkovic 2004 for the model; the numbers were
+measured on labelled clips.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.counter.camera.shapes import Picture
+
+Mask = NDArray[np.uint8]  # height × width, 0 or 255
+
+VARIANCE_THRESHOLD = 16.0
+SHADOW_THRESHOLD = 0.62  # the default of 0.5 takes dark clothes for shadows
+BACKGROUND_RATIO = 0.7  # what stands for less than a third of what is remembered is not background yet
+LEARN_S = 40.0  # how long the background remembers, once it is known …
+LEARN_FIRST_S = 2.0  # … and at first
+LEARN_EVERY_S = 0.16  # learning costs as much as looking
+FLOOD_SHARE = 0.45  # of the picture in front: no crowd, but the light
+
+# Grey clothes on a grey floor look like a shadow; but a shadow has no edges inside it.
+LOG = np.round(73 * np.log1p(np.arange(256) / 8)).astype(np.uint8)  # light as steps of about 1.4 %
+EDGE_STEPS = 22.0
+EDGE_WINDOW_PX = 7
+SHADOW_EDGES = 0.35  # of the window: so many edges has no shadow
+
+
+class Blob(NamedTuple):
+    """A connected piece of the foreground, in pixels of the small picture."""
+
+    label: int
+    x: int
+    y: int
+    w: int
+    h: int
+    area: int
+    cx: float
+    cy: float
+
+
+class Foreground(NamedTuple):
+    """What stands before the background in one frame."""
+
+    mask: Mask
+    labels: NDArray[np.int32]  # of the shape of the mask: 0, or the label of a blob
+    blobs: list[Blob]
+    flooded: bool  # the whole picture changed: nobody can be seen in it
+
+
+class Background:
+    """What always stands there, learned from frames of one size."""
+
+    def __init__(self, width_px: int, height_px: int, looked: Mask | None = None) -> None:
+        """`looked` is 255 where anybody is looked for; None: everywhere."""
+        self._model = cv2.createBackgroundSubtractorMOG2(500, VARIANCE_THRESHOLD, True)
+        self._model.setShadowThreshold(SHADOW_THRESHOLD)
+        self._model.setBackgroundRatio(BACKGROUND_RATIO)
+        self._looked = looked
+        self._began_s: float | None = None
+        self._learned_s = 0.0
+        self._gain = Gain()
+        self._bare: Mask | None = None  # the background's light, in LOG steps
+        self._around = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
+        self._open = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+        self._close = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+
+    def look(self, small: Picture, t_s: float, standing: Mask | None) -> Foreground:
+        """`standing` is 255 where people are known to be: nothing is learned there."""
+        even = self._gain.even(small)
+        if self._began_s is None:
+            self._began_s = self._learned_s = t_s
+            self._model.apply(even, learningRate=1.0)
+        mask = self._mask(even)
+        flooded = bool(np.count_nonzero(mask) > FLOOD_SHARE * mask.size)
+        since_s = t_s - self._learned_s
+        if since_s >= LEARN_EVERY_S or flooded:
+            memory_s = min(LEARN_S, max(LEARN_FIRST_S, t_s - self._began_s))
+            self._learn(even, mask, min(0.5, since_s / memory_s), None if flooded else standing)
+            self._learned_s = t_s
+        _, labels, stats, middles = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+        blobs = [
+            Blob(label, x, y, w, h, area, cx, cy)
+            for label, ((x, y, w, h, area), (cx, cy)) in enumerate(
+                zip(stats.tolist(), middles.tolist(), strict=True)
+            )
+            if label
+        ]
+        return Foreground(mask, np.asarray(labels, np.int32), blobs, flooded)
+
+    def _mask(self, even: Picture) -> Mask:
+        raw = _bytes(self._model.apply(even, learningRate=0))
+        mask = _bytes(cv2.threshold(raw, 200, 255, cv2.THRESH_BINARY)[1])
+        if self._bare is not None:
+            light = cv2.LUT(cv2.cvtColor(even, cv2.COLOR_BGR2GRAY), LOG)
+            change = cv2.addWeighted(light, 1.0, self._bare, -1.0, 128)
+            edges = cv2.morphologyEx(change, cv2.MORPH_GRADIENT, self._around)
+            edges = cv2.threshold(edges, EDGE_STEPS, 255, cv2.THRESH_BINARY)[1]
+            dense = _bytes(cv2.blur(edges, (EDGE_WINDOW_PX, EDGE_WINDOW_PX)))
+            mask[(raw == 127) & (dense > 255 * SHADOW_EDGES)] = 255
+        if self._looked is not None:
+            mask &= self._looked
+        opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, self._open)
+        return _bytes(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, self._close))
+
+    def _learn(self, even: Picture, mask: Mask, rate: float, standing: Mask | None) -> None:
+        if standing is None:
+            self._model.apply(even, learningRate=rate)
+        else:
+            # By keyword: by place, Python would take it for the output and silently do nothing.
+            self._model.apply(even, knownForegroundMask=standing, learningRate=rate)
+        bare = _bytes(self._model.getBackgroundImage())
+        self._bare = _bytes(cv2.LUT(cv2.cvtColor(bare, cv2.COLOR_BGR2GRAY), LOG))
+        self._gain.learn(bare, mask)
+
+
+THUMB_PX = 5  # of the small picture are one: there a shaking camera does not show
+GAIN_LEAST = 0.012  # less is noise
+GAIN_SPREAD = 0.15  # the middle quantiles farther apart: it was no change of the whole picture's light
+DARK, BRIGHT = 24, 235  # outside of it a pixel's ratio says nothing
+USABLE_SHARE = 0.15  # of the picture: less says nothing
+
+
+class Gain:
+    """The light of the whole picture against that of the background, taken out."""
+
+    def __init__(self) -> None:
+        self._reference: NDArray[np.float32] | None = None
+        self._empty: NDArray[np.bool_] | None = None
+
+    def even(self, small: Picture) -> Picture:
+        """The picture as it would be in the light of the background."""
+        if self._reference is None or self._empty is None:
+            return small
+        thumb = _thumb(small)
+        usable = self._empty & (self._reference > DARK) & (self._reference < BRIGHT) & (thumb < 245)
+        if np.count_nonzero(usable) < USABLE_SHARE * usable.size:
+            return small
+        low, gain, high = np.quantile(thumb[usable] / self._reference[usable], (0.3, 0.5, 0.7))
+        if high - low > GAIN_SPREAD * gain or abs(gain - 1) < GAIN_LEAST:
+            return small
+        return _bytes(cv2.convertScaleAbs(small, alpha=1 / float(gain)))
+
+    def learn(self, bare: Picture, mask: Mask) -> None:
+        """`bare` is the background as it is known now, `mask` what stands before it."""
+        self._reference = _thumb(bare)
+        height, width = self._reference.shape
+        self._empty = _bytes(cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)) < 25
+
+
+def _thumb(small: Picture) -> NDArray[np.float32]:
+    height, width = small.shape[:2]
+    few = max(1, width // THUMB_PX), max(1, height // THUMB_PX)
+    gray = cv2.cvtColor(cv2.resize(small, few, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    return np.asarray(gray, np.float32)
+
+
+def _bytes(picture: Any) -> NDArray[np.uint8]:
+    """What cv2 gives, with the type that it has."""
+    return np.asarray(picture, np.uint8)

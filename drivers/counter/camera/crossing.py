@@ -1,0 +1,95 @@
+"""Tracks over directed lines.
+
+    outside │ band │ inside      who was on one side of the band and comes out on the other has crossed,
+     ──●────┼──────┼────●──►     and not before: loitering on the line, or a turn back on it, is nothing
+
+Distances across a line are in persons, so that a line near the camera and one far away behave alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from drivers.counter.camera.options import Line, Way
+from drivers.counter.camera.shapes import Crossing, Step
+
+BAND = 0.22  # persons beyond the line: there somebody has crossed it
+BACK_BAND = 0.5  # … and who crossed it once must go so far to have crossed it back
+BORN_IN_BAND = 0.7  # persons that somebody must go who was first seen on the line itself
+
+INWARD: dict[Way, tuple[int, int]] = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
+
+
+class _Walker:
+    """Somebody, as one line knows them."""
+
+    __slots__ = ("across", "crossed", "first", "over", "pending", "side", "t_s")
+
+    def __init__(self, across: float, t_s: float) -> None:
+        self.first = self.across = across  # persons inside of the line, less than 0: outside
+        self.t_s = t_s
+        self.side = 0  # 1 inside, -1 outside, 0: was never clear of the band
+        self.over: tuple[float, float] | None = None  # when they were last on the line, and where along it
+        self.crossed = False
+        self.pending: Crossing | None = None  # until they are known to be a person
+
+
+class LineWatch:
+    """One line. `step` takes everybody in the picture."""
+
+    def __init__(self, name: str, line: Line, width_px: int, height_px: int) -> None:
+        self.name = name
+        ax, ay = line.a.x * width_px, line.a.y * height_px
+        dx, dy = line.b.x * width_px - ax, line.b.y * height_px - ay
+        self._length = math.hypot(dx, dy) or 1.0
+        self._from = (ax, ay)
+        self._along = (dx / self._length, dy / self._length)
+        normal = (-self._along[1], self._along[0])
+        wanted = INWARD[line.inward]
+        turn = -1 if normal[0] * wanted[0] + normal[1] * wanted[1] < 0 else 1
+        self._inward = (turn * normal[0], turn * normal[1])
+        self._walkers: dict[int, _Walker] = {}
+
+    def step(self, people: Iterable[Step], t_s: float) -> list[Crossing]:
+        """Who has crossed; the time is that of the line itself, not of when it became sure."""
+        crossings, present = [], set()
+        for who in people:
+            present.add(who.track)
+            x, y = who.x - self._from[0], who.y - self._from[1]
+            person = math.hypot(self._inward[0] * who.w, self._inward[1] * who.h)
+            across = (x * self._inward[0] + y * self._inward[1]) / person
+            along = x * self._along[0] + y * self._along[1]
+            walker = self._walkers.get(who.track)
+            if walker is None:
+                walker = self._walkers[who.track] = _Walker(across, t_s)
+            crossing = self._walked(walker, across, along, t_s)
+            if crossing:
+                # There and back before they were known to be a person: nothing happened.
+                walker.pending = None if walker.pending else crossing
+            if walker.pending and who.sure:
+                crossings.append(walker.pending)
+                walker.pending = None
+        for gone in self._walkers.keys() - present:
+            del self._walkers[gone]
+        return crossings
+
+    def _walked(self, walker: _Walker, across: float, along: float, t_s: float) -> Crossing | None:
+        if (across > 0) != (walker.across > 0):
+            part = walker.across / (walker.across - across)
+            walker.over = (walker.t_s + part * (t_s - walker.t_s), along)
+        walker.across, walker.t_s = across, t_s
+        band = BACK_BAND if walker.crossed else BAND
+        side = 0 if abs(across) <= band else 1 if across > 0 else -1
+        if side in (0, walker.side):
+            return None
+        if walker.side == 0 and (walker.first > 0) == (across > 0):
+            walker.side = side  # first seen on this side of the line
+            return None
+        if walker.side == 0 and abs(walker.first) < BAND and abs(across - walker.first) < BORN_IN_BAND:
+            return None
+        walker.side = side
+        if walker.over is None or not 0 <= walker.over[1] <= self._length:
+            return None
+        walker.crossed = True
+        return Crossing(walker.over[0], self.name, "in" if side > 0 else "out")

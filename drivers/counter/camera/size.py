@@ -1,0 +1,168 @@
+"""How large a person is at a place of the picture: drawn by a technician, or learned from those who walk.
+
+Each blob that walks its own length gives one vote: how wide, high and full it was, in the middle of its
+way. One person is what most votes agree on: pairs are twice as large and fragments less than half, so
+that neither is near.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from statistics import median
+from typing import NamedTuple
+
+from drivers.counter.camera.blobs import Blob
+from drivers.counter.camera.options import Box
+
+VOTES_MAX = 200
+VOTES_LEAST = 3
+WALK_FRAMES = 5
+WALK_LENGTHS = 0.6  # of its own height or width
+AGREE = 1.45  # times larger or smaller in area
+NEARLY = 0.75
+LEAST_SHARE = 0.0015  # of the picture
+MOST_SHARE = 0.25
+LOST_S = 0.4
+BOXES_APART = 0.1  # of the picture's height: boxes side by side say nothing about depth
+
+
+class Size(NamedTuple):
+    """A person in pixels: width and height at `y = 0`, and what a pixel further down adds."""
+
+    w0: float
+    h0: float
+    dw: float = 0.0
+    dh: float = 0.0
+
+    def at(self, y: float) -> tuple[float, float]:
+        return max(2.0, self.w0 + self.dw * y), max(2.0, self.h0 + self.dh * y)
+
+    def scaled(self, x: float, y: float) -> Size:
+        """The same in another measure: of pixels as fractions, or back."""
+        return Size(self.w0 * x, self.h0 * y, self.dw * x / y, self.dh)
+
+
+FIRST_GUESS = Size(0.13, 0.26)  # of the picture; a camera hangs so that a person is 1/8 to 1/3 of it
+
+
+def drawn(boxes: Sequence[Box]) -> Size | None:
+    """From the boxes that a technician drew around one person, near and far; None when there are none."""
+    if not boxes:
+        return None
+    first, last = boxes[0], boxes[-1]
+    rise = (last.y + last.h / 2) - (first.y + first.h / 2)
+    if abs(rise) < BOXES_APART:
+        count = len(boxes)
+        return Size(sum(box.w for box in boxes) / count, sum(box.h for box in boxes) / count)
+    dw, dh = (last.w - first.w) / rise, (last.h - first.h) / rise
+    middle = first.y + first.h / 2
+    return Size(first.w - dw * middle, first.h - dh * middle, dw, dh)
+
+
+class Vote(NamedTuple):
+    y: float
+    w: float
+    h: float
+    area: float
+    weight: float  # the larger and the longer seen, the less a fragment
+
+
+class _Walk:
+    """One blob from frame to frame."""
+
+    __slots__ = ("first", "last", "seen", "t_s")
+
+    def __init__(self, blob: Blob, t_s: float) -> None:
+        self.first = self.last = blob
+        self.seen = [blob]
+        self.t_s = t_s
+
+
+class Learner:
+    """Learns from the blobs of each frame how large people are."""
+
+    def __init__(self, width_px: int, height_px: int) -> None:
+        self._width, self._height = width_px, height_px
+        self._walks: list[_Walk] = []
+        self.votes: deque[Vote] = deque(maxlen=VOTES_MAX)
+
+    def step(self, blobs: Sequence[Blob], t_s: float) -> bool:
+        """True when there is something new."""
+        picture = self._width * self._height
+        free = [b for b in blobs if LEAST_SHARE * picture <= b.area <= MOST_SHARE * picture]
+        kept, voted = [], False
+        for walk in self._walks:
+            blob = max(free, key=lambda b: _overlap(walk.last, b), default=None)
+            if (
+                blob is not None
+                and _overlap(walk.last, blob) > 0.35
+                and 0.6 < blob.area / walk.last.area < 1.7
+            ):
+                free.remove(blob)
+                walk.last, walk.t_s = blob, t_s
+                if not self._cut_off(blob) and len(walk.seen) < 500:
+                    walk.seen.append(blob)
+                kept.append(walk)
+            elif t_s - walk.t_s <= LOST_S:
+                kept.append(walk)
+            else:
+                voted |= self._vote(walk)
+        self._walks = kept + [_Walk(blob, t_s) for blob in free][:100]
+        return voted
+
+    def end(self) -> None:
+        for walk in self._walks:
+            self._vote(walk)
+        self._walks = []
+
+    def size(self, least: int = VOTES_LEAST) -> Size | None:
+        """None while fewer than `least` have walked by."""
+        if not self.votes:
+            return None
+        backing = {vote: sum(o.weight for o in self.votes if _agree(vote, o)) for vote in self.votes}
+        most = max(backing.values())
+        # Of two sizes that both have much for them the larger is pairs.
+        best = min(
+            (vote for vote in self.votes if backing[vote] >= NEARLY * most), key=lambda vote: vote.area
+        )
+        agreed = [vote for vote in self.votes if _agree(best, vote)]
+        if len(agreed) < least:
+            return None
+        return Size(median(vote.w for vote in agreed), median(vote.h for vote in agreed))
+
+    def _vote(self, walk: _Walk) -> bool:
+        seen = [blob for blob in walk.seen if not self._cut_off(blob)]
+        if len(seen) < WALK_FRAMES:
+            return False
+        w, h = median(b.w for b in seen), median(b.h for b in seen)
+        far = math.hypot((walk.last.cx - walk.first.cx) / w, (walk.last.cy - walk.first.cy) / h)
+        if far < WALK_LENGTHS:
+            return False
+        self.votes.append(
+            Vote(
+                median(b.cy for b in seen),
+                w,
+                h,
+                median(b.area for b in seen),
+                min(len(seen), 15) * far,
+            )
+        )
+        return True
+
+    def _cut_off(self, blob: Blob) -> bool:
+        return blob.x <= 0 or blob.y <= 0 or blob.x + blob.w >= self._width or blob.y + blob.h >= self._height
+
+
+def _agree(a: Vote, b: Vote) -> bool:
+    return 1 / AGREE <= a.area / b.area <= AGREE
+
+
+def _overlap(a: Blob, b: Blob) -> float:
+    """Of the smaller of two boxes, the share that lies in the other."""
+    w = min(a.x + a.w, b.x + b.w) - max(a.x, b.x)
+    h = min(a.y + a.h, b.y + b.h) - max(a.y, b.y)
+    if w <= 0 or h <= 0:
+        return 0.0
+    return w * h / min(a.w * a.h, b.w * b.h)

@@ -1,0 +1,166 @@
+"""Who is who from frame to frame.
+
+Each group of a frame is met by the tracks that may be in it. One in a blob of one person's size: they are in
+its middle. Several, or one in a blob too large for one: the pixels are shared out, and each is looked for by
+what they look like. A blob that has foreground for one more than is known gives birth to one; a track that
+the foreground does not need is let go, for it was half of somebody else.
+"""
+
+from __future__ import annotations
+
+import math
+
+from drivers.counter.camera.assignment import assign
+from drivers.counter.camera.blobs import Foreground
+from drivers.counter.camera.patches import cut, find
+from drivers.counter.camera.persons import FILL, Group, farthest, groups_of, pixels_of, share
+from drivers.counter.camera.shapes import Picture
+from drivers.counter.camera.size import Size
+from drivers.counter.camera.tracks import Track
+
+TRACKS_MAX = 100
+GATE = 0.8  # persons from where somebody should be, and what the filter is unsure of on top
+MEETS_MAX = 1.5  # gates
+HOPELESS = 100.0
+CROWD_MAX = 6  # people in one blob
+INSIDE = 0.3  # persons from a crowd's rim: there somebody's middle may be
+
+ALONE_NOISE = 0.10  # persons: how well the middle of a blob tells where somebody is …
+CROWD_NOISE = 0.25  # … the middle of their share of one …
+LIKE_NOISE = 0.15  # … and that and their looks together
+LOOKS_WEIGHT = 0.5
+LIKE_ENOUGH = 0.6  # to remember these looks
+SHARE_LEAST = 0.15  # of a person: less says nothing
+
+BIRTH = 0.3  # of a person: less is nobody
+SPLIT_BIRTH = 0.6
+ONE_MORE = 0.55  # persons more than are known: there is one more
+SPLIT_ROUNDS, SHARE_ROUNDS = 4, 3
+NEED = 0.45  # of a person: who was never seen alone and is needed for less was half of somebody
+PROVEN_NEED = 0.15  # who was seen alone may well be hidden behind somebody
+COAST_S = 1.0  # how long somebody walks on unseen
+YOUNG_COAST_S = 0.35
+LATELY = 0.3  # of the last frame in what is true lately
+NEED_LATELY = 0.2
+
+
+class Tracker:
+    """All tracks of one picture; `tracks` are those that live."""
+
+    def __init__(self) -> None:
+        self.tracks: list[Track] = []
+        self._numbers = 0
+
+    def step(self, small: Picture, foreground: Foreground, size: Size, t_s: float) -> None:
+        """One frame; `small` is the picture that `foreground` is of."""
+        for track in self.tracks:
+            track.predict(t_s)
+        groups = groups_of(foreground, size)
+        met = self._meet(groups, size)
+        for group, tracks in zip(groups, met, strict=True):
+            w, h = size.at(group.cy)
+            if not tracks:
+                if group.persons >= BIRTH:
+                    self._bear(group.cx, group.cy, group.w, group.h, t_s, split=False)
+            elif len(tracks) == 1 and group.persons < 1 + ONE_MORE:
+                self._alone(small, tracks[0], group, size)
+            else:
+                self._crowd(small, foreground, tracks, group, w, h)
+        self.tracks = [track for track in self.tracks if self._lives(track)]
+
+    def _meet(self, groups: list[Group], size: Size) -> list[list[Track]]:
+        """The tracks in each group."""
+        met: list[list[Track]] = [[] for _ in groups]
+        places = [
+            number
+            for number, group in enumerate(groups)
+            for _ in range(min(CROWD_MAX, max(1, round(group.persons))))
+        ]
+        costs = [[_cost(track, groups[place], size) for place in places] for track in self.tracks]
+        placed = set()
+        for row, column in assign(costs, MEETS_MAX):
+            met[places[column]].append(self.tracks[row])
+            placed.add(row)
+        for row, track in enumerate(self.tracks):
+            if row in placed:
+                continue
+            # Nothing is left for them alone: they are hidden in a group where somebody else is.
+            w, h = size.at(track.y)
+            for tracks, group in zip(met, groups, strict=True):
+                if tracks and group.around(track.x, track.y, 0.1 * w, 0.1 * h):
+                    tracks.append(track)
+                    break
+        return met
+
+    def _alone(self, small: Picture, track: Track, group: Group, size: Size) -> None:
+        w, h = size.at(track.y)
+        track.correct(group.cx, group.cy, ALONE_NOISE, w, h)
+        track.alone += group.persons > 0.5
+        track.backing += LATELY * (min(1.0, group.persons) - track.backing)
+        track.needed += NEED_LATELY * (1 - track.needed)
+        track.w += NEED_LATELY * (group.w - track.w)
+        track.h += NEED_LATELY * (group.h - track.h)
+        _remember(small, track, w, h)
+
+    def _crowd(
+        self, small: Picture, foreground: Foreground, tracks: list[Track], group: Group, w: float, h: float
+    ) -> None:
+        person = FILL * w * h
+        pixels, each = pixels_of(foreground, group)
+        looks = [
+            find(small, track.patch, track.x, track.y, w, h) if track.patch is not None else None
+            for track in tracks
+        ]
+        middles = [
+            (seen.x, seen.y) if seen else (track.x, track.y)
+            for seen, track in zip(looks, tracks, strict=True)
+        ]
+        for track, seen, mine in zip(tracks, looks, share(pixels, middles, w, h, SHARE_ROUNDS), strict=True):
+            backing = mine.pixels * each / person
+            track.backing += LATELY * (min(1.0, backing) - track.backing)
+            track.needed += NEED_LATELY * (min(1.0, mine.needed * each / person) - track.needed)
+            if backing < SHARE_LEAST:
+                continue
+            if seen is None:
+                track.correct(mine.x, mine.y, CROWD_NOISE, w, h)
+                continue
+            x = LOOKS_WEIGHT * seen.x + (1 - LOOKS_WEIGHT) * mine.x
+            y = LOOKS_WEIGHT * seen.y + (1 - LOOKS_WEIGHT) * mine.y
+            track.correct(x, y, LIKE_NOISE, w, h)
+            if seen.likeness > LIKE_ENOUGH:
+                _remember(small, track, w, h)
+        if group.persons >= len(tracks) + ONE_MORE:
+            known = [(track.x, track.y) for track in tracks]
+            *_, another = share(pixels, [*known, farthest(pixels, known, w, h)], w, h, SPLIT_ROUNDS, 1.0)
+            if another.pixels * each >= SPLIT_BIRTH * person:
+                self._bear(another.x, another.y, w, h, tracks[0].t_s, split=True)
+
+    def _bear(self, x: float, y: float, w: float, h: float, t_s: float, *, split: bool) -> None:
+        if len(self.tracks) < TRACKS_MAX:
+            self._numbers += 1
+            self.tracks.append(Track(self._numbers, x, y, w, h, t_s, split))
+
+    def _lives(self, track: Track) -> bool:
+        if track.needed < (PROVEN_NEED if track.proven else NEED):
+            return False
+        return track.t_s - track.seen_s <= (COAST_S if track.sure else YOUNG_COAST_S)
+
+
+def _cost(track: Track, group: Group, size: Size) -> float:
+    """How far, in gates, the group is from where somebody should be."""
+    w, h = size.at(track.y)
+    if group.persons < 1 + ONE_MORE:
+        aside, ahead = (track.x - group.cx) / w, (track.y - group.cy) / h
+    else:
+        right, bottom = group.x + group.w, group.y + group.h
+        aside = max(0.0, (group.x - track.x) / w + INSIDE, (track.x - right) / w + INSIDE)
+        ahead = max(0.0, (group.y - track.y) / h + INSIDE, (track.y - bottom) / h + INSIDE)
+    gate = GATE + math.sqrt(track.p00)
+    apart = math.hypot(aside, ahead)
+    return HOPELESS if apart > gate else apart / gate
+
+
+def _remember(small: Picture, track: Track, w: float, h: float) -> None:
+    patch = cut(small, track.x, track.y, w, h)
+    if patch is not None:
+        track.patch = patch

@@ -1,0 +1,78 @@
+"""People over lines: points that walk, no picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from drivers.counter.camera.crossing import LineWatch
+from drivers.counter.camera.options import Line
+from drivers.counter.camera.shapes import Crossing, Step
+
+PERSON = 20.0  # pixels, wide and high
+
+
+def watch(
+    a: tuple[float, float] = (0.0, 0.5), b: tuple[float, float] = (1.0, 0.5), way: str = "down"
+) -> LineWatch:
+    return LineWatch("door", Line.model_validate({"a": a, "b": b, "in": way}), 100, 100)
+
+
+def walk(line: LineWatch, places: Iterable[tuple[float, float]], *, sure: bool = True) -> list[Crossing]:
+    """One step a second along `places`, in pixels."""
+    return [
+        crossing
+        for t_s, (x, y) in enumerate(places)
+        for crossing in line.step([Step(1, x, y, PERSON, PERSON, sure, True)], float(t_s))
+    ]
+
+
+def ways(crossings: list[Crossing]) -> list[str]:
+    return [crossing.way for crossing in crossings]
+
+
+def test_who_walks_over_it_has_crossed_at_the_moment_when_they_were_on_it() -> None:
+    assert walk(watch(), [(50, 30), (50, 45), (50, 55), (50, 70)]) == [Crossing(1.5, "door", "in")]
+    assert ways(walk(watch(), [(50, 70), (50, 45), (50, 30)])) == ["out"]
+
+
+def test_each_direction_of_the_picture_can_be_in() -> None:
+    for way, places in {
+        "up": [(50, 80), (50, 20)],
+        "down": [(50, 20), (50, 80)],
+    }.items():
+        assert ways(walk(watch(way=way), places)) == ["in"]
+    for way, places in {"left": [(80, 50), (20, 50)], "right": [(20, 50), (80, 50)]}.items():
+        assert ways(walk(watch((0.5, 0.0), (0.5, 1.0), way), places)) == ["in"]
+
+
+def test_who_loiters_on_it_or_turns_back_on_it_has_not() -> None:
+    assert walk(watch(), [(50, 30)] + [(50, 47), (50, 53)] * 10 + [(50, 30)]) == []
+    assert walk(watch(), [(50, 30), (50, 53), (50, 30)]) == []
+
+
+def test_who_passes_its_end_has_not() -> None:
+    assert walk(watch((0.0, 0.5), (0.4, 0.5)), [(50, 30), (50, 70)]) == []
+
+
+def test_who_comes_back_counts_again_when_they_have_really_come_back() -> None:
+    assert ways(walk(watch(), [(50, 30), (50, 70), (50, 44), (50, 70)])) == ["in"]
+    assert ways(walk(watch(), [(50, 30), (50, 70), (50, 35), (50, 70)])) == ["in", "out", "in"]
+
+
+def test_who_is_first_seen_on_it_must_walk_farther() -> None:
+    assert walk(watch(), [(50, 49), (50, 60)]) == []
+    assert ways(walk(watch(), [(50, 49), (50, 65)])) == ["in"]
+    assert walk(watch(), [(50, 51), (50, 80)]) == []
+
+
+def test_nobody_counts_before_they_are_known_to_be_a_person() -> None:
+    line = watch()
+    assert walk(line, [(50, 30), (50, 70)], sure=False) == []
+    crossed = line.step([Step(1, 50, 75, PERSON, PERSON, True, True)], 2.0)
+    assert crossed == [Crossing(0.5, "door", "in")]
+
+
+def test_there_and_back_before_they_are_known_is_nothing() -> None:
+    line = watch()
+    walk(line, [(50, 30), (50, 70), (50, 30)], sure=False)
+    assert line.step([Step(1, 50, 25, PERSON, PERSON, True, True)], 3.0) == []

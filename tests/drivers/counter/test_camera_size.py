@@ -1,0 +1,68 @@
+"""How large a person is."""
+
+from __future__ import annotations
+
+import pytest
+
+from drivers.counter.camera.blobs import Blob
+from drivers.counter.camera.options import Box
+from drivers.counter.camera.size import Learner, drawn
+
+
+def walker(w: int, h: int, y: int, frames: int = 20, step: int = 4) -> list[Blob]:
+    """A blob that walks to the right, wholly inside a picture of 200 × 100."""
+    return [
+        Blob(1, 10 + i * step, y, w, h, w * h // 2, 10 + i * step + w / 2, y + h / 2) for i in range(frames)
+    ]
+
+
+def learned(*walks: list[Blob]) -> Learner:
+    learner = Learner(200, 100)
+    t_s = 0.0
+    for walk in walks:
+        for blob in walk:
+            learner.step([blob], t_s)
+            t_s += 0.1
+        t_s += 1.0
+        learner.step([], t_s)
+    return learner
+
+
+def test_most_of_those_who_walk_by_say_how_large_a_person_is() -> None:
+    size = learned(walker(20, 30, 20), walker(19, 31, 40), walker(21, 29, 10), walker(41, 30, 30)).size()
+    assert size is not None
+    assert size.at(50) == pytest.approx((20, 30), abs=1)
+
+
+def test_as_many_pairs_as_people_alone_do_not_make_a_person_larger() -> None:
+    alone = [walker(20, 30, y) for y in (10, 30, 50)]
+    pairs = [walker(42, 30, y) for y in (10, 30, 50)]
+    size = learned(*alone, *pairs).size()
+    assert size is not None
+    assert size.at(50)[0] == pytest.approx(20, abs=1)
+
+
+def test_nothing_is_learned_from_what_does_not_walk_or_is_cut_off() -> None:
+    assert learned(*[walker(20, 30, 20, step=0) for _ in range(5)]).votes == learned().votes
+    assert not learned(*[walker(20, 30, 0) for _ in range(5)]).votes  # its head is outside the picture
+
+
+def test_too_few_say_nothing_unless_nothing_else_is_to_be_had() -> None:
+    learner = learned(walker(20, 30, 20))
+    assert learner.size() is None
+    assert learner.size(least=1) is not None
+
+
+def test_two_drawn_boxes_make_a_person_larger_where_the_camera_is_near() -> None:
+    size = drawn([Box(0.5, 0.1, 0.1, 0.2), Box(0.5, 0.6, 0.2, 0.4)])
+    assert size is not None
+    in_pixels = size.scaled(200, 100)
+    assert in_pixels.at(20) == pytest.approx((20, 20))
+    assert in_pixels.at(80) == pytest.approx((40, 40))
+
+
+def test_two_boxes_side_by_side_are_the_mean_of_both() -> None:
+    size = drawn([Box(0.1, 0.4, 0.1, 0.2), Box(0.7, 0.4, 0.12, 0.24)])
+    assert size is not None
+    assert size.scaled(200, 100).at(90) == pytest.approx((22, 22))
+    assert drawn([]) is None
