@@ -41,6 +41,7 @@ class Watch:
         self._counter, self._health = counter, health
         self._late = Lasting(LATE_AFTER_S)
         self._trouble: Trouble | None = None
+        self._fed = False  # the counter has seen a picture
         self._occupancy: dict[str, int] | None = None  # as last said
         self._occupancy_s = 0.0
         # For the technician's eye:
@@ -53,8 +54,9 @@ class Watch:
 
     def look(self, frame: Frame) -> list[Said]:
         """What is to be said of this picture."""
-        fed = self._trouble is None or self._trouble.state == "flooded"
-        looked = self._counter.look(frame.picture, frame.t_s) if fed else Looked()
+        looked = Looked()
+        if self._trouble is None or self._trouble.state == "flooded":
+            self._fed, looked = True, self._counter.look(frame.picture, frame.t_s)
         self.newest, self.looked = frame, looked
         self._trouble = self._health.look(frame.picture, frame.t_s, looked.flooded)
         said = self._turn(frame.t_s, *self._state_now())
@@ -72,7 +74,7 @@ class Watch:
 
     def end(self, t_s: float) -> list[Said]:
         """There will be no more: visits that were going on."""
-        return self._visits(self._counter.close(t_s), t_s)
+        return self._visits(self._counter.close(t_s), t_s) if self._fed else []
 
     def keeps_up(self, looked: int, missed: int, t_s: float) -> list[Said]:
         """How many pictures were looked at and how many were missed lately; 'late' follows from that."""

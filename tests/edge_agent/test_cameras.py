@@ -1,0 +1,137 @@
+"""Several cameras in one agent: each a process of its own, and none of them a trouble to the others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from drivers.base import Heard
+from drivers.counter.camera import DRIVER
+from drivers.counter.camera.eye import EyeShut, Look, Sight, ask, door
+from drivers.decode import options_of
+from drivers.ports.camera import WORKER
+from edge_agent.listening import decoder_of, listener
+from edge_agent.supervisor import Supervisor
+from sync.clock import SystemClock
+from sync.contract.events import CameraState, DeviceState, decode_event
+from tests.edge_agent.terminal_box import TerminalBox, open_box
+
+WITHIN_S = 30.0
+
+
+class Wish(NamedTuple):
+    """A camera as the settings want it."""
+
+    name: str
+    port: str
+    driver: str = "counter.camera"
+    till: str = "1"
+    enabled: bool = True
+    options: Any = options_of(DRIVER, {"row_s": 0})
+
+
+def workers() -> set[int]:
+    """The processes of ours that look."""
+    found = set()
+    for task in Path("/proc/self/task").iterdir():
+        for pid in (task / "children").read_text("ascii").split():
+            with contextlib.suppress(OSError):
+                if WORKER[-1].encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                    found.add(int(pid))
+    return found
+
+
+async def states(box: TerminalBox) -> dict[str, list[str]]:
+    """What was said of each device, in order: device's states, and cameras' in capitals."""
+    rows = await box.shop.db.read(
+        lambda sql: sql.execute("SELECT body FROM row ORDER BY lane, number").fetchall()
+    )
+    found: dict[str, list[str]] = defaultdict(list)
+    for (body,) in rows:
+        event = decode_event(body)
+        if isinstance(event, DeviceState):
+            found[event.device].append(event.state)
+        elif isinstance(event, CameraState):
+            found[event.device].append(event.state.upper())
+    return found
+
+
+async def sight(folder: Path, name: str) -> Sight:
+    """What the camera sees, as soon as it is there to be asked."""
+    while True:
+        try:
+            answer, _ = await ask(door(folder, name), Look(width=0))
+        except EyeShut:
+            await asyncio.sleep(0.05)
+        else:
+            assert isinstance(answer, Sight)
+            if answer.state == "up":
+                return answer
+
+
+async def test_a_camera_that_is_killed_comes_back_and_its_neighbour_never_noticed(
+    tmp_path: Path, running: Any
+) -> None:
+    eyes = tmp_path / "eyes"
+    async with open_box(tmp_path / "box.db", SystemClock(), running) as box, asyncio.timeout(WITHIN_S):
+        supervisor = Supervisor(
+            till=box.till,
+            outbox=box.shop.outbox,
+            clock=SystemClock(),
+            chance=box.supervisor._chance,
+            make_decoder=decoder_of,
+            listen=listener(SystemClock(), eyes),
+        )
+        await supervisor.apply([Wish("front", "camera:sim:1")])
+        await sight(eyes, "front")
+        (front,) = workers()
+        await supervisor.apply([Wish("front", "camera:sim:1"), Wish("back", "camera:sim:2")])
+        await sight(eyes, "back")
+        before = await sight(eyes, "front")
+        (back,) = workers() - {front}
+        os.kill(back, signal.SIGKILL)
+        while not {"down"} & set((await states(box))["back"]):
+            await asyncio.sleep(0.05)
+        await sight(eyes, "back")
+        after = await sight(eyes, "front")
+        assert front in workers()
+        assert after.t_s > before.t_s
+        said = await states(box)
+        await supervisor.stop()
+        assert workers() == set()
+    assert set(said["front"]) <= {"up", "UP"}
+    assert "down" in said["back"]
+    assert said["back"].count("UP") == 1  # what it sees has not changed; that it was away, its port says
+
+
+async def test_a_camera_that_is_covered_is_blocked_on_the_page_until_it_sees_again(
+    tmp_path: Path, running: Any
+) -> None:
+    said: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def listen(wish: Any, decoder: Any, hear: Any, stirred: asyncio.Event) -> None:
+        while True:
+            await hear([Heard(0, CameraState(state=await said.get()))])
+            said.task_done()
+
+    async with open_box(tmp_path / "box.db", SystemClock(), running) as box, asyncio.timeout(WITHIN_S):
+        supervisor = Supervisor(
+            till=box.till,
+            outbox=box.shop.outbox,
+            clock=SystemClock(),
+            chance=box.supervisor._chance,
+            make_decoder=decoder_of,
+            listen=listen,
+        )
+        await supervisor.apply([Wish("front", "camera:rtsp://door:secret@host/stream")])
+        for state, shown in (("up", "up"), ("covered", "blocked"), ("late", "up"), ("down", "blocked")):
+            said.put_nowait(state)
+            await said.join()
+            assert supervisor.status()[0].state == shown
+        assert supervisor.status()[0].port == "camera:rtsp://…@host/stream"
+        await supervisor.stop()
