@@ -16,6 +16,16 @@ _INDENTED_WITH_TAB = re.compile(r"^( *)\t", re.MULTILINE)
 # YAML 1.2, 5.1: what may stand in a file at all.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+_CANNOT_BEGIN = _("a value cannot begin with this character")
+_QUOTES = _("put the text in quotes")
+_UNKNOWN_TAG, _TAGS = _("an unknown tag"), _("there are !secret, !include and !env")
+_DIRECTIVE, _REMOVE = _("a line that begins with '%' is not taken here"), _("remove it")
+_AFTER_BAR = _("after '|' or '>' nothing else may stand in the line")
+_ESCAPE = _("an unknown '\\' in a text in double quotes")
+_SINGLE = _("use single quotes, in which '\\' is just a character")
+_NOT_OF_THEM = _("this line does not fit those above")
+_SAME_COLUMN = _("lines of one group begin in the same column")
+
 # What ruamel says → what we say, and what was probably meant. The first that is found in its words.
 _SENTENCES: tuple[tuple[str, str, str], ...] = (
     (
@@ -28,19 +38,33 @@ _SENTENCES: tuple[tuple[str, str, str], ...] = (
     ("unexpected end of stream", _("a quoted text is not closed"), _("add the closing quote")),
     (
         "unknown escape character",
-        _("an unknown '\\' in a text in double quotes"),
-        _("use single quotes, in which '\\' is just a character"),
+        _ESCAPE,
+        _SINGLE,
     ),
     ("but got '<stream end>'", _("the file ends inside a bracket"), _("close it")),
     ("expected ',' or", _("a ',' or the closing bracket is missing"), ""),
-    (
-        "expected <block end>",
-        _("this line does not fit those above"),
-        _("lines of one group begin in the same column"),
-    ),
-    ("chomping or indentation", _("after '|' or '>' nothing else may stand in the line"), ""),
-    ("cannot start any token", _("a value cannot begin with this character"), _("put the text in quotes")),
-    ("undefined tag handle", _("an unknown tag"), _("there are !secret, !include and !env")),
+    ("expected <block end>", _NOT_OF_THEM, _SAME_COLUMN),
+    ("chomping or indentation", _AFTER_BAR, ""),
+    ("cannot start any token", _CANNOT_BEGIN, _QUOTES),
+    ("alphabetic or numeric", _CANNOT_BEGIN, _QUOTES),  # & and * and %, with nothing that they could name
+    ("mapping keys are not allowed", _CANNOT_BEGIN, _QUOTES),  # ?
+    ("undefined tag handle", _UNKNOWN_TAG, _TAGS),
+    ("URI", _UNKNOWN_TAG, _TAGS),
+    ("expected '!'", _UNKNOWN_TAG, _TAGS),
+    ("expected '>'", _UNKNOWN_TAG, _TAGS),
+    ("expected ' '", _UNKNOWN_TAG, _TAGS),
+    ("duplicate tag handle", _DIRECTIVE, _REMOVE),
+    ("expected a digit", _DIRECTIVE, _REMOVE),
+    ("YAML directive", _DIRECTIVE, _REMOVE),
+    ("incompatible YAML", _DIRECTIVE, _REMOVE),
+    ("comment or a line break", _AFTER_BAR, ""),
+    ("indentation indicator in", _AFTER_BAR, ""),
+    ("hexdecimal", _ESCAPE, _SINGLE),
+    ("unexpected document separator", _("a quoted text is not closed"), _("add the closing quote")),
+    ("unexpected ':'", _("a ':' cannot stand here"), _QUOTES),
+    ("<document start>", _NOT_OF_THEM, _SAME_COLUMN),
+    ("after document end marker", _NOT_OF_THEM, _SAME_COLUMN),
+    ("expected the node content", _("a value is missing here"), ""),
 )
 
 

@@ -43,7 +43,8 @@ def options_of(driver: Driver, given: Mapping[str, Any]) -> Options:
             {key: _value(driver, key, value) for key, value in given.items()}
         )
     except ValidationError as error:
-        raise BadOptions(driver.name, [_mistake(driver, wrong) for wrong in error.errors()]) from None
+        found = error.errors(include_url=False)
+        raise BadOptions(driver.name, [_mistake(driver, wrong) for wrong in found], found) from None
 
 
 def decode_stream(

@@ -14,6 +14,8 @@ DriverError
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class DriverError(Exception):
@@ -32,7 +34,13 @@ class UnknownDriver(DriverError):
 
 
 class BadPort(DriverError):
-    """A port URL that cannot be read."""
+    """A port URL that cannot be read: the `url`, and why as a sentence whose braces `named` fills."""
+
+    def __init__(
+        self, says: str, url: str = "", why: str = "", named: Mapping[str, object] | None = None
+    ) -> None:
+        self.url, self.why, self.named = url, why, named or {}
+        super().__init__(says)
 
 
 class UnknownKind(BadPort):
@@ -61,9 +69,11 @@ class PortEnded(PortGone):
 
 
 class BadOptions(DriverError):
-    """Options that the driver does not take. `mistakes` has one line for each, starting with its path."""
+    """Options that the driver does not take. `mistakes` has one line for each, starting with its path;
+    `found`, if any, says the same of each as pydantic does."""
 
-    def __init__(self, driver: str, mistakes: list[str]) -> None:
+    def __init__(self, driver: str, mistakes: list[str], found: Sequence[Mapping[str, Any]] = ()) -> None:
         self.driver = driver
         self.mistakes = mistakes
+        self.found = found
         super().__init__(f"options of {driver}: " + "; ".join(mistakes))

@@ -58,8 +58,11 @@ class PortUrl:
     place: str
     given: Mapping[str, str] = field(default_factory=dict)
 
-    def wrong(self, why: str) -> BadPort:
-        return BadPort(f"port {masked(self.text)!r}: {why}. Ports look like:\n{EXAMPLES}")
+    def wrong(self, why: str, **named: object) -> BadPort:
+        """`why` is an English sentence; `named` stands in its braces."""
+        told = why.format_map(named) if named else why
+        says = f"port {masked(self.text)!r}: {told}. Ports look like:\n{EXAMPLES}"
+        return BadPort(says, self.text, why, named)
 
     def only(self, *keys: str) -> None:
         """Raises BadPort when a parameter is none of `keys`."""

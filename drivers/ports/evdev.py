@@ -61,7 +61,7 @@ async def open_evdev(url: PortUrl, *, ioctl: Ioctl = fcntl.ioctl) -> EvdevPort:
         if error.errno == errno.EBUSY:
             raise PortHeld(f"{path}: another program has grabbed it") from error
         if error.errno in (errno.ENOTTY, errno.EINVAL):
-            raise url.wrong(f"{path} is no input device") from error
+            raise url.wrong("{path} is no input device", path=path) from error
         raise PortGone(f"{path}: {error.strerror}") from error
 
 

@@ -159,7 +159,7 @@ def _chosen(url: PortUrl, readers: list[str]) -> str:
         return meant[0]
     there = f"there are {', '.join(readers)}" if readers else "there is none"
     if meant:
-        raise url.wrong(f"several readers are called so: {', '.join(meant)}")
+        raise url.wrong("several readers are called so: {names}", names=", ".join(meant))
     raise PortGone(f"{url.text}: no such reader; {there}")
 
 

@@ -22,6 +22,7 @@ from drivers.ports.base import FdPort, PortUrl
 
 PARAMETERS = {"baud": "9600", "bits": "8", "parity": "N", "stop": "1", "flow": "none"}
 HELD = {errno.EAGAIN, errno.EBUSY}
+_NOT_SO = "{path} does not take {frame} (a pseudo-terminal takes 8N1 only)"
 
 
 class SerialPort(FdPort):
@@ -77,7 +78,7 @@ def _open(url: PortUrl, path: str, settings: Mapping[str, object]) -> serial.Ser
     except termios.error as error:
         if error.args[0] != errno.EINVAL:
             raise PortGone(f"{path}: {error}") from error
-        raise url.wrong(f"{path} does not take {frame} (a pseudo-terminal takes 8N1 only)") from error
+        raise url.wrong(_NOT_SO, path=path, frame=frame) from error
     except ValueError as error:
         raise url.wrong(str(error)) from error
     except OSError as error:
@@ -91,7 +92,7 @@ def _open(url: PortUrl, path: str, settings: Mapping[str, object]) -> serial.Ser
     attributes = termios.tcgetattr(line.fileno())
     if not _took(attributes[2], settings):
         line.close()
-        raise url.wrong(f"{path} does not take {frame} (a pseudo-terminal takes 8N1 only)")
+        raise url.wrong(_NOT_SO, path=path, frame=frame)
     attributes[6][termios.VMIN] = 1
     termios.tcsetattr(line.fileno(), termios.TCSANOW, attributes)
     # An FTDI chip keeps bytes 16 ms otherwise. Only a wish: a pseudo-terminal and some adapters cannot.

@@ -7,11 +7,19 @@ import re
 import ssl
 import unicodedata
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
+from pydantic_core import PydanticCustomError
+
+from config import mistakes
 from config.one_line import one_line
+from config.port_urls import port_url
+from config.sentences import sentence
 from config.text import catalogue
 from drivers.errors import BadOptions, BadPort, UnknownDriver, UnknownKind
+from drivers.ports.base import masked
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -19,6 +27,9 @@ _PACKAGE = Path(__file__).parents[1]
 def _(sentence: str) -> str:
     """Marks a sentence for the catalogues."""
     return sentence
+
+
+_GIVEN_SO = _("on the command line a list is written a,b,c and a group as JSON")
 
 
 def filled(sentence: str, args: Mapping[str, object], lang: str) -> str:
@@ -46,10 +57,10 @@ def reason(error: Exception, lang: str) -> str:
             says = _("no kind of port is called {name}; there are {known}")
             return filled(says, {"name": error.kind, "known": ", ".join(error.known)}, lang)
         case BadOptions():
-            told = [_option(error.driver, mistake, lang) for mistake in error.mistakes]
+            told = [_option(error.driver, *each, lang) for each in zip_longest(error.mistakes, error.found)]
             return filled(_("; "), {}, lang).join(told)
-        case BadPort():
-            return str(error).partition(". Ports look like:")[0]  # the examples stand in the manual
+        case BadPort(url=url) if url:
+            return filled(_("port {port}: {why}"), {"port": masked(url), "why": _port(error, lang)}, lang)
     # Some are raised "from None": their messages are whole, but for what the system said.
     for cause in (error, error.__cause__, error.__context__):
         if isinstance(cause, OSError):
@@ -62,9 +73,34 @@ def is_wrong_command(error: Exception) -> bool:
     return isinstance(error, UnknownDriver | BadOptions | BadPort)
 
 
-def _option(driver: str, mistake: str, lang: str) -> str:
+def _port(error: BadPort, lang: str) -> str:
+    """As `config check` says it; what only this machine can know, as the port does."""
+    try:
+        port_url(error.url)
+    except PydanticCustomError as wrong:
+        context = wrong.context or {}
+        return _checked(context["says"], context["hint"], context["args"], lang)
+    return filled(error.why, error.named, lang)
+
+
+def _checked(says: str, hint: str, args: Mapping[str, object], lang: str) -> str:
+    """A sentence of the settings' check, and what was probably meant."""
+    told = [mistakes.filled(says, args, lang)]
+    if hint:
+        told.append(filled(hint, {}, lang) if hint == _GIVEN_SO else mistakes.filled(hint, args, lang))
+    return filled(_("; "), {}, lang).join(told)
+
+
+def _option(driver: str, mistake: str, wrong: Mapping[str, Any] | None, lang: str) -> str:
     path, found, known = mistake.partition(": no such option; there are ")
     if not found:
+        if wrong is not None:
+            path = ".".join(map(str, wrong["loc"]))
+            says, hint, args = sentence(wrong, description="", secret=False)
+            if wrong["type"] in _SEVERAL:
+                hint = _GIVEN_SO
+            why = _checked(says, hint, args, lang)
+            mistake = filled(_("{what}: {why}"), {"what": path, "why": why}, lang) if path else why
         return filled(_("options of {driver}: {mistake}"), {"driver": driver, "mistake": mistake}, lang)
     says = _("{driver} has no option {name}; there are {known}")
     return filled(says, {"driver": driver, "name": path, "known": known}, lang)
@@ -76,7 +112,8 @@ def _systems(error: Exception, cause: OSError, lang: str) -> str:
     if error is cause:
         what, tail = str(cause.filename or ""), ""
     else:
-        raw = next((each for each in (str(cause), cause.strerror) if each and each in str(error)), "")
+        says = (str(cause), cause.strerror, os.strerror(cause.errno) if cause.errno else "")
+        raw = next((each for each in says if each and each in str(error)), "")
         if not raw:
             return str(error)
         what, _raw, tail = str(error).partition(raw)
@@ -122,6 +159,19 @@ _SYSTEMS = (
     _("Cannot assign requested address"),
     _("Name or service not known"),
     _("Temporary failure in name resolution"),
+)
+
+_SEVERAL = ("list_type", "tuple_type", "set_type", "dict_type", "mapping_type", "model_type")
+# Why a port's URL cannot be opened on this machine (drivers/ports), so that the catalogues have it.
+_PORTS = (
+    _("{path} is no input device"),
+    _("several readers are called so: {names}"),
+    _("{path} does not take {frame} (a pseudo-terminal takes 8N1 only)"),
+    _("it needs pins, as in gpio:A=17,B=27, or the two wires gpio:D0=17,D1=27"),
+    _("it needs a path"),
+    _("it needs a path where a link may be made"),
+    _("it needs a seed, as in sim:42"),
+    _("this device has no simulator"),
 )
 
 

@@ -77,3 +77,35 @@ def test_what_json_can_say_is_read_as_it_is(value: object):
 
 def _plain(node: Node) -> object:
     return scalar_value(node) if isinstance(node, Scalar) else [_plain(item) for item in node.items]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "a: &",
+            "a: @x",
+            "a: %x",
+            "a: | text",
+            "a: |0\n x",
+            'a: "\\xzz"',
+            'a: "b\n---\nc"',
+            "a: !<x",
+            "a: !b%zz",
+        ),
+        *(
+            "%YAML x\n---\na: 1",
+            "%TAG ! a b\n---\na: 1",
+            "%x\na: 1",
+            "a: [}",
+            "a: ,",
+            "a: {x: 1,, y: 2}",
+            "[1",
+        ),
+        *("- a\nb: 1", "a\nb: 1", "!!b!c a", "a: - b", "a: {b"),
+    ],
+)
+def test_what_the_parser_says_is_told_in_our_own_words(text: str):
+    _, found = _tree(text)
+    assert found
+    assert not [mistake.says for mistake in found if "{reason}" in mistake.says]

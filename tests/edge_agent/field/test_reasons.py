@@ -7,7 +7,9 @@ import ssl
 
 import pytest
 
+from drivers.decode import options_of
 from drivers.errors import BadOptions, BadPort, PortGone, UnknownDriver
+from drivers.registry import driver
 from edge_agent.field.words import filled, is_wrong_command, reason
 
 
@@ -38,13 +40,44 @@ NO_TLS.reason = "WRONG_VERSION_NUMBER"
         (PortGone("tcp://x:9: it hung up"), None),
         (UnknownDriver("x", ["a.b"]), "no driver is called x; there are a.b"),
         (BadOptions("a.b", ["x: no such option; there are y"]), "a.b has no option x; there are y"),
-        (BadPort("port 'x:': it is none. Ports look like:\ntcp://x:1"), "port 'x:': it is none"),
         (BadOptions("a.b", ["y: too long"]), "options of a.b: y: too long"),
+        (
+            BadPort("port …", "tcp://u:secret@x:", "…"),
+            "port tcp://…@x:: host and port number are wanted; tcp://192.0.2.7:4001",
+        ),
+        (
+            BadPort(
+                "port …", "serial:///dev/tty?bits=7", "{path} takes no {frame}", {"path": "a", "frame": 7}
+            ),
+            "port serial:///dev/tty?bits=7: a takes no 7",
+        ),
+        (
+            from_the_system("a: No such file or directory", OSError(errno.ENOENT, "could not open")),
+            "a: No such file or directory",
+        ),
     ],
 )
 def test_an_error_is_told_in_words(error: Exception, says: str | None) -> None:
     assert reason(error, "en") == (says or str(error))
     assert filled("{why}", {"why": error}, "en") == (says or str(error))
+
+
+def test_what_pydantic_finds_in_options_is_told_in_both_languages() -> None:
+    with pytest.raises(BadOptions) as told:
+        options_of(driver("pos.zvt"), {"transport": "foo", "card_wait_s": "long"})
+    assert reason(told.value, "en") == (
+        "options of pos.zvt: transport: 'foo' is not among the choices; there are auto, serial, tcp; "
+        "options of pos.zvt: card_wait_s: a whole number is wanted here"
+    )
+    chinese = reason(told.value, "zh_CN")
+    assert "不是可选的值" in chinese
+    assert "wanted" not in chinese
+
+
+def test_a_list_or_group_on_the_command_line_is_no_yaml() -> None:
+    with pytest.raises(BadOptions) as told:
+        options_of(driver("counter.modbus"), {"units": "1"})
+    assert "a group as JSON" in reason(told.value, "en")
 
 
 def test_only_what_was_typed_wrong_is_a_wrong_command() -> None:
