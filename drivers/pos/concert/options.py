@@ -21,13 +21,13 @@ class ConcertOptions(Options):
         default="refund",
         description="What type 1 (credit) is: give back what the card paid, or put cash onto it.",
     )
-    card_wait_ms: int = Field(
-        default=60_000, ge=1_000, le=180_000, description="So long the customer may look for the card."
+    card_wait_s: int = Field(
+        default=60, ge=1, le=180, description="So long the customer may look for the card."
     )
-    pin_wait_ms: int = Field(
-        default=20_000,
-        ge=1_000,
-        le=60_000,
+    pin_wait_s: int = Field(
+        default=20,
+        ge=1,
+        le=60,
         description="So long for the PIN, up to three times. Many tills wait 120 s for everything.",
     )
     call_ms: int = Field(
@@ -42,6 +42,6 @@ class ConcertOptions(Options):
         return Habits(
             scheme="concert",
             currency=self.currency,
-            card_wait_ms=self.card_wait_ms,
-            pin_wait_ms=self.pin_wait_ms,
+            card_wait_ms=self.card_wait_s * 1000,
+            pin_wait_ms=self.pin_wait_s * 1000,
         )

@@ -36,19 +36,19 @@ class TransbankOptions(Options):
         pattern=r"^[A-Z]{2}$",
         description="Brand of our cards; CE is a closed loop's (cerrada).",
     )
-    card_wait_ms: int = Field(
-        default=60_000, ge=1_000, le=180_000, description="So long the customer may look for the card."
+    card_wait_s: int = Field(
+        default=60, ge=1, le=180, description="So long the customer may look for the card."
     )
-    pin_wait_ms: int = Field(
-        default=25_000,
-        ge=1_000,
-        le=60_000,
+    pin_wait_s: int = Field(
+        default=25,
+        ge=1,
+        le=60,
         description="So long for the PIN, up to three times. All waits together stay below the till's 150 s.",
     )
-    repeat_ms: int = Field(
-        default=600_000,
+    repeat_s: int = Field(
+        default=600,
         ge=0,
-        le=86_400_000,
+        le=86_400,
         description="The same ticket and amount within this time is the same sale, asked for again.",
     )
     gap_ms: int = Field(
@@ -69,8 +69,8 @@ class TransbankOptions(Options):
         return Habits(
             scheme="transbank",
             currency=self.currency,
-            card_wait_ms=self.card_wait_ms,
-            pin_wait_ms=self.pin_wait_ms,
-            repeat_ms=self.repeat_ms,
+            card_wait_ms=self.card_wait_s * 1000,
+            pin_wait_ms=self.pin_wait_s * 1000,
+            repeat_ms=self.repeat_s * 1000,
             count_most=OPERATION_MAX,
         )
