@@ -206,7 +206,7 @@ async def test_the_customer_sees_a_welcome_and_only_a_masked_name(till: Any, hou
 
 async def test_the_box_shows_each_device_and_the_line(till: Any) -> None:
     page = (await till("/edge")).page
-    await expect(page.locator("tr[data-state=up]")).to_have_count(4)
+    await expect(page.locator("tr[data-state=up]")).to_have_count(5)
     await expect(page.locator(".badge")).to_have_attribute("data-link", "online")
 
 
