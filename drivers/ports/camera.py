@@ -26,6 +26,8 @@ from drivers.errors import PortEnded, PortGone
 from drivers.ports.base import READ_BYTES, WRITE_WAIT_S, PortUrl, masked
 
 WORKER = ("-P", "-m", "drivers.counter.camera.worker")
+# One thread counts; and OpenCV writes addresses with their passwords on stderr when it may.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OPENCV_LOG_LEVEL": "SILENT"}
 SILENCE_S = 20.0  # it says how it is every 5 s
 LAST_WORDS_BYTES = 2048  # of its stderr
 LEAVE_S = 5.0  # for a killed process to be gone
@@ -142,7 +144,7 @@ async def open_camera(url: PortUrl, around: Surroundings) -> CameraPort:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env=os.environ | ENVIRONMENT,
         )
     except OSError as error:
         raise PortGone(f"{name}: no worker can be started: {error.strerror}") from error

@@ -171,12 +171,6 @@ async def test_a_film_is_seen_to_its_end_and_not_again(tmp_path: Path):
     await port.close()
 
 
-async def test_a_film_that_is_not_there_is_told():
-    port = await opened("camera:file:/nowhere.mp4")
-    assert (await said(port, "state"))["detail"] == "/nowhere.mp4: no such file"
-    await port.close()
-
-
 async def test_a_box_without_opencv_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(PortGone, match=r"cv2 is missing; pip install 'tillbeam\[vision\]'"):
