@@ -20,7 +20,6 @@ that never go back, the same in all answers of one worker. This file needs neith
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -200,6 +199,8 @@ def write_answer(answer: Answer, jpegs: tuple[bytes, ...] = ()) -> bytes:
 
 async def ask(door: Path, question: Question, wait_s: float = ANSWER_WAIT_S) -> tuple[Answer, list[bytes]]:
     """What the worker behind that door answers, with its pictures. Raises EyeShut."""
+    import asyncio  # 5 MB, which a worker has no use for
+
     try:
         async with asyncio.timeout(wait_s):
             return await _asked(door, question)
@@ -210,6 +211,8 @@ async def ask(door: Path, question: Question, wait_s: float = ANSWER_WAIT_S) -> 
 
 
 async def _asked(door: Path, question: Question) -> tuple[Answer, list[bytes]]:
+    import asyncio
+
     with near(door) as place:
         reader, writer = await asyncio.open_unix_connection(place, limit=ANSWER_BYTES_MAX)
     try:

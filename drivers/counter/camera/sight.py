@@ -26,10 +26,12 @@ class Eye:
     def __init__(self, options: CameraOptions, watch: Watch) -> None:
         self._options, self._watch = options, watch
         self._tracks, self._pictures = Tracks(), Pictures()
+        self._aspect = 16 / 9
 
     def seen(self) -> None:
         """The watch has looked at another picture."""
         if (newest := self._watch.newest) is not None:
+            self._aspect = newest.picture.shape[1] / newest.picture.shape[0]
             self._tracks.add(newest.t_s, self._watch.looked.seen)
             self._pictures.add(newest)
 
@@ -38,7 +40,16 @@ class Eye:
     ) -> tuple[Answer, tuple[bytes, ...]]:
         """The answer and its pictures."""
         if isinstance(question, Recount):
-            return recounted(question, self._tracks, now_s), ()
+            options = self._options
+            answer = recounted(
+                question,
+                self._tracks,
+                now_s,
+                anchor=options.anchor,
+                aspect=self._aspect,
+                visit_min_s=options.visit_min_s,
+            )
+            return answer, ()
         self._pictures.asked(now_s)
         if isinstance(question, Past):
             return past_of(question, self._pictures, self._tracks, now_s)
