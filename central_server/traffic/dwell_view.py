@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +15,8 @@ from central_server.stores.models import Store
 from central_server.traffic import service
 from central_server.traffic.coverage import Seen, hours_seen
 from central_server.traffic.dwell import Dwell
+
+SEEN_LEAST: Final = 0.95
 
 
 @dataclass
@@ -43,7 +46,7 @@ class Stay:
     @property
     def visits_change(self) -> float | None:
         """By which part more visits began than before."""
-        return self.fair.visits / self.before.visits - 1 if self.before.visits and not self.gap else None
+        return self.fair.visits / self.before.visits - 1 if self.before.visits else None
 
     @property
     def mean_change(self) -> float | None:
@@ -89,12 +92,14 @@ async def dwell_view(session: AsyncSession, choice: Choice, *, zone: str = "", n
     by_zone: dict[str, Stay] = {}
     by_hour = {hour: Stay() for hour in _busy(sums.cells)}
     for (name, hour), cell in sums.cells.items():
-        total.add(cell)
-        by_zone.setdefault(name, Stay()).add(cell)
         if hour in by_hour:
             by_hour[hour].add(cell)
+        # A gap is held against nothing: fewer visits there are no fewer people.
+        counted = Stay(now=cell.now, seen=cell.seen) if cell.gap else cell
+        total.add(counted)
+        by_zone.setdefault(name, Stay()).add(counted)
     ranked = dict(sorted(by_zone.items(), key=lambda one: (-one[1].now.visits, one[0])))
-    league = [(store, sums.stores[store.id]) for store in choice.stores]
+    league = [(store, _held(sums.stores[store.id])) for store in choice.stores]
     return DwellView(
         back_days, total, ranked, by_hour, sums.cells, league, sorted(sums.names), sums.lost_events
     )
@@ -150,6 +155,11 @@ class _Sums:
             self.cells.setdefault((name, hour), Stay()).seen.add(seen)
             self.stores[store].seen.add(seen)
         self.lost_events += sum(numbers for losses in blind.losses.values() for _, numbers in losses)
+
+
+def _held(stay: Stay) -> Stay:
+    """A store is not read by the hour, so it is held against before only when nearly all of it was seen."""
+    return stay if stay.seen.part >= SEEN_LEAST else Stay(now=stay.now, seen=stay.seen)
 
 
 def _count(stay: Stay, dwell: Dwell, *, back: bool, over: bool) -> None:

@@ -14,7 +14,7 @@ from central_server.traffic import service
 from central_server.traffic.doors import Exporter, Name, Reader
 from central_server.traffic.dwell import BOUNDS_S, CLASSES, Dwell, class_label, clock_text
 from central_server.traffic.dwell_view import DwellView, Stay, dwell_view
-from central_server.traffic.levels_view import LevelSlot, inside_now, levels
+from central_server.traffic.levels_view import Inside, LevelSlot, inside_now, levels
 from central_server.web.charts import Chart, Series, bar_line_chart, heat_chart
 from central_server.web.deps import ReadDb, now_ms, options_of
 from central_server.web.forms import Filled
@@ -68,7 +68,7 @@ async def dwell_page(
         shown=shown,
         form=Filled(values={"zone": zone, "figure": figure}),
         figures=FIGURES,
-        inside={one.zone: one for one in inside if one.people is not None},
+        inside=_together(inside),
         heat=_heat(seen, shown, figure, viewer.lang),
         hours=_hours(seen, viewer.lang),
         lengths=_lengths(seen.total, viewer.lang),
@@ -106,6 +106,15 @@ async def _rows(db: ReadDb, choice: Choice, zone: str) -> AsyncIterator[list[obj
             when = [day_of_number(day).isoformat(), calendar.hour_of(hour_ms)]
             figures = [_tenth(each) for each in (dwell.mean_s, dwell.median_s, dwell.quantile_s(0.9))]
             yield [store.id, *when, row.zone, dwell.visits, *figures, dwell.untimed, *dwell.classes]
+
+
+def _together(inside: Sequence[Inside]) -> dict[str, int | None]:
+    """People now by area, of all cameras that watch it; None when one of them does not know."""
+    people: dict[str, int | None] = {}
+    for one in inside:
+        known = people.get(one.zone, 0)
+        people[one.zone] = None if known is None or one.people is None else known + one.people
+    return people
 
 
 def _heat(seen: DwellView, zones: Sequence[str], figure: str, lang: str) -> Chart:

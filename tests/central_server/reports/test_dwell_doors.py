@@ -48,14 +48,18 @@ def visits(zone: str, from_ms: int, *dwells_s: int) -> list[tuple[Visited, int]]
 
 @pytest.fixture
 async def shop(office: Database) -> Database:
-    """s1: 16:00 shoes 30, 60, 90, 300 s and hats 4 s, 18:00 shoes 20 s; last week shoes 40 and 80 s at 16:00
-    and one of 500 s at 21:00. The camera was covered from 17:00 to 18:00. s2: one visit of 600 s."""
+    """Today in s1: 16:00 shoes 30, 60, 90, 300 s and hats 4 s; 18:00 shoes 20 s. In s2 one of 600 s.
+
+    A week ago: 16:00 40 and 80 s, 17:00 three of 700 s, 21:00 one of 500 s. Today the camera of s1 was covered
+    from 17:00 to 18:00.
+    """
     async with office.transaction() as session:
         rows = [
             *visits("shoes", FOUR_PM_MS, 30, 60, 90, 300),
             *visits("hats", FOUR_PM_MS + 120_000, 4),
             *visits("shoes", FOUR_PM_MS + 2 * HOUR_MS, 20),
             *visits("shoes", FOUR_PM_MS - WEEK_MS, 40, 80),
+            *visits("shoes", FOUR_PM_MS - WEEK_MS + HOUR_MS, 700, 700, 700),
             *visits("shoes", FOUR_PM_MS - WEEK_MS + 5 * HOUR_MS, 500),
         ]
         await traffic.visited(session, "s1", facts_at(*rows), NOW_MS)
@@ -119,12 +123,18 @@ async def test_hours_that_are_over_are_held_against_the_same_hours_before(
     seen = (await client.get("/api/traffic/dwell?store=s1", headers=as_("analyst"))).json()
     shoes = seen["zones"][0]
     assert seen["back_days"] == 7
-    assert (shoes["before"]["visits"], shoes["before"]["mean_s"]) == (2, 60.0)  # not those of 21:00
+    assert (shoes["before"]["visits"], shoes["before"]["mean_s"]) == (
+        2,
+        60.0,
+    )  # not those of the gap, nor of 21:00
     assert shoes["visits_change"] == pytest.approx(1.5)
     assert shoes["mean_change"] == pytest.approx(100 / 60 - 1)
-    assert seen["stores"][0]["before"]["visits"] == 2
+    assert seen["stores"][0]["coverage"] < 0.95
+    assert (
+        seen["stores"][0]["visits_change"] is None
+    )  # a store is told as a whole, and an hour of it is missing
     week = (await client.get("/api/traffic/dwell?first=2026-11-11", headers=as_("analyst"))).json()
-    assert week["total"]["visits"] == 10
+    assert week["total"]["visits"] == 13
 
 
 async def test_stores_of_two_time_zones_add_up_by_their_own_clocks(
@@ -147,6 +157,7 @@ async def test_files_hold_each_day_hour_and_area_and_are_noted(
     assert header[9:11] == ["< 0:05", "0:05 – 0:10"]
     assert [row[:6] for row in rows] == [
         ["s1", "2026-11-11", "16", "shoes", "2", "60.0"],
+        ["s1", "2026-11-11", "17", "shoes", "3", "700.0"],
         ["s1", "2026-11-11", "21", "shoes", "1", "500.0"],
         ["s1", "2026-11-18", "16", "hats", "1", "4.0"],
         ["s1", "2026-11-18", "16", "shoes", "4", "120.0"],
