@@ -94,7 +94,11 @@ class Shown:
 async def _sniff(wish: Sniffing, screen: Screen, heard: Shown) -> None:
     clock, url, given = SystemClock(), _url(wish.port), _given(wish)
     framing = given
-    kind = driver(wish.driver) if wish.driver else None
+    camera = (
+        check_port(url).kind == "camera"
+    )  # its worker is ours alone, and awaits to be told what to look at
+    name = wish.driver or ("counter.camera" if camera else "")
+    kind = driver(name) if name else None
     options = options_of(kind, wish.options) if kind else None  # a mistake in them is told before anything
     among = [] if kind else candidates()  # loads every driver; the time asked for is for listening
     began_ms = clock.mono_ms()
@@ -122,7 +126,8 @@ async def _sniff(wish: Sniffing, screen: Screen, heard: Shown) -> None:
                 again = _open(url, kind.port_defaults, clock, framing)
                 port = await stack.enter_async_context(opened(again))
             decoder = kind.decoder(options)
-            await listen_in(port, decoder, clock, heard.take, began_ms=began_ms, speaks=wish.speaks)
+            speaks = wish.speaks or camera
+            await listen_in(port, decoder, clock, heard.take, began_ms=began_ms, speaks=speaks)
 
 
 async def _open(url: str, defaults: Mapping[str, str], clock: Clock, framing: Framing | None) -> Port:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import shlex
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import PurePath
 
 from config.edge import DeviceSettings
+from drivers.counter.camera.eye import EyeShut, Look, Sight, ask, door
 from drivers.errors import BadPort
 from drivers.ports import check_port
 from drivers.ports.base import PortUrl, masked
@@ -23,6 +26,7 @@ from edge_agent.field.rights import rights_of
 from edge_agent.field.serial_lines import steady_names
 from edge_agent.field.suggested import serial_url
 from edge_agent.field.words import _
+from edge_agent.listening import EYES
 
 CONNECT_MAX_S = 3.0
 # The unit lets the service have serial lines; for the rest it needs a drop-in (docs/operating.md).
@@ -47,6 +51,8 @@ def devices(box: Box) -> Iterator[Finding]:
             continue
         if port.kind == "camera" and not vision_library():
             yield bad(_("{name}: the library for pictures is missing"), VISION, name=device.name)
+        elif port.kind == "camera" and box.agent_pid and (sight := _sight(box, device)):
+            yield _sees(box, device, sight)
         elif path := device_path(device.port) or (port.place if port.kind == "serial" else ""):
             yield from _file(box, device, path.removeprefix("//"))
         elif port.kind == "gpio":
@@ -59,6 +65,26 @@ def devices(box: Box) -> Iterator[Finding]:
             yield from _far(box, device, *far)
         else:
             yield ok(_("{name}: {port}"), name=device.name, port=masked(device.port))
+
+
+def _sight(box: Box, device: DeviceSettings) -> Sight | None:
+    """What the agent's worker sees now; None when it cannot be asked."""
+    with suppress(EyeShut):
+        place = door(box.settings.state_dir / EYES, device.name)
+        answer, _jpegs = asyncio.run(ask(place, Look(width=0), CONNECT_MAX_S))
+        return answer if isinstance(answer, Sight) else None
+    return None
+
+
+def _sees(box: Box, device: DeviceSettings, sight: Sight) -> Finding:
+    page = f"http://127.0.0.1:{box.settings.web.port}/edge/camera/{device.name}"
+    args = {"name": device.name, "state": sight.state, "detail": sight.detail or "-"}
+    if sight.state == "late":
+        return warn(_("{name}: the box is too slow for it ({detail})"), page, **args)
+    if sight.state not in ("up", "clear", "resting"):
+        return bad(_("{name}: it does not see its place: {state} ({detail})"), page, **args)
+    says = _("{name}: {state}, {rate} pictures a second, {look_ms} ms each")
+    return ok(says, rate=f"{sight.frames_per_s:g}", look_ms=f"{sight.look_ms:g}", **args)
 
 
 def _file(box: Box, device: DeviceSettings, path: str) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ import pytest
 
 from config.edge import EdgeSettings
 from config.load import load
+from drivers.counter.camera.eye import Sight, door, near, write_answer
 from edge_agent.field.cameras import video_cameras
 from edge_agent.field.doctor.devices import devices
 from edge_agent.field.machine import Who
 from edge_agent.field.port_list import as_json, lines, used_ports, yaml_for
+from edge_agent.field.words import filled
+from edge_agent.listening import EYES
 from tests.edge_agent.field.doctoring import the_one, told
 
 ADA = Who("ada", 1000, frozenset({1000}))
@@ -88,3 +92,49 @@ def test_a_camera_in_the_network_is_dialled_and_its_password_not_shown(box_of: A
     found = the_one(devices(box))
     assert found.state == "bad"
     assert "secret" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("sight", "state", "says"),
+    [
+        (Sight(t_s=1, state="up", frames_per_s=9.8, look_ms=2.1), "ok", "up, 9.8 pictures a second, 2.1 ms"),
+        (Sight(t_s=1, state="covered"), "bad", "it does not see its place: covered"),
+        (Sight(t_s=1, state="late", detail="3 of 50 pictures"), "warn", "too slow for it (3 of 50 pictures)"),
+    ],
+)
+def test_of_an_agent_that_runs_what_its_camera_sees_is_told(
+    planted: Any, box_of: Any, sight: Sight, state: str, says: str
+) -> None:
+    box = box_of(agent_pid=77, settings=with_camera("camera:/dev/video0"))
+    answering = door(box.settings.state_dir / EYES, "front")
+    answering.parent.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as listening:
+        with near(answering) as place:
+            listening.bind(place)
+        listening.listen()
+
+        def answer() -> None:
+            line, _ = listening.accept()
+            with line:
+                line.recv(1000)
+                line.sendall(write_answer(sight))
+
+        answering_thread = threading.Thread(target=answer)
+        answering_thread.start()
+        found = the_one(devices(box))
+        answering_thread.join()
+    assert (found.state, says in filled(found.says, found.args, "en")) == (state, True), found
+
+
+def test_what_a_camera_counts_is_heard_and_recorded_by_sniff_and_no_picture_is(
+    edge: Any, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept.jsonl"
+    done = edge("sniff", "camera:sim:42", "--record", str(kept), "--seconds", "7")
+    assert done.returncode == 0, done.stderr
+    assert "state=up" in done.stdout
+    recorded = b"".join(bytes.fromhex(json.loads(line)["hex"]) for line in kept.read_text().splitlines())
+    assert recorded.startswith(b'{"t_ms":0,"state":"up"}')
+    assert len(recorded) < 4000
+    again = edge("replay", str(kept), "--driver", "counter.camera")
+    assert "state=up" in again.stdout
