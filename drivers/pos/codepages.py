@@ -145,9 +145,14 @@ class Reader:
 
 def _judged(pieces: list[bytes], few: int) -> str:
     """``"gbk"``, ``"utf-8"`` or ``""`` (neither): what unlabelled bytes are. `few`: characters it takes."""
+    if not pieces:
+        return ""
     utf8 = [piece for piece in pieces if _is_utf8(piece)]
     if len(utf8) * 2 > len(pieces):
         return "utf-8"
+    written = _RULE.sub(b"", b"\n".join(pieces))
+    if _ALL_EVERYDAY.fullmatch(written):  # as nearly every receipt is that has any
+        return "gbk" if _high(written) // 2 >= few else ""
     everyday = other = 0
     for piece in pieces:
         common, rare = _chinese(_RULE.sub(b"", piece))
@@ -170,8 +175,6 @@ def _written(raw: bytes) -> int:
 
 def _chinese(raw: bytes) -> tuple[int, int]:
     """How many pairs are everyday Chinese, and how many bytes or pairs nobody would print."""
-    if _ALL_EVERYDAY.fullmatch(raw):
-        return _high(raw) // 2, 0
     everyday = other = 0
     for match in _PAIR.finditer(raw):
         lead, trail, alone = match.groups()

@@ -113,11 +113,8 @@ class Grammar:
             kind: [re.compile(expression, re.IGNORECASE) for expression in expressions]
             for kind, expressions in profile.numbers.model_dump().items()
         }
-        self._marks = {
-            kind: re.compile(rf"[\W_]*(?:{'|'.join(words)})[\W_]*", re.IGNORECASE)
-            for kind, words in profile.marks.model_dump(by_alias=True).items()
-            if words
-        }
+        marks = _one_of(profile.marks.model_dump(by_alias=True)).pattern
+        self._marks = re.compile(rf"[\W_]*(?:{marks})[\W_]*", re.IGNORECASE)
 
     def _form(self, text: str, money: str, needs: tuple[str, ...]) -> re.Pattern[str]:
         number = rf"-?(?:{CURRENCY}\s?)?\d{{1,7}}(?:[.,]\d{{1,3}})?"
@@ -193,7 +190,7 @@ class Grammar:
         row = self._amount_row(text, shown)
         if row is not None:
             return Said((row,))
-        mark = self._mark(text)
+        mark = self.mark(text)
         if mark:
             return Said((Row("other"),), mark=mark)
         item = self._item(text, shown, order)
@@ -313,9 +310,10 @@ class Grammar:
                 found[kind] = match["value"] or ""
         return tuple(found.items())
 
-    def _mark(self, text: str) -> str:
-        bare = squashed(text)
-        return next((kind for kind, mark in self._marks.items() if mark.fullmatch(bare)), "")
+    def mark(self, text: str) -> str:
+        """What a line of nothing else makes of the whole paper (``"return"``); empty when it is none."""
+        match = self._marks.fullmatch(squashed(text))
+        return (match.lastgroup or "") if match else ""
 
 
 def _one_of(words: dict[str, list[str]]) -> re.Pattern[str]:

@@ -30,13 +30,7 @@ _words = st.lists(
 )
 _grammar = EscposTapDecoder(Options())._grammar
 names = _words.map(" ".join).filter(
-    lambda name: (
-        not (
-            _grammar.label(name)
-            or _grammar.label(name.split(" ")[0])
-            or any(m.fullmatch(name) for m in _grammar._marks.values())
-        )
-    )
+    lambda name: not (_grammar.label(name) or _grammar.label(name.split(" ")[0]) or _grammar.mark(name))
 )
 amounts = st.integers(-9_999_999, 9_999_999)
 
