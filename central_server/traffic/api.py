@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from central_server.traffic import zone_api
-from central_server.traffic.doors import RESPONSES, Chosen
+from central_server.traffic.doors import RESPONSES, Chosen, Name
 from central_server.traffic.view import Asked, view
 from central_server.web.deps import ReadDb, now_ms
 
@@ -48,11 +48,14 @@ async def get_traffic(
     request: Request,
     db: ReadDb,
     choice: Chosen,
-    device: Annotated[str, Query(max_length=64)] = "",
-    line: Annotated[str, Query(max_length=64, description="one line of a camera or counter")] = "",
+    device: Name = "",
+    line: Name = "",
     grain: Literal["quarter", "hour", "day"] = "hour",
 ) -> TrafficOut:
-    """Who came and went, by quarter, hour or day, against the same weekdays before."""
+    """Who came and went, by quarter, hour or day, against the same weekdays before.
+
+    `device` is a door, `line` one of the lines of a camera or counter; all if not given.
+    """
     seen = await view(db, choice, Asked(grain, device, line), now_ms=now_ms(request))
     one = seen.occupancy if len(choice.stores) == 1 else None
     inside: list[int | None] = [*one.inside] if one else []

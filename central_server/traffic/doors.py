@@ -16,7 +16,7 @@ from central_server.web.text import N_
 
 Reader = Annotated[Viewer, Depends(needs("traffic.read"))]
 Exporter = Annotated[Viewer, Depends(needs("traffic.read", "export"))]
-Name = Annotated[str, Query(max_length=64)]
+Name = Annotated[str, Query(max_length=64, pattern=r"^[^\x00]*$")]  # PostgreSQL's text holds no NUL
 RESPONSES: Final[dict[int | str, dict[str, str]]] = {
     400: {"description": "the request cannot be read"},
     401: {"description": "nobody is signed in"},

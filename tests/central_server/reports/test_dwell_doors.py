@@ -50,8 +50,8 @@ def visits(zone: str, from_ms: int, *dwells_s: int) -> list[tuple[Visited, int]]
 async def shop(office: Database) -> Database:
     """Today in s1: 16:00 shoes 30, 60, 90, 300 s and hats 4 s; 18:00 shoes 20 s. In s2 one of 600 s.
 
-    A week ago: 16:00 40 and 80 s, 17:00 three of 700 s, 21:00 one of 500 s. Today the camera of s1 was covered
-    from 17:00 to 18:00.
+    A week ago: 16:00 40 and 80 s, 17:00 three of 700 s, 21:00 one of 500 s. The camera of s1 was covered
+    today from 17:00 to 18:00.
     """
     async with office.transaction() as session:
         rows = [
@@ -189,6 +189,20 @@ async def test_people_in_an_area_by_the_quarter_and_now(
     seen = (await client.get("/api/traffic/zones?store=s1&grain=hour", headers=as_("analyst"))).json()
     assert seen["now"][0]["people"] is None
     assert len(seen["zones"][0]["slots"]) == 24
+
+
+async def test_an_area_of_any_name_may_be_asked_for(
+    client: httpx.AsyncClient, as_: Any, shop: Database
+) -> None:
+    assert (await client.get("/traffic?device=%00", headers=as_("analyst"))).status_code == 422
+    for zone in ("%00", "%ED%A0%80", "';--", "x" * 64, "%F0%9F%91%9F", "<b>"):
+        for path in ("/traffic/dwell", "/traffic/dwell.csv", "/api/traffic/dwell", "/api/traffic/zones"):
+            answer = await client.get(f"{path}?zone={zone}", headers=as_("analyst"))
+            assert answer.status_code in (200, 400, 422), (path, zone)
+            assert "<b>" not in answer.text
+    assert (
+        await client.get(f"/api/traffic/dwell?zone={'x' * 65}", headers=as_("analyst"))
+    ).status_code == 422
 
 
 @pytest.mark.parametrize("lang", ["en", "zh_CN"])
