@@ -1,6 +1,6 @@
 """A frame becomes blobs: what moved in front of what always stands there.
 
-    frame ──► gain ──► background (MOG2) ──► shadows off ──► open, close ──► components
+    frame ──► gain ──► background (MOG2) ──► light off ──► open, close ──► components
 
 The light of the whole picture is taken out first (a lamp, a cloud, the camera's own exposure), since a model
 of each pixel for itself cannot know it from people. Where tracks say that somebody stands, nothing is
@@ -16,9 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.counter.camera.light import Light, Mask
 from drivers.counter.camera.shapes import Picture
-
-Mask = NDArray[np.uint8]  # height × width, 0 or 255
 
 VARIANCE_THRESHOLD = 16.0
 SHADOW_THRESHOLD = 0.62  # the default of 0.5 takes dark clothes for shadows
@@ -27,12 +26,6 @@ LEARN_S = 40.0  # how long the background remembers, once it is known …
 LEARN_FIRST_S = 2.0  # … and at first
 LEARN_EVERY_S = 0.16  # learning costs as much as looking
 FLOOD_SHARE = 0.45  # of the picture in front: no crowd, but the light
-
-# Grey clothes on a grey floor look like a shadow; but a shadow has no edges inside it.
-LOG = np.round(73 * np.log1p(np.arange(256) / 8)).astype(np.uint8)  # light as steps of about 1.4 %
-EDGE_STEPS = 22.0
-EDGE_WINDOW_PX = 7
-SHADOW_EDGES = 0.35  # of the window: so many edges has no shadow
 
 
 class Blob(NamedTuple):
@@ -69,8 +62,7 @@ class Background:
         self._began_s: float | None = None
         self._learned_s = 0.0
         self._gain = Gain()
-        self._bare: Mask | None = None  # the background's light, in LOG steps
-        self._around = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
+        self._light = Light()
         self._open = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
         self._close = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 
@@ -100,13 +92,7 @@ class Background:
     def _mask(self, even: Picture) -> Mask:
         raw = _bytes(self._model.apply(even, learningRate=0))
         mask = _bytes(cv2.threshold(raw, 200, 255, cv2.THRESH_BINARY)[1])
-        if self._bare is not None:
-            light = cv2.LUT(cv2.cvtColor(even, cv2.COLOR_BGR2GRAY), LOG)
-            change = cv2.addWeighted(light, 1.0, self._bare, -1.0, 128)
-            edges = cv2.morphologyEx(change, cv2.MORPH_GRADIENT, self._around)
-            edges = cv2.threshold(edges, EDGE_STEPS, 255, cv2.THRESH_BINARY)[1]
-            dense = _bytes(cv2.blur(edges, (EDGE_WINDOW_PX, EDGE_WINDOW_PX)))
-            mask[(raw == 127) & (dense > 255 * SHADOW_EDGES)] = 255
+        mask = self._light.bodies(even, mask)
         if self._looked is not None:
             mask &= self._looked
         opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, self._open)
@@ -119,7 +105,7 @@ class Background:
             # By keyword: by place, Python would take it for the output and silently do nothing.
             self._model.apply(even, knownForegroundMask=standing, learningRate=rate)
         bare = _bytes(self._model.getBackgroundImage())
-        self._bare = _bytes(cv2.LUT(cv2.cvtColor(bare, cv2.COLOR_BGR2GRAY), LOG))
+        self._light.learn(bare)
         self._gain.learn(bare, mask)
 
 
