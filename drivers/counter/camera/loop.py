@@ -133,10 +133,12 @@ class Loop:
         frame = Frame(frame.picture, frame.t_s + self._after_s)
         self._last_s, self._ahead_s = frame.t_s, frame.t_s - now_s
         self._picture_s, self._retry_s, self._why = now_s, RETRY_FIRST_S, ""
-        self._tell(self._watch.look(frame))
-        self._seen()
+        began_s = self._clock()
+        said = self._watch.look(frame)
+        self._looks_s.append(self._clock() - began_s)
         self._looked += 1
-        self._looks_s.append(self._clock() - now_s)
+        self._tell(said)
+        self._seen()
         return camera.wait_s(now_s) or 0.0
 
     def _mind_hanging(self, camera: Camera | None, now_s: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from drivers.counter.camera.eye import (
     LOOK_WIDTH_MAX,
     Answer,
@@ -11,20 +13,27 @@ from drivers.counter.camera.eye import (
     Past,
     Question,
     Recount,
+    Rectangle,
     SeenNow,
     Sight,
 )
 from drivers.counter.camera.kept import Pictures, Tracks, jpeg_of, past_of
 from drivers.counter.camera.options import CameraOptions
 from drivers.counter.camera.recount import recounted
+from drivers.counter.camera.size import Size
 from drivers.counter.camera.watch import Watch
+
+FAR, NEAR = 0.25, 0.75  # of the picture's height, where learned sizes are shown
 
 
 class Eye:
     """What one camera's worker can show."""
 
-    def __init__(self, options: CameraOptions, watch: Watch) -> None:
-        self._options, self._watch = options, watch
+    def __init__(
+        self, options: CameraOptions, watch: Watch, size: Callable[[], Size | None] = lambda: None
+    ) -> None:
+        """`size` of a person as it was drawn or learned, in fractions of the picture."""
+        self._options, self._watch, self._size = options, watch, size
         self._tracks, self._pictures = Tracks(), Pictures()
         self._aspect = 16 / 9
 
@@ -81,7 +90,16 @@ class Eye:
                 name: LineDrawn(a=(line.a.x, line.a.y), b=(line.b.x, line.b.y), inward=line.inward)
                 for name, line in options.lines.items()
             },
+            persons=() if options.persons else _boxes(self._size()),
             zones={name: tuple((x, y) for x, y in zone) for name, zone in options.zones.items()},
         )
         width = min(question.width, LOOK_WIDTH_MAX)
         return sight, (jpeg_of(newest.picture, width),) if newest and width else ()
+
+
+def _boxes(size: Size | None) -> tuple[Rectangle, ...]:
+    """One person far and one near."""
+    if size is None:
+        return ()
+    sizes = ((y, size.w0 + size.dw * y, size.h0 + size.dh * y) for y in (FAR, NEAR))
+    return tuple((0.5 - w / 2, y - h / 2, w, h) for y, w, h in sizes)

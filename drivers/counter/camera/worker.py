@@ -72,8 +72,9 @@ def serve(setup: Setup, options: CameraOptions, stdin: _Stdin) -> None:
     rung, ringing = os.pipe()
     os.set_blocking(rung, False)
     os.set_blocking(ringing, False)
-    watch = Watch(Counter(options), Health())
-    eye = Eye(options, watch)
+    counter = Counter(options)
+    watch = Watch(counter, Health())
+    eye = Eye(options, watch, lambda: counter.size)
 
     def clock() -> float:
         return time.monotonic() - began_s

@@ -44,6 +44,7 @@ from drivers.counter.camera.kept import SEEN_MAX, Tracks
 from drivers.counter.camera.options import CameraOptions
 from drivers.counter.camera.shapes import Crossing, Looked, Picture, Seen
 from drivers.counter.camera.sight import Eye
+from drivers.counter.camera.size import Size
 from drivers.counter.camera.watch import Watch
 
 CHANCE = np.random.default_rng(3)
@@ -74,7 +75,8 @@ class Worker:
 
     def __init__(self) -> None:
         self.watch = Watch(Sees(), Health())
-        self.eye = Eye(OPTIONS, self.watch)
+        self.size: Size | None = None
+        self.eye = Eye(OPTIONS, self.watch, lambda: self.size)
         self.now_s = 0.0
 
     def run(self, s: float, rate: float = 10.0) -> None:
@@ -99,6 +101,16 @@ def test_a_look_has_the_picture_and_all_that_is_seen_in_it():
     assert [one.line for one in sight.crossed] == ["door"]
     assert sight.lines["door"] == LineDrawn(a=(0, 0.5), b=(1, 0.5), inward="down")
     assert worker.ask(Look(width=0))[1] == ()
+
+
+def test_the_size_of_people_that_was_learned_is_shown_far_and_near():
+    worker = Worker()
+    worker.run(1)
+    assert worker.ask(Look(width=0))[0].persons == ()
+    worker.size = Size(0.1, 0.2, 0.1, 0.2)
+    far, near = worker.ask(Look(width=0))[0].persons
+    assert far == pytest.approx((0.4375, 0.125, 0.125, 0.25))
+    assert near == pytest.approx((0.4125, 0.575, 0.175, 0.35))
 
 
 def test_there_is_no_picture_while_the_camera_is_down():
