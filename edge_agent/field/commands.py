@@ -31,6 +31,18 @@ _OPTION = typer.Option([], "--option", "-o", help=_("A driver's option, as key=v
 _RECORD = typer.Option(None, "--record", help=_("Write a recording to this file."))
 _RECORDING = typer.Argument(help=_("What `tillbeam-edge sniff --record` wrote."))
 _ONLY = typer.Option([], "--only", help=_("Only this check; may be given again."))
+_VIDEO = typer.Option(..., "--video", help=_("The film."))
+_LINE = typer.Option([], "--line", help=_("[name=]x1,y1,x2,y2; may be given again."))
+_INWARD = typer.Option(
+    ["down"], "--in", help=_("Where in the picture somebody goes who comes in: up, down, left, right.")
+)
+_ZONE = typer.Option([], "--zone", help=_("name=x,y;x,y;x,y; may be given again."))
+_PERSON = typer.Option(
+    [], "--person", help=_("x,y,width,height of a box around one person; once, or near and far.")
+)
+_ANCHOR = typer.Option("", "--anchor", help=_("centroid or foot: what of a person crosses."))
+_WARMUP = typer.Option(0, "--warmup-frames", min=0, help=_("Frames that do not count."))
+_SET = typer.Option([], "--set", help=_("A driver's option, as key=value."))
 
 
 def register(app: typer.Typer, default_config: Path) -> None:
@@ -129,6 +141,27 @@ def register(app: typer.Typer, default_config: Path) -> None:
         language = _language(lang)
         given = key_values(option, language)
         _ended(lambda: simulate_device(name, port, seed, given, speed, lang=language))
+
+    @app.command(help=_("Count people in a film as a camera would; places are fractions of the picture."))
+    def count(
+        video: Path = _VIDEO,
+        line: list[str] = _LINE,
+        inward: list[str] = _INWARD,
+        zone: list[str] = _ZONE,
+        person: list[str] = _PERSON,
+        anchor: str = _ANCHOR,
+        warmup_frames: int = _WARMUP,
+        options: list[str] = _SET,
+        as_json: bool = _JSON,
+        lang: str = _LANG,
+    ) -> None:
+        from edge_agent.field.count_command import Counting
+        from edge_agent.field.count_command import count as count_in
+
+        language = _language(lang)
+        given = key_values(options, language)
+        wish = Counting(video, line, inward, zone, person, anchor, warmup_frames, given)
+        _ended(lambda: count_in(wish, as_json=as_json, lang=language))
 
     @app.command(help=_("Examine this box: what is wrong, and the command that mends it."))
     def doctor(

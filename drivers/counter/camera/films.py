@@ -1,0 +1,116 @@
+"""A film counted as a camera's pictures are: for trying settings out, and for proving them."""
+
+from __future__ import annotations
+
+import resource
+import time
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import cv2
+
+from drivers.counter.camera.camera import Pace, film
+from drivers.counter.camera.counter import Counter
+from drivers.counter.camera.options import CameraOptions
+from drivers.counter.camera.shapes import Looked
+from drivers.counter.camera.size import Size
+
+LEARN_MAX_S = 120.0  # of the film are looked at before it is counted, to learn how large people are
+TIMES_KEPT = 4096  # frames; a crossing is told at most some seconds after it was
+
+
+def count_film(
+    path: Path,
+    options: CameraOptions,
+    *,
+    warmup_frames: int = 0,
+    processor_s: Callable[[], float] = time.process_time,
+) -> Iterator[dict[str, Any]]:
+    """An object for each crossing and visit, as they become known, and at last their sums and what it cost.
+
+    Without drawn boxes the film is looked at twice, since a camera that has hung for a day knows how large
+    people are. What happened before `warmup_frames` is left out. Raises CameraGone.
+    """
+    cv2.setNumThreads(1)
+    counter = Counter(options, None if options.persons else learned_size(path, options))
+    began_s = processor_s()
+    pace, clock = Pace(options.frames_per_s), Frames()
+    ways = {"in": 0, "out": 0}
+    took_ms: list[float] = []
+    t_s = 0.0
+    for t_s, picture in film(path, loop=False):
+        clock.add(t_s)
+        if not pace.due(t_s):
+            continue
+        before_s = processor_s()
+        looked = counter.look(picture, t_s)
+        took_ms.append((processor_s() - before_s) * 1000)
+        for told in _told(looked, clock, warmup_frames):
+            if "dir" in told:
+                ways[told["dir"]] += 1
+            yield told
+    yield from _told(counter.close(t_s), clock, warmup_frames)
+    spent_s = max(processor_s() - began_s, 1e-9)
+    cuts = quantiles(took_ms, n=20) if len(took_ms) > 1 else [0.0] * 19
+    yield ways | {
+        "frames": clock.count,
+        "looked_at": len(took_ms),
+        "fps_one_core": round(clock.count / spent_s, 1),
+        "ms_per_frame_p50": round(median(took_ms), 3) if took_ms else 0.0,
+        "ms_per_frame_p95": round(cuts[-1], 3),
+        "rss_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+    }
+
+
+def learned_size(path: Path, options: CameraOptions) -> Size | None:
+    """How large people are in this film, in fractions of the picture. Raises CameraGone."""
+    counter, pace = Counter(options), Pace(options.frames_per_s)
+    t_s = 0.0
+    for t_s, picture in film(path, loop=False):
+        if t_s > LEARN_MAX_S:
+            break
+        if pace.due(t_s):
+            counter.look(picture, t_s)
+    counter.close(t_s)
+    return counter.size
+
+
+class Frames:
+    """Which frame of the film was at what time; films need not have them evenly."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._times: deque[float] = deque(maxlen=TIMES_KEPT)
+
+    def add(self, t_s: float) -> None:
+        self.count += 1
+        self._times.append(t_s)
+
+    def at(self, t_s: float) -> int:
+        """The frame nearest to then, the first is 0; as far back as is kept."""
+        after = bisect_left(self._times, t_s)
+        first = self.count - len(self._times)
+        if after == len(self._times):
+            return self.count - 1
+        if after and t_s - self._times[after - 1] < self._times[after] - t_s:
+            after -= 1
+        return first + after
+
+
+def _told(looked: Looked, clock: Frames, warmup_frames: int) -> Iterator[dict[str, Any]]:
+    for crossing in looked.crossings:
+        frame = clock.at(crossing.t_s)
+        if frame >= warmup_frames:
+            yield {"frame": frame, "t_s": round(crossing.t_s, 3), "line": crossing.line, "dir": crossing.way}
+    for visit in looked.visits:
+        if clock.at(visit.entered_s) >= warmup_frames:
+            yield {
+                "zone": visit.zone,
+                "enter_s": round(visit.entered_s, 3),
+                "leave_s": round(visit.left_s, 3),
+                "dwell_s": round(visit.dwell_s, 3),
+            }

@@ -1,0 +1,114 @@
+"""`tillbeam-edge count` on a film of drawn people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+from typer.testing import CliRunner
+
+from drivers.counter.camera.drawn.film import Film
+from drivers.counter.camera.films import Frames
+from drivers.counter.camera.simulator import film
+from edge_agent.cli import app
+
+RATE, SIZE = 10.0, (320, 180)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Film:
+    return film(1001, "walkers", "clear", lasts_s=20.0)
+
+
+@pytest.fixture(scope="module")
+def path(drawn: Film, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The film as a file, of MJPEG pictures."""
+    path = tmp_path_factory.mktemp("films") / "door.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), RATE, SIZE)
+    for _, picture in drawn.frames(RATE, SIZE):
+        writer.write(picture)
+    writer.release()
+    return path
+
+
+def line_of(drawn: Film) -> list[str]:
+    ((_, line),) = drawn.options.lines.items()
+    boxes = [part for box in drawn.options.persons for part in ("--person", ",".join(map(str, box)))]
+    return ["--line", f"{line.a.x},{line.a.y},{line.b.x},{line.b.y}", "--in", line.inward, *boxes]
+
+
+def run(*args: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["count", *args])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def told(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_every_crossing_has_its_frame_and_the_last_line_sums_them_up(drawn: Film, path: Path) -> None:
+    status, text, _ = run("--video", str(path), *line_of(drawn), "--json")
+    *crossings, summary = told(text)
+    true = {way: sum(crossing.way == way for crossing in drawn.crossings) for way in ("in", "out")}
+    assert status == 0
+    assert {way: summary[way] for way in ("in", "out")} == true
+    assert len(drawn.crossings) >= 5
+    for crossing, truth in zip(
+        sorted(crossings, key=lambda c: c["t_s"]), sorted(drawn.crossings, key=lambda c: c.t_s), strict=True
+    ):
+        assert crossing["t_s"] == pytest.approx(truth.t_s, abs=0.8)
+        assert crossing["frame"] == pytest.approx(crossing["t_s"] * RATE, abs=1)
+    assert summary["frames"] == 200
+    assert summary["fps_one_core"] > 0
+    assert 0 < summary["ms_per_frame_p50"] <= summary["ms_per_frame_p95"]
+    assert summary["rss_mib"] > 10
+
+
+def test_frames_of_the_warm_up_do_not_count(drawn: Film, path: Path) -> None:
+    _, text, _ = run("--video", str(path), *line_of(drawn), "--warmup-frames", "200", "--json")
+    assert [(each["in"], each["out"]) for each in told(text)] == [(0, 0)]
+
+
+def test_several_lines_have_names_and_directions_of_their_own(path: Path) -> None:
+    lines = ["--line", "a=0,0.5,1,0.5", "--in", "down", "--line", "b=0,0.5,1,0.5", "--in", "up"]
+    _, text, _ = run("--video", str(path), *lines, "--json")
+    ways = {name: [c["dir"] for c in told(text) if c.get("line") == name] for name in ("a", "b")}
+    assert ways["a"]
+    assert [{"in": "out", "out": "in"}[way] for way in ways["a"]] == ways["b"]
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--line", "0,0.5,1"], "x1,y1,x2,y2"),
+        (["--zone", "shoes=0,0;1"], "x,y;x,y;x,y"),
+        (["--zone", "0,0;1,0;1,1"], "x,y;x,y;x,y"),
+        (["--person", "1,2"], "x,y,width,height"),
+        (["--line", "0,0,1,1", "--in", "sideways"], "up, down, left, right"),
+        (["--line", "0,0,7,1"], "line"),
+        (["--set", "bogus=1"], "bogus"),
+        (["--line", "0,0,1,1", "--in", "up", "--in", "down"], "--in"),
+    ],
+)
+def test_a_slip_of_the_pen_is_told_in_a_word(path: Path, args: list[str], says: str) -> None:
+    status, text, error = run("--video", str(path), *args)
+    assert (status, text) == (2, "")
+    assert says in error
+
+
+def test_a_film_that_is_none_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    assert run("--video", str(tmp_path / "nothing.mp4"))[0] == 1
+    status, _, error = run("--video", str(tmp_path / "notes.txt"))
+    assert status == 1
+    assert "notes.txt" in error
+
+
+def test_times_become_the_frames_nearest_to_them() -> None:
+    frames = Frames()
+    for t_s in (0.0, 0.1, 0.5, 0.6):
+        frames.add(t_s)
+    assert [frames.at(t_s) for t_s in (-1.0, 0.04, 0.06, 0.4, 0.56, 9.0)] == [0, 0, 1, 2, 3, 3]
