@@ -195,11 +195,11 @@ async def test_an_area_of_any_name_may_be_asked_for(
     client: httpx.AsyncClient, as_: Any, shop: Database
 ) -> None:
     assert (await client.get("/traffic?device=%00", headers=as_("analyst"))).status_code == 422
-    for zone in ("%00", "%ED%A0%80", "';--", "x" * 64, "%F0%9F%91%9F", "<b>"):
+    for zone in ("%00", "%ED%A0%80", "';--", "x" * 64, "%F0%9F%91%9F", "<odd>"):
         for path in ("/traffic/dwell", "/traffic/dwell.csv", "/api/traffic/dwell", "/api/traffic/zones"):
             answer = await client.get(f"{path}?zone={zone}", headers=as_("analyst"))
             assert answer.status_code in (200, 400, 422), (path, zone)
-            assert "<b>" not in answer.text
+            assert "<odd>" not in answer.text
     assert (
         await client.get(f"/api/traffic/dwell?zone={'x' * 65}", headers=as_("analyst"))
     ).status_code == 422
