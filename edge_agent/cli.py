@@ -136,8 +136,12 @@ def decode(
         kind = driver(name)
         with stream:
             given = key_values(option, language_of(os.environ))
+            any_found = False
             for found in decode_stream(kind, given, iter(lambda: stream.read(_CHUNK_BYTES), b"")):
+                any_found = True
                 typer.echo(json.dumps(found, ensure_ascii=False) if as_json else _plain(found))
+        if not any_found:  # not among the data, which may go to a program
+            typer.echo(_("{driver} finds nothing in it.").format(driver=name), err=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough
     except (DriverError, OSError) as error:

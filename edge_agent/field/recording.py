@@ -17,12 +17,23 @@ RECORDING_MAX_BYTES = 64 * 1024 * 1024  # a busy till says about 1 MiB a day; th
 
 
 class NoRecording(DriverError):
-    """A file is none; says at which line."""
+    """A file is none, and the first line that shows it."""
+
+    def __init__(self, path: Path, line: int, why: str) -> None:
+        self.path, self.line = path, line
+        super().__init__(f"{path}: line {line} is not of a recording: {why}")
 
 
 def new_recording(path: Path) -> BinaryIO:
     """A file that was not there, for its owner's eyes only: card numbers go into it. Raises OSError."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def close_recording(file: BinaryIO, path: Path) -> None:
+    """Closes a new recording; one into which nothing came is not kept. Raises OSError."""
+    file.close()
+    if not path.stat().st_size:
+        path.unlink()
 
 
 class Recording:
@@ -50,4 +61,4 @@ def recorded(path: Path) -> Iterator[Piece]:
                 said = msgspec.json.decode(line, type=Recorded)
                 yield Piece(said.t_ms, bytes.fromhex(said.hex))
             except (msgspec.DecodeError, ValueError) as error:
-                raise NoRecording(f"{path}: line {number} is not of a recording: {error}") from None
+                raise NoRecording(path, number, str(error)) from None

@@ -13,7 +13,7 @@ from drivers.registry import driver
 from drivers.simulated import play_on_pty
 from edge_agent.field.guessing import candidates, guesses
 from edge_agent.field.listening import Piece, show_pieces
-from edge_agent.field.recording import recorded
+from edge_agent.field.recording import NoRecording, recorded
 from edge_agent.field.screen import FAILED, WRONG, Screen
 from edge_agent.field.simulate_command import until_ended
 from edge_agent.field.sniffing import newest
@@ -43,6 +43,9 @@ def replay_file(
             asyncio.run(until_ended(playing))
             return 0
         pieces = list(recorded(file))
+        if not pieces:
+            screen.complain(_("{file}: nothing is recorded in it"), file=file)
+            return FAILED
         found = [] if name else guesses({None: newest(pieces)}, candidates())
         if not name and not found:
             screen.complain(_("No driver makes sense of it."))
@@ -55,6 +58,9 @@ def replay_file(
         return 0
     except BrokenPipeError:
         raise
+    except NoRecording as error:
+        screen.complain(_("{file}: line {line} is not of a recording"), file=error.path, line=error.line)
+        return FAILED
     except (DriverError, OSError) as error:
         screen.complain("{why}", why=error)
         return WRONG if is_wrong_command(error) else FAILED

@@ -6,18 +6,19 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from drivers.decode import options_of
 from drivers.errors import DriverError, PortHeld
-from drivers.ports import KINDS, check_port, open_port
+from drivers.ports import KINDS, Scenes, check_port, open_port
 from drivers.ports.base import Port
 from drivers.registry import driver
 from edge_agent.field.guessing import FRAMINGS, candidates
 from edge_agent.field.listening import Piece, Seen, Tally, show_pieces
 from edge_agent.field.machine import Machine
 from edge_agent.field.port_list import device_path
-from edge_agent.field.recording import RECORDING_MAX_BYTES, Recording, new_recording
+from edge_agent.field.recording import RECORDING_MAX_BYTES, Recording, close_recording, new_recording
 from edge_agent.field.screen import FAILED, WRONG, Screen
 from edge_agent.field.serial_lines import steady_names
 from edge_agent.field.sniffing import find_out, listen_in, opened
@@ -54,9 +55,15 @@ class Sniffing:
 def sniff_port(wish: Sniffing) -> int:
     """The exit status: 0 something was understood, or somebody interrupted; 1 not; 2 a wrong command."""
     screen = Screen(as_json=wish.as_json, lang=wish.lang)
+    if wish.port.startswith("sim:") and not wish.driver:
+        screen.complain(_("sim: plays the device of a driver: add --driver, one of `tillbeam-edge drivers`"))
+        return WRONG
     try:
         with ExitStack() as stack:
-            file = stack.enter_context(new_recording(wish.record)) if wish.record else None
+            file = None
+            if wish.record:
+                file = new_recording(wish.record)
+                stack.callback(close_recording, file, wish.record)
             heard = Shown(screen, Recording(file) if file else None)
             asyncio.run(_sniff(wish, screen, heard))
             return 0 if heard.tally.good else FAILED
@@ -123,16 +130,20 @@ async def _sniff(wish: Sniffing, screen: Screen, heard: Shown) -> None:
                 if ended:
                     return
             if port is None:
-                again = _open(url, kind.port_defaults, clock, framing)
+                scenes = partial(kind.simulate, options)
+                again = _open(url, kind.port_defaults, clock, framing, scenes)
                 port = await stack.enter_async_context(opened(again))
             decoder = kind.decoder(options)
             speaks = wish.speaks or camera
             await listen_in(port, decoder, clock, heard.take, began_ms=began_ms, speaks=speaks)
 
 
-async def _open(url: str, defaults: Mapping[str, str], clock: Clock, framing: Framing | None) -> Port:
+async def _open(
+    url: str, defaults: Mapping[str, str], clock: Clock, framing: Framing | None, scenes: Scenes | None = None
+) -> Port:
     """What the URL itself says counts most, then the framing, then the driver's defaults."""
-    return await open_port(url, clock=clock, defaults={**defaults, **(framing.given if framing else {})})
+    given = {**defaults, **(framing.given if framing else {})}
+    return await open_port(url, clock=clock, defaults=given, scenes=scenes)
 
 
 def _url(port: str) -> str:

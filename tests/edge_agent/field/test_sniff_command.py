@@ -96,6 +96,17 @@ def test_silence_ends_after_its_time_with_a_word_about_what_to_do(
     assert "9600 8N1" in done.stderr
 
 
+def test_a_simulator_can_be_sniffed_and_what_said_nothing_leaves_no_recording(
+    tmp_path: Path, edge: Any
+) -> None:
+    kept = tmp_path / "kept.jsonl"
+    none = edge("sniff", "/dev/ttyNONE", "--driver", "cardreader.rdm6300", "--record", str(kept))
+    assert (none.returncode, kept.exists()) == (1, False)
+    words = ("sniff", "sim:1?speed=1000", "--driver", "cardreader.rdm6300", "--record", str(kept))
+    assert "frame" in edge(*words, "--seconds", "2").stdout
+    assert list(recorded(kept))
+
+
 def test_a_port_that_somebody_holds_is_told_with_who_it_is(line: Path, edge: Any, speaking: Any) -> None:
     async def held() -> Any:
         port = await open_serial(read_url(f"serial://{line}"), {})
@@ -117,6 +128,7 @@ def test_a_port_that_somebody_holds_is_told_with_who_it_is(line: Path, edge: Any
         (["/dev/ttyNONE"], 1, "No such file"),
         (["seriel:///dev/x"], 2, "no kind of port is called seriel"),
         (["tcp://127.0.0.1:1"], 1, "tcp://127.0.0.1:1: Connection refused"),
+        (["sim:1"], 2, "add --driver"),
         (["x.bin", "--framing", "9Z1"], 2, "8N1"),
         (["x.bin", "--driver", "cardreader.rdm630"], 2, "did you mean cardreader.rdm6300"),
         (["x.bin", "--driver", "counter.beam", "-o", "speed=3"], 2, "counter.beam has no option speed"),
@@ -176,7 +188,11 @@ def test_a_recording_is_played_through_a_driver_at_once(recording: Path, edge: A
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(["none.jsonl"], "No such file"), ([__file__], "line 1 is not of a recording")],
+    [
+        (["none.jsonl"], "No such file"),
+        ([__file__], "line 1 is not of a recording"),
+        (["/dev/null"], "nothing is recorded"),
+    ],
 )
 def test_a_recording_that_is_none_is_told(edge: Any, words: list[str], says: str) -> None:
     done = edge("replay", *words)
