@@ -113,20 +113,16 @@ async def zone_levels(
 ) -> list[ZoneLevel]:
     """Quarters of an hour that begin in the span. Raises Invalid past `ROWS_MAX`."""
     table = ZoneQuarter
-    statement = sa.select(table).where(
+    place = (table.store, table.device, table.zone, table.quarter_ms)
+    statement = sa.select(*place, table.known_ms, table.people_ms, table.most).where(
         table.store.in_(stores), table.quarter_ms >= from_ms, table.quarter_ms < until_ms
     )
     if zone:
         statement = statement.where(table.zone == zone)
-    found = (await session.scalars(statement.limit(ROWS_MAX))).all()
-    if len(found) == ROWS_MAX:
+    rows = [ZoneLevel(*row[:4], Level(*row[4:])) for row in await session.execute(statement.limit(ROWS_MAX))]
+    if len(rows) == ROWS_MAX:
         raise Invalid({"days": N_("too much to add up at once: choose fewer days or stores")})
-    return [
-        ZoneLevel(
-            row.store, row.device, row.zone, row.quarter_ms, Level(row.known_ms, row.people_ms, row.most)
-        )
-        for row in found
-    ]
+    return rows
 
 
 def _summed(*place: Any) -> sa.Select[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -195,3 +196,14 @@ def test_hours_of_the_day_say_for_how_long_they_were_seen() -> None:
         ("b", 11): 1 - 0.25 / 2,
     }
     assert hours_seen(outages, zones, {"s1": SHANGHAI}, {"s1": (NOW_MS, NOW_MS - HOUR_MS)}) == {}
+
+
+def test_the_hour_that_comes_twice_is_one_hour_of_the_day_and_twice_as_long() -> None:
+    berlin = Calendar(ZoneInfo("Europe/Berlin"))
+    span = berlin.bounds(date(2026, 10, 25))
+    seen = hours_seen({}, {("s1", "cam"): ["a"]}, {"s1": berlin}, {"s1": span})
+    assert {hour: each.wanted_ms // HOUR_MS for (_, _, hour), each in seen.items() if hour in (1, 2, 3)} == {
+        1: 1,
+        2: 2,
+        3: 1,
+    }
