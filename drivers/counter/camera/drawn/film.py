@@ -144,8 +144,7 @@ class Film:
         picture = self._floor(size).copy()
         there = [(where, one.look) for one in self.cast if (where := one.walk.at(t_s)) is not None]
         there.sort(key=lambda one: one[0][1])  # from the side, those behind first
-        for where, look in there:
-            self._draw_shadow(picture, where, look)
+        self._draw_shadows(picture, [where for where, _ in there])
         for where, look in there:
             if look is not None:
                 self._draw_person(picture, where, look)
@@ -181,17 +180,21 @@ class Film:
             people.lay(picture, look.pushed(), ahead, along, across)
         people.lay(picture, look.above(phase, pace), at, along, across)
 
-    def _draw_shadow(self, picture: Picture, where: tuple[float, ...], look: Look | None) -> None:
+    def _draw_shadows(self, picture: Picture, places: list[tuple[float, ...]]) -> None:
         shade = self.weather.shade
-        at, px = self._at(picture, where[0], where[1])
+        if not places or not shade.strength:
+            return
         flat = 0.35 if isinstance(self.room.view, Oblique) else 1.0  # seen along the floor
         cos, sin = math.cos(shade.angle), math.sin(shade.angle)
-        half = shade.long_m / 2 + 0.3, 0.3
-        middle = at[0] + cos * shade.long_m / 2 * px[0], at[1] + sin * shade.long_m / 2 * px[1] * flat
-        each = half[0] * 2 / people.SHADOW_PX, half[1] * 2 / people.SHADOW_PX
-        along = cos * each[0] * px[0], sin * each[0] * px[1] * flat
-        across = -sin * each[1] * px[0], cos * each[1] * px[1] * flat
-        people.lay(picture, people.shadow_sprite(shade.strength), middle, along, across)
+        each = (shade.long_m + 0.6) / people.SHADOW_PX, 0.6 / people.SHADOW_PX
+        cover = np.zeros(picture.shape[:2], np.uint8)
+        for x_m, y_m, *_ in places:
+            at, px = self._at(picture, x_m, y_m)
+            middle = at[0] + cos * shade.long_m / 2 * px[0], at[1] + sin * shade.long_m / 2 * px[1] * flat
+            along = cos * each[0] * px[0], sin * each[0] * px[1] * flat
+            people.shade(cover, middle, along, (-sin * each[1] * px[0], cos * each[1] * px[1] * flat))
+        light = cv2.convertScaleAbs(cover, alpha=-shade.strength, beta=255)
+        cv2.multiply(picture, cv2.cvtColor(light, cv2.COLOR_GRAY2BGR), picture, scale=1 / 255)
 
     def _at(
         self, picture: Picture, x_m: float, y_m: float

@@ -225,15 +225,12 @@ def _pushchair(of: Look, step: int) -> Sprite:
     return canvas.sprite(of.seed)
 
 
-@functools.lru_cache(maxsize=8)
-def shadow_sprite(strength: float) -> Sprite:
-    """Round and soft: takes `strength` of the light away in the middle."""
+@functools.lru_cache(maxsize=1)
+def shadow() -> NDArray[np.uint8]:
+    """Round and soft: 255 in the middle, where all of the light is missing that a shadow takes."""
     place = (np.arange(SHADOW_PX) + 0.5) / SHADOW_PX * 2 - 1
     off = np.hypot(place[:, None], place[None, :])
-    cover = np.clip((1.0 - off) / (1.0 - SHADOW_PART), 0.0, 1.0) * strength * 255
-    sprite = np.zeros((SHADOW_PX, SHADOW_PX, 4), np.uint8)
-    sprite[..., 3] = np.rint(cover)
-    return sprite
+    return np.rint(np.clip((1.0 - off) / (1.0 - SHADOW_PART), 0.0, 1.0) * 255).astype(np.uint8)
 
 
 # ── into a picture ──────────────────────────────────────────────────────────────────────────────────────────
@@ -249,6 +246,33 @@ def lay(
 ) -> None:
     """Lay the sprite into the picture, which is changed. `at` is where its origin (its middle) comes to lie;
     `along` and `across` are one pixel of it to the right and downwards, in pixels of the picture."""
+    found = _warped(picture.shape, sprite, at, along, across, origin)
+    if found:
+        there, where = found
+        under = picture[where]
+        through = cv2.cvtColor(255 - there[..., 3], cv2.COLOR_GRAY2BGR)
+        under[:] = cv2.add(cv2.multiply(under, through, scale=1 / 255), there[..., :3])
+
+
+def shade(
+    cover: NDArray[np.uint8], at: tuple[float, float], along: tuple[float, float], across: tuple[float, float]
+) -> None:
+    """Lay a shadow into `cover`, of the picture's size: where two lie on each other it is no darker."""
+    found = _warped(cover.shape, shadow(), at, along, across, None)
+    if found:
+        there, where = found
+        np.maximum(cover[where], there, out=cover[where])
+
+
+def _warped(
+    shape: tuple[int, ...],
+    sprite: NDArray[np.uint8],
+    at: tuple[float, float],
+    along: tuple[float, float],
+    across: tuple[float, float],
+    origin: tuple[float, float] | None,
+) -> tuple[NDArray[np.uint8], tuple[slice, slice]] | None:
+    """The sprite as it comes to lie, and where; None when that is outside."""
     high, wide = sprite.shape[:2]
     ox, oy = origin if origin is not None else (wide / 2, high / 2)
     corners = [
@@ -260,15 +284,13 @@ def lay(
     ]
     left = max(0, math.floor(min(x for x, _ in corners)))
     top = max(0, math.floor(min(y for _, y in corners)))
-    right = min(picture.shape[1], math.ceil(max(x for x, _ in corners)) + 1)
-    bottom = min(picture.shape[0], math.ceil(max(y for _, y in corners)) + 1)
+    right = min(shape[1], math.ceil(max(x for x, _ in corners)) + 1)
+    bottom = min(shape[0], math.ceil(max(y for _, y in corners)) + 1)
     if left >= right or top >= bottom:
-        return
+        return None
     # A pixel's middle is at a half: what is at (0.5, 0.5) of a sprite is its first value.
     shift_x = corners[0][0] + 0.5 * (along[0] + across[0]) - 0.5 - left
     shift_y = corners[0][1] + 0.5 * (along[1] + across[1]) - 0.5 - top
     matrix = np.array([[along[0], across[0], shift_x], [along[1], across[1], shift_y]])
     there = cv2.warpAffine(sprite, matrix, (right - left, bottom - top), flags=cv2.INTER_LINEAR)
-    under = picture[top:bottom, left:right]
-    through = cv2.cvtColor(255 - there[..., 3], cv2.COLOR_GRAY2BGR)
-    under[:] = cv2.add(cv2.multiply(under, through, scale=1 / 255), there[..., :3])
+    return np.asarray(there, np.uint8), (slice(top, bottom), slice(left, right))
