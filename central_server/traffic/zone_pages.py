@@ -28,6 +28,7 @@ ZONES_SHOWN: Final = 40  # the most visited; all of them are in the file
 LINES_SHOWN: Final = 6  # areas whose people are drawn; there are no more colours
 LEVEL_DAYS_MAX: Final = 14
 FIGURES: Final = {"mean": N_("Mean stay"), "median": N_("Median stay"), "visits": N_("Visits")}
+_HEADS: Final = FIGURES | {"mean": N_("Mean stay, s"), "median": N_("Median stay, s")}
 _FIGURE_OF: Final[dict[str, Callable[[Stay], float | None]]] = {
     "mean": lambda stay: _whole(stay.now.mean_s),
     "median": lambda stay: _whole(stay.now.median_s),
@@ -121,7 +122,7 @@ def _heat(seen: DwellView, zones: Sequence[str], figure: str, lang: str) -> Char
     say = words(lang).gettext
     cells = [[seen.cell(zone, hour) for hour in seen.hours] for zone in zones]
     return heat_chart(
-        f"{say(FIGURES[figure])}{'' if figure == 'visits' else ', s'}",
+        say(_HEADS[figure]),
         [f"{hour:02}" for hour in seen.hours],
         zones,
         [[_FIGURE_OF[figure](cell) for cell in row] for row in cells],
