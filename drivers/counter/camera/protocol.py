@@ -52,12 +52,14 @@ class CameraDecoder:
         self._sampled: dict[str, tuple[int, int]] = {}  # by zone: how many, and when that was said
         self._sample_due_ms: int | None = None
         self._heard_ms = 0
-        self.wake_at_ms: int | None = 0  # it speaks first
+        self._speaks_ms: int | None = 0  # it speaks first, and wants to be asked what
+        self.wake_at_ms: int | None = 0
 
     # ── time ────────────────────────────────────────────────────────────────────────────────────────────
 
     def wake(self, now_ms: int) -> list[Heard]:
         heard: list[Heard] = []
+        self._speaks_ms = None
         if self._row_due_ms is not None and now_ms >= self._row_due_ms:
             heard += self._row()
         if self._sample_due_ms is not None and now_ms >= self._sample_due_ms:
@@ -66,14 +68,14 @@ class CameraDecoder:
         return heard
 
     def _plan(self) -> None:
-        speaks_ms = 0 if self._out else None
-        due = [at for at in (speaks_ms, self._row_due_ms, self._sample_due_ms) if at is not None]
+        due = [at for at in (self._speaks_ms, self._row_due_ms, self._sample_due_ms) if at is not None]
         self.wake_at_ms = min(due, default=None)
 
     def reopened(self, now_ms: int) -> None:
         """Another worker: it is told what the first was told, and nobody knows who is there now."""
         self._window = Window()
         self._out = bytearray(encode_line(told(self._options)))
+        self._speaks_ms = now_ms
         self._nobody_knows()
         self._plan()
 
@@ -102,7 +104,6 @@ class CameraDecoder:
     def replies(self) -> bytes:
         said = bytes(self._out)
         self._out.clear()
-        self._plan()
         return said
 
     def _line(self, line: bytes, at_byte: int, now_ms: int) -> list[Heard]:

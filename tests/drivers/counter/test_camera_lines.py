@@ -26,7 +26,7 @@ class Worker:
 
     def __init__(self, **options: Any) -> None:
         self.decoder = CameraDecoder(CameraOptions(**options))
-        self.decoder.replies()
+        self.decoder.wake(0)
         self.now_ms = 0
         self.facts: list[Any] = []
 
