@@ -50,6 +50,14 @@ class Foreground(NamedTuple):
     flooded: bool  # the whole picture changed: nobody can be seen in it
 
 
+def blobs_of(mask: Mask) -> tuple[NDArray[np.int32], list[Blob]]:
+    """The label of each pixel, 0 for none, and the connected pieces."""
+    _, labels, stats, middles = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    pieces = enumerate(zip(stats.tolist(), middles.tolist(), strict=True))
+    blobs = [Blob(label, x, y, w, h, area, cx, cy) for label, ((x, y, w, h, area), (cx, cy)) in pieces]
+    return np.asarray(labels, np.int32), blobs[1:]
+
+
 class Background:
     """What always stands there, learned from frames of one size."""
 
@@ -79,15 +87,8 @@ class Background:
             memory_s = min(LEARN_S, max(LEARN_FIRST_S, t_s - self._began_s))
             self._learn(even, mask, min(0.5, since_s / memory_s), None if flooded else standing)
             self._learned_s = t_s
-        _, labels, stats, middles = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
-        blobs = [
-            Blob(label, x, y, w, h, area, cx, cy)
-            for label, ((x, y, w, h, area), (cx, cy)) in enumerate(
-                zip(stats.tolist(), middles.tolist(), strict=True)
-            )
-            if label
-        ]
-        return Foreground(mask, np.asarray(labels, np.int32), blobs, flooded)
+        labels, blobs = blobs_of(mask)
+        return Foreground(mask, labels, blobs, flooded)
 
     def _mask(self, even: Picture) -> Mask:
         raw = _bytes(self._model.apply(even, learningRate=0))

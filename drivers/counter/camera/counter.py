@@ -7,8 +7,9 @@ import math
 import cv2
 import numpy as np
 
-from drivers.counter.camera.blobs import Background, Mask
+from drivers.counter.camera.blobs import Background
 from drivers.counter.camera.crossing import LineWatch
+from drivers.counter.camera.light import Mask
 from drivers.counter.camera.options import CameraOptions, Polygon
 from drivers.counter.camera.shapes import Looked, Picture, Seen, Step
 from drivers.counter.camera.size import FIRST_GUESS, Learner, Size, drawn
@@ -73,7 +74,7 @@ class Scene:
         self.foreground = foreground = self._background.look(small, t_s, self._standing())
         if foreground.flooded:
             return Looked(flooded=True)
-        if self._learner and self._learner.step(foreground.blobs, t_s):
+        if self._learner and self._learner.step(foreground.mask, t_s):
             self.size = self._learner.size() or self.size
         self.tracker.step(small, foreground, self.size, t_s)
         people = [self._step(track, t_s) for track in self.tracker.tracks]

@@ -1,8 +1,7 @@
 """How large a person is at a place of the picture: drawn by a technician, or learned from those who walk.
 
-Each blob that walks its own length gives one vote: how wide, high and full it was, in the middle of its
-way. One person is what most votes agree on: pairs are twice as large and fragments less than half, so
-that neither is near.
+Each blob that walks its own length gives one vote: how wide, high and full it was on its way. One person is
+what most votes agree on: pairs are twice as large and fragments less than half, so that neither is near.
 """
 
 from __future__ import annotations
@@ -13,15 +12,23 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-from drivers.counter.camera.blobs import Blob
+import cv2
+import numpy as np
+
+from drivers.counter.camera.blobs import Blob, blobs_of
+from drivers.counter.camera.light import Mask
 from drivers.counter.camera.options import Box
 
-VOTES_MAX = 200
+VOTES_ENOUGH = 100
 VOTES_LEAST = 3
 WALK_FRAMES = 5
 WALK_LENGTHS = 0.6  # of its own height or width
 AGREE = 1.45  # times larger or smaller in area
 NEARLY = 0.75
+WHOLE = 0.8  # of the frames, in which a person's height is no more than that
+FRAGMENTS_PX = (
+    11  # pixels of the small picture: pieces so near are one person, or two of whom nothing is learned
+)
 LEAST_SHARE = 0.0015  # of the picture
 MOST_SHARE = 0.25
 LOST_S = 0.4
@@ -85,11 +92,15 @@ class Learner:
 
     def __init__(self, width_px: int, height_px: int) -> None:
         self._width, self._height = width_px, height_px
+        self._join = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (FRAGMENTS_PX, FRAGMENTS_PX))
         self._walks: list[_Walk] = []
-        self.votes: deque[Vote] = deque(maxlen=VOTES_MAX)
+        self.votes: deque[Vote] = deque(maxlen=2 * VOTES_ENOUGH)
 
-    def step(self, blobs: Sequence[Blob], t_s: float) -> bool:
-        """True when there is something new."""
+    def step(self, mask: Mask, t_s: float) -> bool:
+        """True when there is something new. Learns no more when VOTES_ENOUGH have walked by."""
+        if len(self.votes) >= VOTES_ENOUGH:
+            return False
+        _, blobs = blobs_of(np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, self._join), np.uint8))
         picture = self._width * self._height
         free = [b for b in blobs if LEAST_SHARE * picture <= b.area <= MOST_SHARE * picture]
         kept, voted = [], False
@@ -136,7 +147,8 @@ class Learner:
         seen = [blob for blob in walk.seen if not self._cut_off(blob)]
         if len(seen) < WALK_FRAMES:
             return False
-        w, h = median(b.w for b in seen), median(b.h for b in seen)
+        # Legs come and go in the foreground: who is seen whole is as high as they are.
+        w, h = median(b.w for b in seen), sorted(b.h for b in seen)[int(WHOLE * len(seen))]
         far = math.hypot((walk.last.cx - walk.first.cx) / w, (walk.last.cy - walk.first.cy) / h)
         if far < WALK_LENGTHS:
             return False

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from drivers.counter.camera.blobs import Blob
+from drivers.counter.camera.light import Mask
 from drivers.counter.camera.options import Box
 from drivers.counter.camera.size import Learner, drawn
 
 
-def walker(w: int, h: int, y: int, frames: int = 20, step: int = 4) -> list[Blob]:
-    """A blob that walks to the right, wholly inside a picture of 200 × 100."""
-    return [
-        Blob(1, 10 + i * step, y, w, h, w * h // 2, 10 + i * step + w / 2, y + h / 2) for i in range(frames)
-    ]
+def walker(w: int, h: int, y: int, frames: int = 20, step: int = 4) -> list[Mask]:
+    """Somebody who walks to the right in a picture of 200 × 100, as its foreground."""
+    masks = []
+    for i in range(frames):
+        mask = np.zeros((100, 200), np.uint8)
+        mask[y : y + h, 10 + i * step : 10 + i * step + w] = 255
+        masks.append(mask)
+    return masks
 
 
-def learned(*walks: list[Blob]) -> Learner:
+def learned(*walks: list[Mask]) -> Learner:
     learner = Learner(200, 100)
     t_s = 0.0
     for walk in walks:
-        for blob in walk:
-            learner.step([blob], t_s)
+        for mask in walk:
+            learner.step(mask, t_s)
             t_s += 0.1
         t_s += 1.0
-        learner.step([], t_s)
+        learner.step(np.zeros((100, 200), np.uint8), t_s)
     return learner
 
 
