@@ -1,4 +1,4 @@
-"""What a store's devices may have once only: a name, a serial line, a till's payment terminal."""
+"""What a store's devices may have once only: a name, a serial line, a camera, a till's payment terminal."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def doubles_in(devices: Any) -> Iterator[InitErrorDetails]:
     """The mistakes in a raw list of devices, each at the later of two."""
     names: dict[str, int] = {}
     lines: dict[str, int] = {}
+    cameras: dict[str, int] = {}
     paying: dict[str, int] = {}
     for index, device in enumerate(devices if isinstance(devices, list) else []):
         name, port = _text(device, "name"), _text(device, "port")
@@ -32,6 +33,10 @@ def doubles_in(devices: Any) -> Iterator[InitErrorDetails]:
         if line.startswith("serial:") and (first := lines.setdefault(line, index)) != index:
             says = _("this serial line is already taken by devices[{first}]")
             yield _details(wrong(says, _("one line serves one device"), first=first), index, "port", port)
+        if port.startswith("camera:/") and (first := cameras.setdefault(port, index)) != index:
+            says = _("this camera is already looked at by devices[{first}]")
+            hint = _("one device may have several lines and zones")
+            yield _details(wrong(says, hint, first=first), index, "port", port)
         till = _text(device, "till") or "1"
         if _pays(device) and (first := paying.setdefault(till, index)) != index:
             says = _("till '{till}' has the payment terminal devices[{first}] already")

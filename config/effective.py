@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -34,7 +35,7 @@ def masked(values: Any, secrets: Collection[Steps] = (), steps: Steps = ()) -> A
         return {name: masked(value, secrets, (*steps, name)) for name, value in values.items()}
     if isinstance(values, list):
         return [masked(value, secrets, (*steps, index)) for index, value in enumerate(values)]
-    return values
+    return _LOGIN.sub(f"{MASK}@", values) if isinstance(values, str) else values
 
 
 def effective_yaml(loaded: Loaded[Any]) -> str:
@@ -65,6 +66,7 @@ def changes(old: Loaded[Any], new: Loaded[Any]) -> list[tuple[str, str, str]]:
 
 
 _ABSENT = object()
+_LOGIN = re.compile(r"(?<=://)[^/\s]*:[^\s]*@")  # a name and password in an address, as a camera's
 
 
 def _shown(value: Any, hidden: bool) -> str:
@@ -72,7 +74,7 @@ def _shown(value: Any, hidden: bool) -> str:
         return ""
     if hidden and value is not None:
         return MASK
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(masked(value), ensure_ascii=False)
 
 
 def _leaves(values: Any, steps: Steps) -> list[tuple[Steps, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config.edge import DEVICES_MAX, EdgeSettings
+from config.effective import changes, effective_yaml
 
 DOOR = "devices:\n  - name: door\n    driver: counter.gate\n    port: sim:1\n"
 
@@ -81,6 +82,30 @@ devices:
         "one line serves one device",
         "edge.yaml:3:76: devices[1].tlil: there is no setting 'tlil' here; did you mean 'till'?",
     ]
+
+
+def test_a_camera_of_this_machine_is_looked_at_by_one_device(write, mistakes):
+    text = """\
+devices:
+  - {name: a, driver: counter.camera, port: "camera:/dev/video0"}
+  - {name: b, driver: counter.camera, port: "camera:/dev/video0"}
+  - {name: c, driver: counter.camera, port: "camera:rtsp://host/one"}
+  - {name: d, driver: counter.camera, port: "camera:rtsp://host/one"}
+"""
+    assert mistakes(write("edge.yaml", text), EdgeSettings) == [
+        "edge.yaml:3:45: devices[1].port: this camera is already looked at by devices[0]; "
+        "one device may have several lines and zones"
+    ]
+
+
+def test_a_password_in_a_cameras_address_is_not_shown(write, loaded):
+    text = 'devices:\n  - {name: a, driver: counter.camera, port: "camera:rtsp://door:p@ss@host/one"}\n'
+    first = loaded(write("edge.yaml", text), EdgeSettings)
+    second = loaded(write("other.yaml", text.replace("p@ss", "geheim")), EdgeSettings)
+    shown = effective_yaml(first) + str(changes(first, second))
+    assert "ss@" not in shown
+    assert "geheim" not in shown
+    assert "@host/one" in shown
 
 
 @pytest.mark.usefixtures("drivers")

@@ -131,7 +131,7 @@ class Sight(_Word, frozen=True, tag_field="say", tag="sight"):
     """What the camera sees. No picture while it is `down` or `resting`, or when none was asked for."""
 
     t_s: float  # when this was answered
-    state: str  # as `CameraState` has it
+    state: str  # as `CameraState` has it; `starting` before the first
     detail: str = ""
     picture_s: float = 0.0  # when the picture was taken; 0: there is none
     wide: int = 0  # the camera's own picture, pixels

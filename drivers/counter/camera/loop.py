@@ -17,7 +17,7 @@ from drivers.counter.camera.words import STATS_EVERY_S, Said, Stats
 
 NO_PICTURE_S = 5.0  # after which a camera that failed is told to be down
 OPENING_S = 15.0  # … and one that is still being opened
-RETRY_FIRST_S, RETRY_MOST_S = 1.0, 30.0
+RETRY_FIRST_S, RETRY_MOST_S = 1.0, 10.0
 HANGS_S = 60.0  # in a driver, or in a library: it can only be ended together with this process
 CLOCK_LOOK_S = 5.0  # how often the hours are looked at
 LOOKS_KEPT = 100
