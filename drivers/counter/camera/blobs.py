@@ -92,8 +92,7 @@ class Background:
 
     def _mask(self, even: Picture) -> Mask:
         raw = _bytes(self._model.apply(even, learningRate=0))
-        mask = _bytes(cv2.threshold(raw, 200, 255, cv2.THRESH_BINARY)[1])
-        mask = self._light.bodies(even, mask)
+        mask = self._light.bodies(even, raw)
         if self._looked is not None:
             mask &= self._looked
         opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, self._open)

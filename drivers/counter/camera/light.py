@@ -41,14 +41,16 @@ class Light:
         """`bare` is the background as it is known now."""
         self._bare = _steps(bare)
 
-    def bodies(self, small: Picture, changed: Mask) -> Mask:
-        """255 where somebody may be: what changed, less what is only light."""
+    def bodies(self, small: Picture, raw: Mask) -> Mask:
+        """255 where somebody may be: what changed, less what is only light. `raw` is the model's: 0 where
+        nothing changed, 255 where something did, between where it holds a shadow for likely."""
+        changed = np.asarray(cv2.threshold(raw, 254, 255, cv2.THRESH_BINARY)[1], np.uint8)
         if self._bare is None or not changed.any():
             return changed
         structure = np.asarray(
             cv2.cornerMinEigenVal(_steps(small) - self._bare, AROUND_PX, ksize=3), np.float32
         )
-        calm = structure[::CALM_EACH, ::CALM_EACH][changed[::CALM_EACH, ::CALM_EACH] == 0]
+        calm = structure[::CALM_EACH, ::CALM_EACH][raw[::CALM_EACH, ::CALM_EACH] == 0]
         if len(calm) >= CALM_LEAST:
             self._noise = float(np.median(calm))
         least = max(BODY_STEPS**2, NOISE_TIMES**2 * self._noise)
