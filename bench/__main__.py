@@ -12,6 +12,7 @@ BENCHES = {
     "latency": "event on a wire to committed at the centre",
     "pay": "a till's question about money to its durable answer, line up and down; a lease over the broker",
     "devices": "each decoder against its line; 32 devices at once on one edge",
+    "camera": "counting people in a camera's pictures, against the plain pipeline of cv2; its memory",
     "boot": "cold start of the edge to ready, and its memory",
     "ledger": "durable transfers/s into the books, chain included, against bare SQL",
     "world": "many seeds of the corridor with all its faults",
