@@ -86,6 +86,17 @@ async def test_a_worker_says_what_it_sees_and_can_be_asked_until_the_port_is_clo
         await port.read()
 
 
+async def test_a_worker_stands_back_behind_the_till():
+    cpu = min(os.sched_getaffinity(0))
+    kind = DRIVER.options.model_validate({"cpus": [cpu, 1023], "nice": 11})
+    port = await opened("camera:sim:42", options=DRIVER.decoder(kind).replies())
+    await said(port, "state")
+    assert os.sched_getaffinity(port.pid) == {cpu}
+    assert os.getpriority(os.PRIO_PROCESS, port.pid) == os.getpriority(os.PRIO_PROCESS, 0) + 11
+    assert Path(f"/proc/{port.pid}/oom_score_adj").read_text("ascii").strip() == "500"
+    await port.close()
+
+
 async def test_a_worker_that_is_killed_is_told_by_name():
     port = await opened("camera:sim:42")
     os.kill(port.pid, signal.SIGKILL)

@@ -90,6 +90,7 @@ class Health:
         self._place: Real = np.zeros((HEIGHT_PX, WIDTH_PX), np.float32)
         self._alike_times = 0
         self._window = cv2.createHanningWindow((WIDTH_PX, HEIGHT_PX), cv2.CV_32F)
+        self._dark = False
         self._detail = ""
 
     def look(self, picture: Picture, t_s: float, flooded: bool = False) -> Trouble | None:
@@ -97,18 +98,19 @@ class Health:
         sampled = picture[::SAMPLED]
         same = self._before is not None and np.array_equal(sampled, self._before)
         self._before = sampled.copy()  # a view would keep, or follow, the whole picture
-        self._troubles["frozen"].seen(same, t_s)
+        # A dark room has no noise to know a live picture by, once a camera has taken it out.
+        self._troubles["frozen"].seen(same and not self._dark, t_s)
         self._troubles["flooded"].seen(flooded, t_s)
         if t_s - self._looked_s >= EVERY_S:
             self._looked_s = t_s
             self._greys.append(_small(picture))
-            if len(self._greys) == MIDDLE_OF and not same:
+            if len(self._greys) == MIDDLE_OF:
                 self._judge(t_s)
         return self._worst()
 
     def _judge(self, t_s: float) -> None:
         middle = _middle(*self._greys)
-        dark = float(np.mean(middle >= DARK_LEVEL)) < BRIGHT_SHARE
+        self._dark = dark = float(np.mean(middle >= DARK_LEVEL)) < BRIGHT_SHARE
         edges = _edges(middle)
         if dark or not self._known(edges):
             covered = moved = False

@@ -73,7 +73,7 @@ def test_who_was_counted_is_told_once_and_nobody_is_while_it_is_blind(story: Sto
 def test_nothing_grows(story: Story) -> None:
     assert story.growth_bytes < GROWTH_BYTES_MAX
     assert story.days.stats > 72 * 3600 / 15
-    assert story.days.opened < 600
+    assert story.days.opened < 2000  # every ten seconds while it was down
 
 
 async def test_every_gap_is_a_gap_at_the_centre(story: Story, database: Database, facts: Any) -> None:

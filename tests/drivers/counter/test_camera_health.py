@@ -102,6 +102,11 @@ def test_lights_out_are_dark_until_they_are_on_again(camera: Camera):
     assert camera.see(30, steady) == ["clear"]
 
 
+def test_a_black_night_without_noise_is_dark_and_not_frozen(camera: Camera):
+    assert camera.see(90, lambda t_s: np.zeros_like(SHOP), noise=0) == ["dark"]
+    assert camera.see(30, steady) == ["clear"]
+
+
 def test_a_dim_evening_is_not_dark(camera: Camera):
     assert camera.see(60, scaled(0.3), noise=2) == []
 
