@@ -171,7 +171,7 @@ class Session:
         if isinstance(event, DeviceState) and event.state in ("blocked", "clear"):
             self._tally.blocked = event.state == "blocked"
         if isinstance(event, CameraState):
-            self._tally.blocked = event.state not in ("up", "clear", "late")
+            self._tally.blocked = event.state not in ("up", "clear", "late", "resting")
         if isinstance(event, CardRefused):
             self._till.show_refused(self._till_name, event.reason)
         if hasattr(event, "till") and not event.till:

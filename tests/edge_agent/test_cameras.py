@@ -129,7 +129,8 @@ async def test_a_camera_that_is_covered_is_blocked_on_the_page_until_it_sees_aga
             listen=listen,
         )
         await supervisor.apply([Wish("front", "camera:rtsp://door:secret@host/stream")])
-        for state, shown in (("up", "up"), ("covered", "blocked"), ("late", "up"), ("down", "blocked")):
+        shown_as = {"up": "up", "covered": "blocked", "late": "up", "down": "blocked", "resting": "up"}
+        for state, shown in shown_as.items():
             said.put_nowait(state)
             await said.join()
             assert supervisor.status()[0].state == shown
