@@ -8,7 +8,7 @@ cameras, after a month in which the hours are jumped over.
     ms_per_frame_p50, _p95       of the counter, pictures in which people walk
     idle_ms_per_frame            of the counter, on average, in an empty shop
     plain_ms_per_frame           of the plain pipeline on the pictures as they come (median)
-    plain_small_ms_per_frame     of the plain pipeline on pictures that are made as small first as the counter does
+    plain_small_ms_per_frame     of the plain pipeline on pictures made small first, as the counter's
     times_plain, _plain_small    ms_per_frame_p50 over each of them
     decode_ms_per_frame          reading the same film from a file, by its format: what comes before counting
     rss_mib                      of a process that counts, OpenCV and all
