@@ -33,7 +33,7 @@ class EyeServer:
     """Listens at `door`, which is made anew; its folder too, both for this user alone. Raises OSError."""
 
     def __init__(self, door: Path, selector: selectors.BaseSelector, answer: Answer) -> None:
-        self._door, self._selector, self._answer = door, selector, answer
+        self._selector, self._answer = selector, answer
         self._callers: set[_Caller] = set()
         door.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         door.unlink(missing_ok=True)
@@ -57,10 +57,9 @@ class EyeServer:
     def close(self) -> None:
         for caller in list(self._callers):
             self._hang_up(caller)
+        # The door itself stays: by now it may be that of the worker that took our place.
         self._selector.unregister(self._listening)
         self._listening.close()
-        with suppress(OSError):
-            self._door.unlink()
 
     def _come(self, now_s: float) -> None:
         with suppress(OSError):

@@ -284,9 +284,16 @@ async def test_who_is_idle_is_hung_up_on_and_no_more_than_a_few_are_let_in(door:
 async def test_a_door_left_by_another_worker_is_made_anew(door: Path):
     with serving(door):
         pass
-    door.parent.mkdir(exist_ok=True)
-    door.write_text("left over")
-    with serving(door):
-        await ask(door, Look())
     with pytest.raises(EyeShut):
         await ask(door, Look())
+    with serving(door):
+        await ask(door, Look())
+
+
+async def test_a_worker_that_ends_late_leaves_the_door_of_the_next(door: Path):
+    selector = selectors.DefaultSelector()
+    old = EyeServer(door, selector, lambda question: b"")
+    with serving(door):
+        old.close()
+        await ask(door, Look())
+    selector.close()
