@@ -165,9 +165,12 @@ class CameraDecoder:
         if now_ms - self._heard_ms > SILENT_MS:
             self._nobody_knows()
             return []
-        self._sample_due_ms = now_ms + self._options.occupancy_s * 1000 if self._people else None
         news = {zone: people for zone, people in self._people.items() if self._is_news(zone, people, now_ms)}
-        self._sampled |= {zone: (people, now_ms) for zone, people in news.items()}
+        known = {zone: told for zone, told in self._sampled.items() if zone in self._people}
+        self._sampled = known | {zone: (people, now_ms) for zone, people in news.items()}
+        again_ms = min((at_ms for _, at_ms in self._sampled.values()), default=now_ms) + SAMPLE_AGAIN_MS
+        next_ms = now_ms + self._options.occupancy_s * 1000
+        self._sample_due_ms = min(next_ms, max(again_ms, now_ms + 1)) if self._people else None
         return [
             Heard(self._people_at_byte, Occupancy(zone=zone, people=people)) for zone, people in news.items()
         ]

@@ -89,6 +89,22 @@ def test_a_sample_is_told_again_after_a_quarter_of_an_hour():
     assert worker.wait(122).facts == [Occupancy(zone="shoes", people=3)] * 2
 
 
+@pytest.mark.parametrize("occupancy_s", [5, 60, 600, 899, 900])
+def test_no_more_than_a_quarter_of_an_hour_is_between_two_samples(occupancy_s: int):
+    worker = Worker(occupancy_s=occupancy_s).there(shoes=3)
+    for quarters in range(1, 9):
+        worker.wait(SAMPLE_AGAIN_MS / 1000 + (0.1 if quarters == 1 else 0))
+        assert len(worker.facts) in (quarters, quarters + 1)
+    assert len(worker.facts) == 9
+
+
+def test_a_zone_that_is_no_longer_said_is_no_longer_asked_about():
+    worker = Worker().there(shoes=3, till=1).wait(120).there(till=1).wait(2000)
+    assert [fact.zone for fact in worker.facts] == ["shoes", "till", "till", "till"]
+    assert worker.decoder.wake_at_ms is not None
+    assert worker.decoder.wake_at_ms > worker.now_ms + 1000
+
+
 def test_who_says_nothing_for_long_is_not_asked_how_many_there_are():
     worker = Worker().there(shoes=3).wait(55)
     worker.there(shoes=4)
