@@ -35,8 +35,8 @@ class Tracks:
     """Where people were in the last TRACKS_S."""
 
     def __init__(self) -> None:
-        self._rows: NDArray[np.float64] = np.full((SEEN_MAX, _COLUMNS), -np.inf)
-        self._next = 0
+        self._rows: NDArray[np.float64] = np.zeros((SEEN_MAX, _COLUMNS))  # memory only once written to
+        self._next = self._filled = 0
         self._since_s: float | None = None
         self._forgot_s = -np.inf  # the newest that was written over
 
@@ -44,9 +44,11 @@ class Tracks:
         """Everybody in one picture."""
         self._since_s = t_s if self._since_s is None else self._since_s
         for one in seen:
-            self._forgot_s = max(self._forgot_s, float(self._rows[self._next, 0]))
+            if self._filled == SEEN_MAX:
+                self._forgot_s = max(self._forgot_s, float(self._rows[self._next, 0]))
             self._rows[self._next] = (t_s, one.track, one.x, one.y, *one.box, one.sure)
             self._next = (self._next + 1) % SEEN_MAX
+            self._filled = min(self._filled + 1, SEEN_MAX)
 
     def from_s(self, now_s: float) -> float:
         """As far back as they are whole."""
@@ -55,7 +57,8 @@ class Tracks:
 
     def between(self, from_s: float, until_s: float) -> Iterator[tuple[float, tuple[Seen, ...]]]:
         """(t_s, everybody) of each picture with somebody in it, in order."""
-        rows = np.roll(self._rows, -self._next, axis=0)
+        full = self._filled == SEEN_MAX
+        rows = np.roll(self._rows, -self._next, axis=0) if full else self._rows[: self._filled]
         rows = rows[(rows[:, 0] >= from_s) & (rows[:, 0] <= until_s)]
         for t_s in np.unique(rows[:, 0]):
             yield float(t_s), tuple(_seen(row) for row in rows[rows[:, 0] == t_s])
