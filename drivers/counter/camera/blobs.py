@@ -113,6 +113,11 @@ THUMB_PX = 5  # of the small picture are one: there a shaking camera does not sh
 GAIN_LEAST = 0.012  # less is noise
 GAIN_SPREAD = 0.15  # the middle quantiles farther apart: it was no change of the whole picture's light
 DARK, BRIGHT = 24, 235  # outside of it a pixel's ratio says nothing
+QUANTILES = (0.3, 0.5, 0.7)
+ROW_SPREAD = 0.06  # in one row there is less that differs
+ROW_SHARE = 0.4  # of its places: with fewer a row does not say how much light it has
+BANDS_LEAST = 0.02  # off the whole picture's light …
+BANDS_SHARE = 0.6  # … in so many rows, at most: else there are no bands
 USABLE_SHARE = 0.15  # of the picture: less says nothing
 
 
@@ -131,8 +136,16 @@ class Gain:
         usable = self._empty & (self._reference > DARK) & (self._reference < BRIGHT) & (thumb < 245)
         if np.count_nonzero(usable) < USABLE_SHARE * usable.size:
             return small
-        low, gain, high = np.quantile(thumb[usable] / self._reference[usable], (0.3, 0.5, 0.7))
-        if high - low > GAIN_SPREAD * gain or abs(gain - 1) < GAIN_LEAST:
+        ratio = thumb / np.maximum(self._reference, 1)
+        low, gain, high = np.quantile(ratio[usable], QUANTILES)
+        if high - low > GAIN_SPREAD * gain:
+            return small
+        rows = _rows(ratio, usable, float(gain))
+        if np.quantile(np.abs(rows / gain - 1), BANDS_SHARE) > BANDS_LEAST:
+            each = np.asarray(cv2.resize(1 / rows[:, None], (1, len(small))), np.float32)
+            spread = np.ascontiguousarray(np.broadcast_to(each[..., None], small.shape))
+            return _bytes(cv2.multiply(small, spread, dtype=cv2.CV_8U))
+        if abs(gain - 1) < GAIN_LEAST:
             return small
         return _bytes(cv2.convertScaleAbs(small, alpha=1 / float(gain)))
 
@@ -141,6 +154,20 @@ class Gain:
         self._reference = _thumb(bare)
         height, width = self._reference.shape
         self._empty = _bytes(cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)) < 25
+
+
+def _rows(ratio: NDArray[np.float32], usable: NDArray[np.bool_], gain: float) -> NDArray[np.float32]:
+    """The light of each row, as a rolling shutter sees lamps that flicker; `gain` where a row does not say."""
+    found = np.full(len(ratio), gain, np.float32)
+    ordered = np.sort(np.where(usable, ratio, np.inf), axis=1)
+    counts = np.count_nonzero(usable, axis=1)
+    low, middle, high = (
+        np.take_along_axis(ordered, (counts * part).astype(int)[:, None], axis=1)[:, 0] for part in QUANTILES
+    )
+    says = counts >= ROW_SHARE * ratio.shape[1]
+    says[says] = high[says] - low[says] < ROW_SPREAD * middle[says]
+    found[says] = middle[says]
+    return found
 
 
 def _thumb(small: Picture) -> NDArray[np.float32]:

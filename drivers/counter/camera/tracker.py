@@ -38,6 +38,8 @@ ONE_MORE = 0.55  # persons more than are known: there is one more
 SPLIT_ROUNDS, SHARE_ROUNDS = 4, 3
 NEED = 0.45  # of a person: who was never seen alone and is needed for less was half of somebody
 PROVEN_NEED = 0.15  # who was seen alone may well be hidden behind somebody
+TROLLEY_SPEED = 0.3  # persons/s: slower, and nobody knows who goes before whom
+TROLLEY_ASIDE = 0.5  # persons
 COAST_S = 1.0  # how long somebody walks on unseen
 YOUNG_COAST_S = 0.35
 LATELY = 0.3  # of the last frame in what is true lately
@@ -129,6 +131,7 @@ class Tracker:
             track.correct(x, y, LIKE_NOISE, w, h)
             if seen.likeness > LIKE_ENOUGH:
                 _remember(small, track, w, h)
+        _trolleys(tracks, w, h)
         if group.persons >= len(tracks) + ONE_MORE:
             known = [(track.x, track.y) for track in tracks]
             *_, another = share(pixels, [*known, farthest(pixels, known, w, h)], w, h, SPLIT_ROUNDS, 1.0)
@@ -158,6 +161,21 @@ def _cost(track: Track, group: Group, size: Size) -> float:
     gate = GATE + math.sqrt(track.p00)
     apart = math.hypot(aside, ahead)
     return HOPELESS if apart > gate else apart / gate
+
+
+def _trolleys(tracks: list[Track], w: float, h: float) -> None:
+    """Remembers who goes right before or behind somebody else, in one blob with them."""
+    for track in tracks:
+        follows = False
+        for other in tracks:
+            vx, vy = (track.vx + other.vx) / w, (track.vy + other.vy) / h
+            speed = math.hypot(vx, vy)
+            if other is track or speed < 2 * TROLLEY_SPEED:
+                continue
+            x, y = (track.x - other.x) / w, (track.y - other.y) / h
+            ahead, aside = abs(x * vx + y * vy) / speed, abs(x * vy - y * vx) / speed
+            follows |= aside < TROLLEY_ASIDE and ahead > aside
+        track.follows += LATELY * (follows - track.follows)
 
 
 def _remember(small: Picture, track: Track, w: float, h: float) -> None:

@@ -13,6 +13,7 @@ from drivers.counter.camera.shapes import Picture
 
 ACCELERATION = 3.0  # persons/s²
 FIRST_SPEED = 2.0  # persons/s: how fast somebody may be who was just found
+UNPROVEN_FOLLOWS = 0.6  # … and when they do not go where a trolley would be
 FIRST_NOISE = 0.10  # persons
 SURE_FRAMES = 3
 SURE_WALKED = 0.5  # persons: who never goes so far from where they were found is a curtain
@@ -31,6 +32,7 @@ class Track:
         "born_s",
         "born_x",
         "born_y",
+        "follows",
         "h",
         "needed",
         "number",
@@ -62,6 +64,9 @@ class Track:
         self.alone = 0 if split else 1  # … and had a blob for itself
         self.walked = 0.0  # persons from where it was born, the farthest
         self.backing = 1.0  # how much of a person the foreground has for it, lately
+        self.follows = (
+            0.0  # 1: lately it always went before or behind somebody in one blob, as a trolley goes
+        )
         self.needed = 1.0  # how much of a person nobody else could explain, lately
         self.patch: Picture | None = None  # what it looked like, at the last good look
 
@@ -79,7 +84,11 @@ class Track:
 
     @property
     def _believed(self) -> bool:
-        return self.t_s - self.born_s >= UNPROVEN_S and self.backing >= UNPROVEN_BACKING
+        return (
+            self.t_s - self.born_s >= UNPROVEN_S
+            and self.backing >= UNPROVEN_BACKING
+            and self.follows < UNPROVEN_FOLLOWS
+        )
 
     def predict(self, t_s: float) -> None:
         """Walk on until then."""
