@@ -136,7 +136,7 @@ class Gain:
         usable = self._empty & (self._reference > DARK) & (self._reference < BRIGHT) & (thumb < 245)
         if np.count_nonzero(usable) < USABLE_SHARE * usable.size:
             return small
-        ratio = thumb / np.maximum(self._reference, 1)
+        ratio = np.asarray(thumb / np.maximum(self._reference, 1), np.float32)
         low, gain, high = np.quantile(ratio[usable], QUANTILES)
         if high - low > GAIN_SPREAD * gain:
             return small
@@ -157,12 +157,15 @@ class Gain:
 
 
 def _rows(ratio: NDArray[np.float32], usable: NDArray[np.bool_], gain: float) -> NDArray[np.float32]:
-    """The light of each row, as a rolling shutter sees lamps that flicker; `gain` where a row does not say."""
+    """The light of each row, as a rolling shutter sees lamps that flicker; `gain` where none is told."""
     found = np.full(len(ratio), gain, np.float32)
     ordered = np.sort(np.where(usable, ratio, np.inf), axis=1)
     counts = np.count_nonzero(usable, axis=1)
     low, middle, high = (
-        np.take_along_axis(ordered, (counts * part).astype(int)[:, None], axis=1)[:, 0] for part in QUANTILES
+        np.take_along_axis(ordered, np.rint(np.maximum(counts - 1, 0) * part).astype(int)[:, None], axis=1)[
+            :, 0
+        ]
+        for part in QUANTILES
     )
     says = counts >= ROW_SHARE * ratio.shape[1]
     says[says] = high[says] - low[says] < ROW_SPREAD * middle[says]

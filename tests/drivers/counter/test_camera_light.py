@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from drivers.counter.camera.blobs import Gain
 from drivers.counter.camera.light import Light, Mask
 from drivers.counter.camera.shapes import Picture
+from drivers.counter.camera.trouble import flicker
 
 BODY_PX = np.pi * 14 * 8
 EVERYWHERE: Mask = np.full((90, 160), 255, np.uint8)
@@ -84,3 +86,13 @@ def test_only_what_changed_is_asked_about() -> None:
 
 def test_before_the_background_is_known_everything_that_changed_may_be_somebody() -> None:
     assert np.array_equal(Light().bodies(floor(), EVERYWHERE), EVERYWHERE)
+
+
+@pytest.mark.parametrize("bands", [False, True])
+def test_lamps_that_flicker_leave_the_picture_as_it_was(bands: bool) -> None:
+    gain = Gain()
+    gain.learn(floor(), np.zeros((90, 160), np.uint8))
+    for t_s in (0.1, 0.4, 0.7):
+        spoiled = flicker(floor(), t_s, depth=0.08, bands=bands)
+        rows = gain.even(spoiled).mean(axis=(1, 2)) / floor().mean(axis=(1, 2))
+        assert np.abs(rows - 1).mean() < 0.01
