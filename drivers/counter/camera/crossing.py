@@ -1,6 +1,6 @@
 """Tracks over directed lines.
 
-    outside │ band │ inside      who was on one side of the band and comes out on the other has crossed,
+    outside │ band │ inside      who was on one side of the band and goes well beyond the other has crossed,
      ──●────┼──────┼────●──►     and not before: loitering on the line, or a turn back on it, is nothing
 
 Distances across a line are in persons, so that a line near the camera and one far away behave alike.
@@ -15,6 +15,7 @@ from drivers.counter.camera.options import Line, Way
 from drivers.counter.camera.shapes import Crossing, Step
 
 BAND = 0.22  # persons beyond the line: there somebody has crossed it
+CERTAIN = 0.45  # … and when they go so far, or out of sight, it is certain
 BACK_BAND = 0.5  # … and who crossed it once must go so far to have crossed it back
 BORN_IN_BAND = 0.7  # persons that somebody must go who was first seen on the line itself
 
@@ -24,7 +25,7 @@ INWARD: dict[Way, tuple[int, int]] = {"up": (0, -1), "down": (0, 1), "left": (-1
 class _Walker:
     """Somebody, as one line knows them."""
 
-    __slots__ = ("across", "crossed", "first", "over", "pending", "side", "t_s")
+    __slots__ = ("across", "crossed", "first", "over", "pending", "side", "sure", "t_s")
 
     def __init__(self, across: float, t_s: float) -> None:
         self.first = self.across = across  # persons inside of the line, less than 0: outside
@@ -32,7 +33,14 @@ class _Walker:
         self.side = 0  # 1 inside, -1 outside, 0: was never clear of the band
         self.over: tuple[float, float] | None = None  # when they were last on the line, and where along it
         self.crossed = False
-        self.pending: Crossing | None = None  # until they are known to be a person
+        self.sure = False
+        self.pending: Crossing | None = None  # until they are known to be a person, and are well beyond
+
+    def certain(self) -> Crossing:
+        """What was pending has happened."""
+        assert self.pending is not None
+        crossing, self.pending, self.crossed = self.pending, None, True
+        return crossing
 
 
 class LineWatch:
@@ -65,13 +73,15 @@ class LineWatch:
                 walker = self._walkers[who.track] = _Walker(across, t_s)
             crossing = self._walked(walker, across, along, t_s)
             if crossing:
-                # There and back before they were known to be a person: nothing happened.
+                # There and back before it was certain: nothing happened.
                 walker.pending = None if walker.pending else crossing
-            if walker.pending and who.sure:
-                crossings.append(walker.pending)
-                walker.pending = None
+            walker.sure = who.sure
+            if walker.pending and who.sure and abs(across) >= CERTAIN:
+                crossings.append(walker.certain())
         for gone in self._walkers.keys() - present:
-            del self._walkers[gone]
+            walker = self._walkers.pop(gone)
+            if walker.pending and walker.sure:
+                crossings.append(walker.pending)
         return crossings
 
     def _walked(self, walker: _Walker, across: float, along: float, t_s: float) -> Crossing | None:
@@ -79,7 +89,7 @@ class LineWatch:
             part = walker.across / (walker.across - across)
             walker.over = (walker.t_s + part * (t_s - walker.t_s), along)
         walker.across, walker.t_s = across, t_s
-        band = BACK_BAND if walker.crossed else BAND
+        band = BACK_BAND if walker.crossed and not walker.pending else BAND
         side = 0 if abs(across) <= band else 1 if across > 0 else -1
         if side in (0, walker.side):
             return None
@@ -91,5 +101,4 @@ class LineWatch:
         walker.side = side
         if walker.over is None or not 0 <= walker.over[1] <= self._length:
             return None
-        walker.crossed = True
         return Crossing(walker.over[0], self.name, "in" if side > 0 else "out")

@@ -44,6 +44,7 @@ COAST_S = 1.0  # how long somebody walks on unseen
 YOUNG_COAST_S = 0.35
 LATELY = 0.3  # of the last frame in what is true lately
 NEED_LATELY = 0.2
+FORGET = 0.1
 
 
 class Tracker:
@@ -100,6 +101,7 @@ class Tracker:
         track.alone += group.persons > 0.5
         track.backing += LATELY * (min(1.0, group.persons) - track.backing)
         track.needed += NEED_LATELY * (1 - track.needed)
+        track.follows -= FORGET * track.follows
         track.w += NEED_LATELY * (group.w - track.w)
         track.h += NEED_LATELY * (group.h - track.h)
         _remember(small, track, w, h)
@@ -170,7 +172,9 @@ def _trolleys(tracks: list[Track], w: float, h: float) -> None:
         for other in tracks:
             vx, vy = (track.vx + other.vx) / w, (track.vy + other.vy) / h
             speed = math.hypot(vx, vy)
-            if other is track or speed < 2 * TROLLEY_SPEED:
+            if other.alone <= track.alone and other.number >= track.number:
+                continue
+            if speed < 2 * TROLLEY_SPEED:
                 continue
             x, y = (track.x - other.x) / w, (track.y - other.y) / h
             ahead, aside = abs(x * vx + y * vy) / speed, abs(x * vy - y * vx) / speed

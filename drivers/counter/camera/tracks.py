@@ -13,7 +13,8 @@ from drivers.counter.camera.shapes import Picture
 
 ACCELERATION = 3.0  # persons/s²
 FIRST_SPEED = 2.0  # persons/s: how fast somebody may be who was just found
-UNPROVEN_FOLLOWS = 0.6  # … and when they do not go where a trolley would be
+FOLLOWS = 0.6  # so much of the time right before or behind somebody, in one blob, goes a trolley …
+FREE_FRAMES = 8  # … but no trolley has so often a blob for itself
 FIRST_NOISE = 0.10  # persons
 SURE_FRAMES = 3
 SURE_WALKED = 0.5  # persons: who never goes so far from where they were found is a curtain
@@ -78,17 +79,15 @@ class Track:
     @property
     def sure(self) -> bool:
         """A person for all we know, who counts."""
+        if self.follows >= FOLLOWS and self.alone < FREE_FRAMES:
+            return False
         if self.split and not self.proven and not self._believed:
             return False
         return self.age >= SURE_FRAMES and self.walked >= SURE_WALKED
 
     @property
     def _believed(self) -> bool:
-        return (
-            self.t_s - self.born_s >= UNPROVEN_S
-            and self.backing >= UNPROVEN_BACKING
-            and self.follows < UNPROVEN_FOLLOWS
-        )
+        return self.t_s - self.born_s >= UNPROVEN_S and self.backing >= UNPROVEN_BACKING
 
     def predict(self, t_s: float) -> None:
         """Walk on until then."""
