@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import json
 import os
+import random
 import shlex
 import signal
 import socket
@@ -22,6 +23,8 @@ SETTINGS = Path(__file__).resolve().parent.parent / "config" / "demo"
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 READY_S = 60.0
 STOP_S = 15.0
+PORTS = range(20_000, 32_000)
+PORT_TRIES = 50
 
 
 class NotReady(RuntimeError):
@@ -175,8 +178,12 @@ async def devices_up(status_url: str) -> None:
 
 
 def free_port(wish: int = 0) -> int:
-    """`wish` if nobody has it, else any that is free."""
-    for port in (wish, 0):
+    """`wish` if nobody has it, else any that is free.
+
+    Taken from below those that the system gives to whoever calls out or asks for any: it would give one
+    number to two programs that are started at the same time, and one would speak to the other's.
+    """
+    for port in (*([wish] if wish else []), *random.SystemRandom().sample(PORTS, PORT_TRIES)):
         with socket.socket() as sock, contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(("127.0.0.1", port))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,18 +20,12 @@ from central_server.keys import Keys
 from central_server.membership import service as membership
 from central_server.serving import _check_keys
 from config.central import CentralSettings
+from demo.programs import free_port
 from sync.contract.ids import member_id
 
 TILLBEAM = [sys.executable, "-c", "from central_server.cli import main; main()"]
 START_MAX_S = 40
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 class Program:

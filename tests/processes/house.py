@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from central_server.db import Database
 from central_server.keys import Keys
 from central_server.staff.service import COMMAND
 from central_server.stores import service as stores
+from demo.programs import free_port
 from sync.clock import SystemClock
 
 STORE = "s1"
@@ -116,9 +116,9 @@ class House:
     more: str = ""  # further YAML of the edge's settings
     edge_state: Path | None = None
     keepalive_s: int = 5
-    central_port: int = field(default_factory=lambda: free_port())
-    edge_port: int = field(default_factory=lambda: free_port())
-    broker_port: int = field(default_factory=lambda: free_port())
+    central_port: int = field(default_factory=free_port)
+    edge_port: int = field(default_factory=free_port)
+    broker_port: int = field(default_factory=free_port)
     dialled_port: int = 0  # where the edge looks for the broker; 0: where it is
 
     def __post_init__(self) -> None:
@@ -276,9 +276,3 @@ async def listens(port: int) -> bool:
         return False
     writer.transport.abort()
     return True
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

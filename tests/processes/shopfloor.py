@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from demo.programs import free_port
 from drivers.cardreader.rdm6300.protocol import encode_frame
 from drivers.cardreader.rdm6300.simulator import SOME_CARDS
 from drivers.counter.beam.protocol import Edge, encode_edges
 from drivers.ports.pseudo import PtyPort
 from drivers.registry import driver
-from tests.processes.house import free_port
 
 PEOPLE_PER_S = 200
 RECEIPTS_PER_S = 25

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.house import STORE, House, Running, free_port
+from demo.programs import free_port
+from tests.processes.house import STORE, House, Running
 from tests.processes.reckoning import Reckoning, reckon
 from tests.processes.shopfloor import Shopfloor
 from tests.sync.link.half_open import Line, line_to

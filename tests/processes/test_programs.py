@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from demo.programs import free_port
 from drivers.counter.beam.protocol import Edge, encode_edges
 from tests.processes.house import (
     CHINESE,
     ENGLISH,
     House,
     broker_of,
-    free_port,
     gone,
     program,
     say,

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from demo.programs import free_port
 from drivers.cardreader.rdm6300.protocol import encode_frame
 from drivers.ports.base import read_url
 from drivers.ports.serial_line import open_serial
@@ -201,11 +202,9 @@ def test_a_recording_that_is_none_is_told(edge: Any, words: list[str], says: str
     assert edge("replay", __file__, "--port", "tcp://x:1").returncode == 2
 
 
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+@pytest.fixture(name="free_port")
+def _free_port() -> int:
+    return free_port()
 
 
 def test_a_simulator_is_heard_by_whoever_calls_again_and_again(free_port: int, speaking: Any) -> None:

@@ -12,7 +12,7 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.interop.ports import free_port
+from demo.programs import free_port
 
 READER = "Virtual PCD 00 00"  # the first of its two slots
 LIBRARY = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")

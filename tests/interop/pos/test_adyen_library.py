@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from demo.programs import free_port
 from sync.contract.questions import CardShown
 from sync.contract.tokens import card_token
 from tests.edge_agent.terminal_box import CARD_NUMBER, TILL, TOKEN_KEY, TerminalBox
 from tests.interop.peers import Peer
-from tests.interop.ports import free_port
 from tests.interop.pos.scissors import Scissors
 
 PASSPHRASE = "mysupersecretpassphrase"

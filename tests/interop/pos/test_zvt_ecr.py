@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from demo.programs import free_port
 from drivers.ports import open_port
 from drivers.pos.zvt import ecr
 from sync.clock import SystemClock
 from tests.drivers.pos.zvt_ecr import GOOD, NO_GOODS, WAIT, Ecr, NoAnswer, Result
 from tests.edge_agent.terminal_box import CARD_NUMBER, TerminalBox
-from tests.interop.ports import free_port
 from tests.interop.pos.scissors import PORT, Scissors
 from tests.interop.wire import Cut, places
 
