@@ -42,6 +42,12 @@ class _Walker:
         crossing, self.pending, self.crossed = self.pending, None, True
         return crossing
 
+    def went_back(self, band: float) -> bool:
+        """Whether they are where they came from, by so many persons, while it was pending."""
+        if self.pending is None:
+            return False
+        return (-self.across if self.pending.way == "in" else self.across) > band
+
 
 class LineWatch:
     """One line. `step` takes everybody in the picture."""
@@ -76,11 +82,13 @@ class LineWatch:
                 # There and back before it was certain: nothing happened.
                 walker.pending = None if walker.pending else crossing
             walker.sure = who.sure
+            if walker.went_back(BAND):
+                walker.pending = None  # around the line's end
             if walker.pending and who.sure and abs(across) >= CERTAIN:
                 crossings.append(walker.certain())
         for gone in self._walkers.keys() - present:
             walker = self._walkers.pop(gone)
-            if walker.pending and walker.sure:
+            if walker.pending and walker.sure and not walker.went_back(0.0):
                 crossings.append(walker.pending)
         return crossings
 

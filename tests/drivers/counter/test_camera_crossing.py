@@ -76,3 +76,14 @@ def test_there_and_back_before_they_are_known_is_nothing() -> None:
     line = watch()
     walk(line, [(50, 30), (50, 70), (50, 30)], sure=False)
     assert line.step([Step(1, 50, 25, PERSON, PERSON, True, True)], 3.0) == []
+
+
+def test_who_turns_back_around_the_lines_end_before_it_was_certain_has_not() -> None:
+    assert walk(watch((0.0, 0.5), (0.4, 0.5)), [(30, 40), (30, 57), (60, 57), (60, 40), (60, 30)]) == []
+
+
+def test_who_goes_out_of_sight_beyond_it_has_crossed_and_who_does_so_before_it_has_not() -> None:
+    for last_y, expected in ((57, ["in"]), (48, [])):
+        line = watch()
+        assert walk(line, [(50, 40), (50, 57), (50, last_y)]) == []
+        assert ways(line.step([], 3.0)) == expected
