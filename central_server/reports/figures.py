@@ -115,7 +115,7 @@ async def coverage(session: AsyncSession, choice: Choice, *, now_ms: int) -> Cov
     hours: dict[int, Seen] = {}
     doors = {(store, device): ("",) for store, names in devices.items() for device in names}
     calendars = {store.id: choice.calendar(store) for store in choice.stores}
-    for (_, _, hour), seen in hours_seen(blind.outages, doors, calendars, so_far).items():
+    for (_, _, hour), seen in hours_seen(blind, doors, calendars, so_far).items():
         hours.setdefault(hour, Seen()).add(seen)
     return Coverage(coverage_of(so_far, devices, blind), hours)
 

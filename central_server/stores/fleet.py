@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -84,6 +84,14 @@ async def row_of_store(session: AsyncSession, store: Store, *, now_ms: int) -> R
         await session.scalar(counted) or 0,
         now_ms=now_ms,
     )
+
+
+async def silent(session: AsyncSession, stores: Collection[str], *, now_ms: int) -> set[str]:
+    """Those of `stores` that have not been heard for so long that they count as offline."""
+    query = sa.select(Health.store).where(
+        Health.store.in_(stores), Health.heard_ms < now_ms - OFFLINE_AFTER_MS
+    )
+    return set(await session.scalars(query))
 
 
 def row_of(store: Store, health: Health | None, login: Login | None, alarms: int, *, now_ms: int) -> Row:

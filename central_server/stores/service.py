@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from central_server.stores.enrolment import Enrolled, enrol, new_code, revoke
-from central_server.stores.fleet import Row, fleet, row_of_store
+from central_server.stores.fleet import Row, fleet, row_of_store, silent
 from central_server.stores.health import (
     alarms,
     camera_states,
@@ -56,6 +56,7 @@ __all__ = [
     "prune",
     "revoke",
     "row_of_store",
+    "silent",
     "store_with",
     "stores",
     "stores_below",

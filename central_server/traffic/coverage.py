@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from central_server.calendar import HOUR_MS, Calendar
 
 Span = tuple[int, int]  # from_ms, until_ms
 Camera = tuple[str, str]  # store, device
 COUNTED_LEAST: Final = 0.5  # the part of a time that must have been counted, or else it is a gap
+
+
+class Blind(NamedTuple):
+    """What is known not to have been counted in a span of time."""
+
+    outages: dict[Camera, list[Span]]
+    losses: dict[str, list[tuple[int, int]]]  # by store: (at_ms, events lost to a full disk)
+    absences: Mapping[str, list[Span]] = MappingProxyType(
+        {}
+    )  # by store: its box was not there, and so none of its devices
+
+    def of(self, store: str, device: str) -> list[Span]:
+        """When that device did not count; spans may overlap."""
+        return self.outages.get((store, device), []) + self.absences.get(store, [])
 
 
 @dataclass
@@ -50,7 +65,7 @@ def covered(outages: Mapping[str, Iterable[Span]], devices: Sequence[str], span:
 
 
 def hours_seen(
-    outages: Mapping[Camera, Iterable[Span]],
+    blind: Blind,
     zones: Mapping[Camera, Collection[str]],
     calendars: Mapping[str, Calendar],
     spans: Mapping[str, Span],
@@ -67,12 +82,12 @@ def hours_seen(
         wanted = whole.get((id(calendar), span))
         if wanted is None:
             wanted = whole[id(calendar), span] = _by_hour(calendar, [span])
-        blind = _by_hour(calendar, _union(outages.get((store, device), ()), span))
+        unseen = _by_hour(calendar, _union(blind.of(store, device), span))
         for zone in names:
             for hour, length_ms in wanted.items():
                 cell = seen.setdefault((store, zone, hour), Seen())
                 cell.wanted_ms += length_ms
-                cell.blind_ms += blind.get(hour, 0)
+                cell.blind_ms += unseen.get(hour, 0)
     return seen
 
 

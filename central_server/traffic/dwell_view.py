@@ -151,7 +151,7 @@ class _Sums:
         if self._zone:
             zones = {camera: [self._zone] for camera, names in zones.items() if self._zone in names}
         calendars, spans = dict.fromkeys(ids, calendar), dict.fromkeys(ids, span)
-        for (store, name, hour), seen in hours_seen(blind.outages, zones, calendars, spans).items():
+        for (store, name, hour), seen in hours_seen(blind, zones, calendars, spans).items():
             self.cells.setdefault((name, hour), Stay()).seen.add(seen)
             self.stores[store].seen.add(seen)
         self.lost_events += sum(numbers for losses in blind.losses.values() for _, numbers in losses)

@@ -81,7 +81,7 @@ async def inside_now(session: AsyncSession, choice: Choice, *, now_ms: int) -> l
             row.store,
             row.device,
             row.zone,
-            None if now_ms - row.at_ms > HOLD_MS or (row.store, row.device) in blind.outages else row.people,
+            None if now_ms - row.at_ms > HOLD_MS or blind.of(row.store, row.device) else row.people,
             row.at_ms,
         )
         for row in await service.zones_now(session, stores=choice.ids)

@@ -65,6 +65,26 @@ class CameraGap(Outage, Base):
     __tablename__ = "traffic_camera_gap"
 
 
+class BoxPresence(Base):
+    """A store's box: its first heartbeat, less its uptime, and its last one."""
+
+    __tablename__ = "traffic_box_presence"
+
+    store: Mapped[str] = mapped_column(primary_key=True)
+    since_ms: Mapped[int]
+    until_ms: Mapped[int]
+
+
+class BoxAbsence(Base):
+    """A store's box was not there, in hours in which people come: nothing of the store was counted."""
+
+    __tablename__ = "traffic_box_absence"
+
+    store: Mapped[str] = mapped_column(primary_key=True)
+    from_ms: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    until_ms: Mapped[int]
+
+
 class DwellHour(Base):
     """Visits of one sales area, as one camera saw it, that began in one local hour; only ever added to.
 

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.calendar import DAY_MS
 from central_server.errors import Invalid
-from central_server.traffic.coverage import Span
+from central_server.traffic.absence import absences, stores_away
+from central_server.traffic.coverage import Blind, Camera, Span
 from central_server.traffic.models import CameraGap, DeviceOutage, Outage, TrafficLoss, TrafficQuarter
 from central_server.web.text import N_
 
@@ -29,13 +30,6 @@ class Quarter(NamedTuple):
     outward: int
     unsure: int
     untimed: int
-
-
-class Blind(NamedTuple):
-    """What is known not to have been counted in a span of time."""
-
-    outages: dict[tuple[str, str], list[Span]]  # by (store, device)
-    losses: dict[str, list[tuple[int, int]]]  # by store: (at_ms, events lost to a full disk)
 
 
 async def quarters(
@@ -77,8 +71,8 @@ async def devices_of(
 ) -> dict[str, list[str]]:
     """The devices that were to count in each of these stores in the span.
 
-    They did, or they were out for some of it and counted within `EXPECTED_MS` before or after: whoever counts
-    nobody for a whole day, being broken, must not look like an empty shop.
+    They did, or they were out for some of it, or their box was, and counted within `EXPECTED_MS` before or
+    after: whoever counts nobody for a whole day, being broken, must not look like an empty shop.
     """
     table = TrafficQuarter
     counted = sa.select(table.store, table.device).where(
@@ -93,9 +87,14 @@ async def devices_of(
         )
         for out in (DeviceOutage, CameraGap)
     ]
-    rows = sorted({(store, device) for store, device in await session.execute(counted.union(*missing))})
+    seen = {(store, device) for store, device in await session.execute(counted.union(*missing))}
+    gone = await stores_away(session, stores=stores, from_ms=from_ms, until_ms=until_ms)
+    gone -= {store for store, _ in seen}  # of the others enough is known
+    if gone:
+        expected = sa.select(table.store, table.device).where(table.store.in_(gone), *around).distinct()
+        seen |= {(store, device) for store, device in await session.execute(expected)}
     found: dict[str, list[str]] = {}
-    for store, device in rows:
+    for store, device in sorted(seen):
         found.setdefault(store, []).append(device)
     return found
 
@@ -116,8 +115,8 @@ async def lines_of(
 async def blind_spots(
     session: AsyncSession, *, stores: Collection[str], from_ms: int, until_ms: int, now_ms: int
 ) -> Blind:
-    """Outages and losses of these stores that touch the span; one that lasts ends, for now, at `now_ms`."""
-    outages: dict[tuple[str, str], list[Span]] = {}
+    """What these stores did not count in the span; what lasts ends, for now, at `now_ms`."""
+    outages: dict[Camera, list[Span]] = {}
     for table in (DeviceOutage, CameraGap):
         spans = sa.select(table.store, table.device, table.from_ms, table.until_ms).where(
             table.store.in_(stores), *_touching(table, from_ms, until_ms)
@@ -131,7 +130,8 @@ async def blind_spots(
         .order_by(TrafficLoss.at_ms)
     ):
         losses.setdefault(store, []).append((at_ms, numbers))
-    return Blind(outages, losses)
+    away = await absences(session, stores=stores, from_ms=from_ms, until_ms=until_ms, now_ms=now_ms)
+    return Blind(outages, losses, away)
 
 
 def _touching(table: type[Outage], from_ms: int, until_ms: int) -> tuple[sa.ColumnElement[bool], ...]:

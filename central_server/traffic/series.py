@@ -12,9 +12,9 @@ from datetime import date
 from typing import Final
 
 from central_server.calendar import DAY_MS, HOUR_MS, QUARTER_MS, Calendar, day_number
-from central_server.traffic.coverage import COUNTED_LEAST, Span, covered
+from central_server.traffic.coverage import COUNTED_LEAST, Blind, Span, covered
 from central_server.traffic.occupancy import Occupancy, occupancy
-from central_server.traffic.reading import Blind, Quarter
+from central_server.traffic.reading import Quarter
 
 GRAINS: Final = {"quarter": 15, "hour": 60, "day": 24 * 60}  # minutes of one slot
 SLOTS_MAX: Final = 2_500  # of one row; more cannot be drawn
@@ -96,7 +96,7 @@ def mark_coverage(
     now_ms: int,
 ) -> None:
     """Write into each slot which part of it so far was counted; all devices of all stores weigh the same."""
-    if not blind.outages:
+    if not (blind.outages or blind.absences):
         return
     length_ms = {"quarter": QUARTER_MS, "hour": HOUR_MS, "day": DAY_MS}[grain]
     count = sum(len(devices.get(store, ())) for store in calendars)
@@ -125,8 +125,8 @@ def occupancy_of(slots: Sequence[Slot]) -> Occupancy:
 
 def _lost(blind: Blind, store: str, devices: Sequence[str], span: Span) -> float:
     """How many devices' worth of `span` was not counted."""
-    spans = {device: blind.outages[store, device] for device in devices if (store, device) in blind.outages}
-    return (1.0 - covered(spans, devices, span)) * len(devices) if spans else 0.0
+    spans = {device: blind.of(store, device) for device in devices}
+    return (1.0 - covered(spans, devices, span)) * len(devices) if any(spans.values()) else 0.0
 
 
 def _begins(calendar: Calendar, slot: Slot) -> int:

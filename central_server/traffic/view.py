@@ -11,9 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central_server.errors import Invalid
 from central_server.sales.choice import Choice
 from central_server.traffic import service
-from central_server.traffic.coverage import Span
+from central_server.traffic.coverage import Blind, Span
 from central_server.traffic.occupancy import Occupancy
-from central_server.traffic.reading import Blind
 from central_server.traffic.series import Slot, coverage_of, mark_coverage, occupancy_of, row_of
 from central_server.web.text import N_
 

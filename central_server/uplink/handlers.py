@@ -67,7 +67,7 @@ def handlers(keys: Keys, country: str = "86") -> Handlers:
         Dropped: traffic.dropped,
         DeviceState: _both(stores.device_states, traffic.device_states),
         CameraState: _both(stores.camera_states, traffic.camera_states),
-        Heartbeat: stores.heartbeats,
+        Heartbeat: _both(stores.heartbeats, traffic.box_beats),
         Alarm: stores.alarms,
     }
 

@@ -507,6 +507,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_redemption_purse"), ["purse"], unique=False)
 
     op.create_table(
+        "traffic_box_absence",
+        sa.Column("store", sa.Text(), nullable=False),
+        sa.Column("from_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("store", "from_ms", name=op.f("pk_traffic_box_absence")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "traffic_box_presence",
+        sa.Column("store", sa.Text(), nullable=False),
+        sa.Column("since_ms", sa.BigInteger(), nullable=False),
+        sa.Column("until_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("store", name=op.f("pk_traffic_box_presence")),
+        sqlite_strict=True,
+    )
+    op.create_table(
         "traffic_camera_gap",
         sa.Column("store", sa.Text(), nullable=False),
         sa.Column("device", sa.Text(), nullable=False),

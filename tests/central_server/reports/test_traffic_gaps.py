@@ -15,9 +15,18 @@ from central_server.calendar import DAY_MS, HOUR_MS
 from central_server.db import Database
 from central_server.facts import Fact, fact_key
 from central_server.sales import service as sales
+from central_server.stores import service as stores
 from central_server.traffic import service as traffic
 from sync.contract.clock import Stamp
-from sync.contract.events import CameraState, DeviceState, Passed, SaleCompleted
+from sync.contract.events import (
+    CameraState,
+    DeviceState,
+    Heartbeat,
+    Occupancy,
+    Passed,
+    SaleCompleted,
+    Visited,
+)
 from sync.contract.ids import EventId, Lane
 
 NOW_MS = 1_795_000_000_000  # 19:06:40 in Shanghai
@@ -26,6 +35,11 @@ NOW_MS = 1_795_000_000_000  # 19:06:40 in Shanghai
 def fact(event: Any, hours_ago: float) -> list[Fact[Any]]:
     stamp = Stamp("0" * 8, 0, NOW_MS - round(hours_ago * HOUR_MS), True)
     return [Fact(fact_key(1, 7000), EventId("s1", "0" * 16, Lane.COUNT, 7000), stamp, event)]
+
+
+def beat(*, uptime_s: int) -> Heartbeat:
+    numbers: dict[str, Any] = dict.fromkeys(("outbox_rows", "oldest_s", "disk_free_mib", "clock_skew_ms"), 0)
+    return Heartbeat(version="1", uptime_s=uptime_s, clock_sure=True, devices_up=2, devices_down=0, **numbers)
 
 
 async def test_a_covered_camera_is_a_gap_in_the_api_the_chart_and_the_file(
@@ -86,6 +100,27 @@ async def test_a_door_that_was_down_all_day_is_missed_and_one_that_was_taken_awa
     async with office.reading() as session:
         day = {"from_ms": NOW_MS - DAY_MS, "until_ms": NOW_MS}
         assert await traffic.devices_of(session, stores=["s2"], **day) == {"s2": ["cam"]}
+
+
+async def test_a_box_that_was_switched_off_is_a_gap_for_its_beams_its_cameras_and_their_areas(
+    client: httpx.AsyncClient, as_: Any, office: Database
+) -> None:
+    async with office.transaction() as session:
+        for device in ("cam", "door"):
+            await traffic.record(session, "s2", fact(Passed(device=device, inward=9), 6), NOW_MS)
+        await traffic.visited(
+            session, "s2", fact(Visited(device="cam", zone="till", dwell_ms=9000), 6), NOW_MS
+        )
+        await traffic.occupied(session, "s2", fact(Occupancy(device="cam", zone="till", people=1), 6), NOW_MS)
+        for hours_ago in (5.15, 1.1):
+            await traffic.box_beats(session, "s2", fact(beat(uptime_s=60), hours_ago), NOW_MS)
+        await stores.heard(session, "s2", NOW_MS)
+    seen = (await client.get("/api/traffic?store=s2", headers=as_("analyst"))).json()
+    slots = {slot["time"]: slot["inward"] for slot in seen["slots"]}  # 12:06:40 in Berlin
+    assert [slots[f"{hour:02}:00"] for hour in range(6, 13)] == [18, None, None, None, None, 0, 0]
+    dwell = (await client.get("/api/traffic/dwell?store=s2", headers=as_("analyst"))).json()
+    hours = {each["hour"]: each["visits"] for each in dwell["hours"]}
+    assert hours == {6: 1, 7: None, 8: None, 9: None, 10: None}
 
 
 async def test_what_was_not_counted_is_held_against_nothing(

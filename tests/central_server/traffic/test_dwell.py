@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from central_server.calendar import HOUR_MS, QUARTER_MS, Calendar
 from central_server.facts import Fact
-from central_server.traffic.coverage import hours_seen
+from central_server.traffic.coverage import Blind, hours_seen
 from central_server.traffic.dwell import (
     BOUNDS_S,
     CLASSES,
@@ -185,7 +185,7 @@ def test_hours_of_the_day_say_for_how_long_they_were_seen() -> None:
     minutes = [(9 * 60 + 30, 10 * 60 + 30), (10 * 60, 11 * 60 + 15)]  # they overlap
     outages = {("s1", "cam"): [(first_ms + a * MINUTE_MS, first_ms + b * MINUTE_MS) for a, b in minutes]}
     zones = {("s1", "cam"): ["a", "b"], ("s1", "eye"): ["a"]}
-    seen = hours_seen(outages, zones, {"s1": SHANGHAI}, {"s1": span})
+    seen = hours_seen(Blind(outages, {}), zones, {"s1": SHANGHAI}, {"s1": span})
     assert len(seen) == 48
     assert {(zone, hour): each.part for (_, zone, hour), each in seen.items() if each.blind_ms} == {
         ("a", 9): 1 - 0.5 / 4,
@@ -195,13 +195,13 @@ def test_hours_of_the_day_say_for_how_long_they_were_seen() -> None:
         ("b", 10): 1 - 1 / 2,
         ("b", 11): 1 - 0.25 / 2,
     }
-    assert hours_seen(outages, zones, {"s1": SHANGHAI}, {"s1": (NOW_MS, NOW_MS - HOUR_MS)}) == {}
+    assert hours_seen(Blind(outages, {}), zones, {"s1": SHANGHAI}, {"s1": (NOW_MS, NOW_MS - HOUR_MS)}) == {}
 
 
 def test_the_hour_that_comes_twice_is_one_hour_of_the_day_and_twice_as_long() -> None:
     berlin = Calendar(ZoneInfo("Europe/Berlin"))
     span = berlin.bounds(date(2026, 10, 25))
-    seen = hours_seen({}, {("s1", "cam"): ["a"]}, {"s1": berlin}, {"s1": span})
+    seen = hours_seen(Blind({}, {}), {("s1", "cam"): ["a"]}, {"s1": berlin}, {"s1": span})
     assert {hour: each.wanted_ms // HOUR_MS for (_, _, hour), each in seen.items() if hour in (1, 2, 3)} == {
         1: 1,
         2: 2,
