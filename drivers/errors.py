@@ -8,6 +8,7 @@ DriverError
 │   ├── PortHeld    somebody else has it open
 │   ├── PortRested  who had dialled in hung up; the next one may
 │   └── PortEnded   a file was read to its end; opened again it would say the same once more
+├── NoDetector      a camera's detector cannot be used; says why in one word
 └── BadOptions      a driver's options are wrong; each mistake with its path
 """
 
@@ -66,6 +67,17 @@ class PortRested(PortGone):
 
 class PortEnded(PortGone):
     """A file or recording has said all that it has. It is not to be opened again: all would count twice."""
+
+
+class NoDetector(DriverError):
+    """The model that was to look at a camera's pictures, too, cannot: `why` is a word for it.
+
+    `missing`, `unreadable`, `large`: the file; `not_onnx`, `layout`: what it holds; `failed`, `slow`: how it did.
+    """
+
+    def __init__(self, why: str, path: str) -> None:
+        self.why, self.path = why, path
+        super().__init__(f"no detector: {path}: {why}")
 
 
 class BadOptions(DriverError):

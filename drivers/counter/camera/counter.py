@@ -15,6 +15,7 @@ from drivers.counter.camera.shapes import Looked, Picture, Seen, Step
 from drivers.counter.camera.size import FIRST_GUESS, Learner, Size, drawn
 from drivers.counter.camera.tracker import Tracker
 from drivers.counter.camera.tracks import Track
+from drivers.counter.camera.witness import Witness
 from drivers.counter.camera.zones import ZoneWatch
 
 LOOKED_AT_PX = 160  # the picture's width: more costs more and counts no better
@@ -26,9 +27,11 @@ STANDS_ROOM = 1.15  # persons around the middle that are not learned
 class Counter:
     """Counts people in the frames of one camera, given in order. Bounded in memory and in work per frame."""
 
-    def __init__(self, options: CameraOptions, size: Size | None = None) -> None:
+    def __init__(
+        self, options: CameraOptions, size: Size | None = None, witness: Witness | None = None
+    ) -> None:
         """`size` of a person in fractions of the picture, learned before; drawn boxes go before it."""
-        self._options = options
+        self._options, self._witness = options, witness
         self._given = drawn(options.persons) or size
         self._scene: Scene | None = None
 
@@ -41,7 +44,7 @@ class Counter:
         """What this frame tells. Frames may come at any rate, and with gaps; their size may change."""
         if self._scene is None or self._scene.shape != frame.shape[:2]:
             # A first frame, or one of another size: nothing that was known of the picture holds.
-            self._scene = Scene(self._options, self._given, frame.shape[0], frame.shape[1])
+            self._scene = Scene(self._options, self._given, frame.shape[0], frame.shape[1], self._witness)
         return self._scene.look(frame, t_s)
 
     def close(self, t_s: float) -> Looked:
@@ -52,8 +55,16 @@ class Counter:
 class Scene:
     """What is known of pictures of one size."""
 
-    def __init__(self, options: CameraOptions, given: Size | None, height: int, width: int) -> None:
+    def __init__(
+        self,
+        options: CameraOptions,
+        given: Size | None,
+        height: int,
+        width: int,
+        witness: Witness | None = None,
+    ) -> None:
         self.shape = (height, width)
+        self._witness = witness
         # Whole factors only: cv2's averaging is five to eight times dearer for others.
         self._factor = max(1, round(width / LOOKED_AT_PX))
         self.width_px, self.height_px = w, h = width // self._factor, height // self._factor
@@ -77,10 +88,14 @@ class Scene:
         if self._learner and self._learner.step(foreground.mask, t_s):
             self.size = self._learner.size() or self.size
         self.tracker.step(small, foreground, self.size, t_s)
+        if self._witness:
+            self._witness.step(frame, self.tracker.tracks, self.size, (self.width_px, self.height_px), t_s)
         people = [self._step(track, t_s) for track in self.tracker.tracks]
+        refused = {track.number for track in self.tracker.tracks if track.person is False}
+        there = [who for who in people if who.track not in refused]
         return Looked(
             crossings=tuple(crossing for line in self._lines for crossing in line.step(people, t_s)),
-            visits=tuple(visit for zone in self._zones for visit in zone.step(people, t_s)),
+            visits=tuple(visit for zone in self._zones for visit in zone.step(there, t_s)),
             occupancy=tuple((zone.name, zone.people) for zone in self._zones),
             seen=tuple(
                 self._seen(who, track) for who, track in zip(people, self.tracker.tracks, strict=True)

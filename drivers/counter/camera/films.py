@@ -18,6 +18,8 @@ from drivers.counter.camera.counter import Counter
 from drivers.counter.camera.options import CameraOptions
 from drivers.counter.camera.shapes import Looked
 from drivers.counter.camera.size import Size
+from drivers.counter.camera.witness import witness_of
+from drivers.errors import NoDetector
 
 LEARN_MAX_S = 120.0  # of the film are looked at before it is counted, to learn how large people are
 TIMES_KEPT = 4096  # frames; a crossing is told at most some seconds after it was
@@ -33,10 +35,13 @@ def count_film(
     """An object for each crossing and visit, as they become known, and at last their sums and what it cost.
 
     Without drawn boxes the film is looked at twice, since a camera that has hung for a day knows how large
-    people are. What happened before `warmup_frames` is left out. Raises CameraGone.
+    people are. What happened before `warmup_frames` is left out. Raises CameraGone, and NoDetector.
     """
     cv2.setNumThreads(1)
-    counter = Counter(options, None if options.persons else learned_size(path, options))
+    witness = witness_of(options)
+    if witness and witness.why:
+        raise NoDetector(witness.why, options.detector)
+    counter = Counter(options, None if options.persons else learned_size(path, options), witness)
     began_s = processor_s()
     pace, clock = Pace(options.frames_per_s), Frames()
     ways = {"in": 0, "out": 0}
@@ -56,6 +61,7 @@ def count_film(
     yield from _told(counter.close(t_s), clock, warmup_frames)
     spent_s = max(processor_s() - began_s, 1e-9)
     cuts = quantiles(took_ms, n=20) if len(took_ms) > 1 else [0.0] * 19
+    detector = {"detector": witness.figures._asdict() | {"why": witness.why}} if witness else {}
     yield ways | {
         "frames": clock.count,
         "looked_at": len(took_ms),
@@ -63,6 +69,7 @@ def count_film(
         "ms_per_frame_p50": round(median(took_ms), 3) if took_ms else 0.0,
         "ms_per_frame_p95": round(cuts[-1], 3),
         "rss_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        **detector,
     }
 
 

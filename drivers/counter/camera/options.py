@@ -115,3 +115,24 @@ class CameraOptions(Options):
     nice: int = Field(
         default=5, ge=0, le=19, description="How much it stands back behind other programs; 0: not at all."
     )
+    detector: Annotated[str, Field(pattern=r"^(?:.*\.onnx)?$", max_length=400)] = Field(
+        default="",
+        description="A model that knows people, by its path: YOLOX, YOLOv5 or YOLOv8 as `.onnx`, 32 MiB at "
+        "most, a person the first thing it knows. It confirms who was never seen apart from others. "
+        "Empty: none, and none is needed.",
+    )
+    detector_least: float = Field(
+        default=0.3, ge=0.05, le=0.95, description="How sure the detector must be that it sees a person."
+    )
+    detector_per_s: float = Field(
+        default=2.0,
+        gt=0,
+        le=10,
+        description="How often in a second the detector is asked, at most; it never takes more than a fifth "
+        "of the time.",
+    )
+    detector_refuses: bool = Field(
+        default=False,
+        description="Who is never seen by the detector does not count: a dog, a trolley, a door. Only for a "
+        "camera at which it sees nearly everybody; not for one above a crowd.",
+    )

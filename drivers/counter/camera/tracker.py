@@ -146,7 +146,7 @@ class Tracker:
             self.tracks.append(Track(self._numbers, x, y, w, h, t_s, split))
 
     def _lives(self, track: Track) -> bool:
-        if track.needed < (PROVEN_NEED if track.proven else NEED):
+        if track.needed < (PROVEN_NEED if track.proven or track.person else NEED):
             return False
         return track.t_s - track.seen_s <= (COAST_S if track.sure else YOUNG_COAST_S)
 

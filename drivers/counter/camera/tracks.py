@@ -35,12 +35,14 @@ class Track:
         "born_y",
         "follows",
         "h",
+        "looks",
         "needed",
         "number",
         "p00",
         "p01",
         "p11",
         "patch",
+        "person",
         "seen_s",
         "split",
         "t_s",
@@ -70,6 +72,8 @@ class Track:
         )
         self.needed = 1.0  # how much of a person nobody else could explain, lately
         self.patch: Picture | None = None  # what it looked like, at the last good look
+        self.person: bool | None = None  # what a detector says (witness.py); None: nothing …
+        self.looks = 0  # … and how often it did not see anybody here
 
     @property
     def proven(self) -> bool:
@@ -79,11 +83,16 @@ class Track:
     @property
     def sure(self) -> bool:
         """A person for all we know, who counts."""
-        if self.follows >= FOLLOWS and self.alone < FREE_FRAMES:
-            return False
-        if self.split and not self.proven and not self._believed:
+        if self.person is False or (self.doubtful and not self.person):
             return False
         return self.age >= SURE_FRAMES and self.walked >= SURE_WALKED
+
+    @property
+    def doubtful(self) -> bool:
+        """May be a trolley, or half of somebody else."""
+        if self.follows >= FOLLOWS and self.alone < FREE_FRAMES:
+            return True
+        return self.split and not self.proven and not self._believed
 
     @property
     def _believed(self) -> bool:
