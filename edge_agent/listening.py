@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from drivers.base import Decoder
 from drivers.counter.camera.eye import door
 from drivers.registry import driver
 from edge_agent.supervisor import DeviceWish, Hear, Listen
 from sync.contract.clock import Clock
+
+if TYPE_CHECKING:
+    from drivers.ports import Nursery
 
 
 def decoder_of(wish: DeviceWish) -> Decoder:
@@ -24,10 +28,15 @@ EYES = "eyes"  # the folder, in the state folder, where cameras may be asked for
 def listener(clock: Clock, eyes: Path | None = None, timezone: str = "") -> Listen:
     """Opens a device's real port, and pumps. Cameras have their sockets in `eyes`, and their hours there."""
 
+    nursery: Nursery | None = None  # of all cameras
+
     async def listen(wish: DeviceWish, decoder: Decoder, hear: Hear, stirred: asyncio.Event) -> None:
         # Brings pyserial, which a simulated store can do without.
-        from drivers.ports import Surroundings, open_port
+        from drivers.ports import Nursery, Surroundings, open_port
         from drivers.pump import pump
+
+        nonlocal nursery
+        nursery = nursery or Nursery()
 
         kind = driver(wish.driver)
         port = await open_port(
@@ -35,7 +44,7 @@ def listener(clock: Clock, eyes: Path | None = None, timezone: str = "") -> List
             clock=clock,
             defaults=kind.port_defaults,
             scenes=partial(kind.simulate, wish.options),
-            around=Surroundings(door(eyes, wish.name) if eyes else None, timezone),
+            around=Surroundings(door(eyes, wish.name) if eyes else None, timezone, nursery),
         )
         try:
             await hear([])

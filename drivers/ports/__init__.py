@@ -15,6 +15,7 @@ from drivers.ports.gpio import open_gpio
 from drivers.ports.http_listen import open_http_listen
 from drivers.ports.inline import open_inline
 from drivers.ports.network import open_tcp, open_tcp_listen, open_udp
+from drivers.ports.nursery import Nursery
 from drivers.ports.pcsc import open_pcsc
 from drivers.ports.pretend import Scenes, open_sim
 from drivers.ports.pseudo import open_pty
@@ -23,6 +24,7 @@ from sync.contract.clock import Clock
 
 __all__ = [
     "KINDS",
+    "Nursery",
     "Port",
     "RecordingPort",
     "Scenes",

@@ -3,20 +3,17 @@
     camera:/dev/video0   camera:rtsp://user:password@host/path   camera:http://host/video.mjpg
     camera:file:/path.mp4?loop=1&speed=4   camera:sim:42
 
-Which camera it is, password and all, goes down the worker's pipe, never into its arguments. When the worker
-ends, or says nothing for SILENCE_S, the port is gone, with its last words; a closed port's worker is killed.
-It ends by itself when its pipe closes, so none is left behind by an agent that was killed.
+Which camera it is, password and all, goes down the worker's line, never into its arguments. When the worker
+ends, or says nothing for SILENCE_S, the port is gone, with its last words; a closed port's worker is killed,
+and that of an agent that was killed, too. Workers are forked from one process, the nursery, and share what it
+has loaded.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib.util
-import os
-import signal
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,22 +21,19 @@ import msgspec
 
 from drivers.errors import PortEnded, PortGone
 from drivers.ports.base import READ_BYTES, WRITE_WAIT_S, PortUrl, masked
+from drivers.ports.nursery import LEAVE_S, NotBorn, Nursery, Worker
 
-WORKER = ("-P", "-m", "drivers.counter.camera.worker")
-# One thread counts; and OpenCV writes addresses with their passwords on stderr when it may.
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OPENCV_LOG_LEVEL": "SILENT"}
 SILENCE_S = 20.0  # it says how it is every 5 s
-LAST_WORDS_BYTES = 2048  # of its stderr
-LEAVE_S = 5.0  # for a killed process to be gone
 NETWORK = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a worker is told beside its camera."""
+    """What a worker is told beside its camera, and where it comes from."""
 
     door: Path | None = None  # the Unix socket at which the technician's page may ask it
     timezone: str = ""  # of its hours; empty: the machine's
+    nursery: Nursery = field(default_factory=Nursery)
 
 
 class CameraSource(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -58,71 +52,54 @@ class CameraPort:
 
     silence_s = SILENCE_S
 
-    def __init__(self, name: str, source: CameraSource, worker: asyncio.subprocess.Process) -> None:
+    def __init__(self, name: str, source: CameraSource, worker: Worker) -> None:
         self.name = name
         self._source, self._worker = source, worker
         self._closed = False
-        self._last_words = b""
-        self._listening = asyncio.create_task(self._hear_last_words(), name=f"last words of {name}")
 
     @property
     def pid(self) -> int:
         return self._worker.pid
 
     async def read(self) -> bytes:
-        assert self._worker.stdout is not None
         if self._closed:
             raise self._gone("closed")
         try:
             async with asyncio.timeout(self.silence_s):
-                chunk = await self._worker.stdout.read(READ_BYTES)
+                chunk = await self._worker.reader.read(READ_BYTES)
         except TimeoutError:
             raise self._gone(f"its worker said nothing for {self.silence_s:g} s") from None
+        except ConnectionError:
+            chunk = b""
         if chunk:
             return chunk
         raise await self._end()
 
     async def write(self, chunk: bytes) -> None:
-        assert self._worker.stdin is not None
         try:
             async with asyncio.timeout(WRITE_WAIT_S):
-                self._worker.stdin.write(chunk)
-                await self._worker.stdin.drain()
+                self._worker.writer.write(chunk)
+                await self._worker.writer.drain()
         except TimeoutError:
             raise self._gone(f"its worker took nothing for {WRITE_WAIT_S:g} s") from None
-        except (BrokenPipeError, ConnectionResetError):
+        except ConnectionError:
             raise await self._end() from None
 
     async def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        with contextlib.suppress(ProcessLookupError):
-            self._worker.kill()  # it has nothing to tidy up, and may be stopped or hang
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LEAVE_S):
-                await self._worker.wait()
-        self._listening.cancel()
-        await asyncio.gather(self._listening, return_exceptions=True)
+        if not self._closed:
+            self._closed = True
+            await self._worker.kill()  # it has nothing to tidy up, and may be stopped or hang
 
     async def _end(self) -> PortGone:
         """It hung up; why."""
         try:
             async with asyncio.timeout(LEAVE_S):
-                status = await self._worker.wait()
-                await self._listening
+                ended = await self._worker.ended()
         except TimeoutError:
-            return self._gone("its worker closed its pipe")
-        if status == 0 and self._source.kind == "file":
+            return self._gone("its worker closed its line")
+        if (ended.whose, ended.status, self._source.kind) == ("worker", 0, "file"):
             return PortEnded(f"{self.name}: at its end")
-        words = self._last_words.decode("utf-8", "replace").strip().splitlines()
-        how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended ({status})"
-        return self._gone(f"its worker {how}" + (f": {masked(words[-1])}" if words else ""))
-
-    async def _hear_last_words(self) -> None:
-        assert self._worker.stderr is not None
-        while chunk := await self._worker.stderr.read(READ_BYTES):
-            self._last_words = (self._last_words + chunk)[-LAST_WORDS_BYTES:]
+        return self._gone(masked(ended.told))
 
     def _gone(self, why: str) -> PortGone:
         return PortGone(f"{self.name}: {why}")
@@ -138,16 +115,9 @@ async def open_camera(url: PortUrl, around: Surroundings) -> CameraPort:
         source, door=str(around.door) if around.door else "", timezone=around.timezone
     )
     try:
-        worker = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *WORKER,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=os.environ | ENVIRONMENT,
-        )
-    except OSError as error:
-        raise PortGone(f"{name}: no worker can be started: {error.strerror}") from error
+        worker = await around.nursery.worker()
+    except NotBorn as error:
+        raise PortGone(f"{name}: no worker can be started: {masked(str(error))}") from error
     port = CameraPort(name, source, worker)
     try:
         await port.write(msgspec.json.encode(told) + b"\n")

@@ -7,8 +7,6 @@ import importlib.util
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from drivers.counter.camera import DRIVER
 from drivers.counter.camera.eye import EyeShut, Look, Past, Sight, ask, door
 from drivers.errors import BadPort, PortEnded, PortGone
 from drivers.ports import Surroundings, masked, open_port
-from drivers.ports.camera import WORKER, CameraPort
+from drivers.ports.camera import CameraPort
 from sync.clock import SystemClock
 
 PATIENCE_S = 20.0
@@ -114,22 +112,6 @@ async def test_a_worker_that_stands_still_is_given_up_and_killed():
         await said(port, "nothing of the kind")
     await port.close()
     await gone(port.pid)
-
-
-def test_a_worker_ends_when_whoever_started_it_is_gone():
-    worker = subprocess.Popen(
-        [sys.executable, *WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert worker.stdin
-    assert worker.stdout
-    worker.stdin.write(b'{"kind":"sim","place":"1"}\n' + OPTIONS)
-    worker.stdin.flush()
-    assert b"up" in worker.stdout.readline()
-    worker.stdin.close()
-    assert worker.wait(PATIENCE_S) == 0
-    worker.stdout.close()
-    assert worker.stderr
-    worker.stderr.close()
 
 
 async def test_a_password_is_told_to_the_worker_and_to_nobody_else():

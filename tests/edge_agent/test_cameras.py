@@ -14,7 +14,7 @@ from drivers.base import Heard
 from drivers.counter.camera import DRIVER
 from drivers.counter.camera.eye import EyeShut, Look, Sight, ask, door
 from drivers.decode import options_of
-from drivers.ports.camera import WORKER
+from drivers.ports.nursery import PROGRAM
 from edge_agent.listening import decoder_of, listener
 from edge_agent.supervisor import Supervisor
 from sync.clock import SystemClock
@@ -35,15 +35,27 @@ class Wish(NamedTuple):
     options: Any = options_of(DRIVER, {"row_s": 0})
 
 
+def nurseries() -> set[int]:
+    """The processes of ours from which cameras' workers are forked: one, or none."""
+    ours = (pid for task in Path("/proc/self/task").iterdir() for pid in _children(task))
+    return {pid for pid in ours if PROGRAM[-1] in _words(pid)}
+
+
 def workers() -> set[int]:
-    """The processes of ours that look."""
-    found = set()
-    for task in Path("/proc/self/task").iterdir():
-        for pid in (task / "children").read_text("ascii").split():
-            with contextlib.suppress(OSError):
-                if WORKER[-1].encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-                    found.add(int(pid))
-    return found
+    """The processes that look."""
+    return {pid for nursery in nurseries() for pid in _children(Path(f"/proc/{nursery}/task/{nursery}"))}
+
+
+def _children(task: Path) -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(pid) for pid in (task / "children").read_text("ascii").split()]
+    return []
+
+
+def _words(pid: int) -> list[str]:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return []
 
 
 async def states(box: TerminalBox) -> dict[str, list[str]]:
@@ -103,10 +115,40 @@ async def test_a_camera_that_is_killed_comes_back_and_its_neighbour_never_notice
         assert after.t_s > before.t_s
         said = await states(box)
         await supervisor.stop()
-        assert workers() == set()
+        assert nurseries() == set()
     assert set(said["front"]) <= {"up", "UP"}
     assert "down" in said["back"]
     assert said["back"].count("UP") == 1  # what it sees has not changed; that it was away, its port says
+
+
+async def test_cameras_whose_nursery_is_killed_come_back_by_themselves(tmp_path: Path, running: Any) -> None:
+    eyes = tmp_path / "eyes"
+    wishes = [Wish("front", "camera:sim:1"), Wish("back", "camera:sim:2")]
+    async with open_box(tmp_path / "box.db", SystemClock(), running) as box, asyncio.timeout(WITHIN_S):
+        supervisor = Supervisor(
+            till=box.till,
+            outbox=box.shop.outbox,
+            clock=SystemClock(),
+            chance=box.supervisor._chance,
+            make_decoder=decoder_of,
+            listen=listener(SystemClock(), eyes),
+        )
+        await supervisor.apply(wishes)
+        for wish in wishes:
+            await sight(eyes, wish.name)
+        (nursery,), before = nurseries(), workers()
+        os.kill(nursery, signal.SIGKILL)
+        while len(workers()) < 2 or nursery in nurseries():
+            await asyncio.sleep(0.05)
+        for wish in wishes:
+            await sight(eyes, wish.name)
+        assert not before & workers()
+        assert len(nurseries()) == 1
+        said = await states(box)
+        await supervisor.stop()
+        assert nurseries() == set()
+    assert "down" in said["front"]
+    assert "down" in said["back"]
 
 
 async def test_a_camera_that_is_covered_is_blocked_on_the_page_until_it_sees_again(

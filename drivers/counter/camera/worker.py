@@ -1,4 +1,4 @@
-"""The process that looks: `python -P -m drivers.counter.camera.worker`, started by the port `camera:`.
+"""The process that looks: forked by the nursery (nursery.py) when the port `camera:` asks for it.
 
     stdin   the port's line, then the decoder's (words.py); its end is ours
     stdout  what was seen
@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import os
 import selectors
-import signal
 import sys
 import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import NoReturn
 from zoneinfo import ZoneInfo
 
-import cv2
 import msgspec
 
 from drivers.counter.camera.camera import open_camera
@@ -64,7 +61,7 @@ class _Stdin:
 
 
 def serve(setup: Setup, options: CameraOptions, stdin: _Stdin) -> None:
-    """Looks until the agent goes (EOFError, BrokenPipeError), a film ends (Ended) or it hangs (Hangs)."""
+    """Looks until the agent goes (EOFError, ConnectionError), a film ends (Ended) or it hangs (Hangs)."""
     _stand_back(options)
     began_s = time.monotonic()
     zone = ZoneInfo(setup.timezone) if setup.timezone else None
@@ -130,19 +127,17 @@ def _stand_back(options: CameraOptions) -> None:
         os.sched_setaffinity(0, cpus)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500", "ascii")
-    cv2.setNumThreads(1)
 
 
 def main() -> int:
-    """0: a film ended, or the agent went; 1: told to look at nothing; 2: the camera hangs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the agent ends us when it is done
+    """Its status. 0: a film ended, or the agent went; 1: told to look at nothing; 2: the camera hangs."""
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "rtsp_transport;tcp"
     os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"  # quiet: it writes URLs with their passwords
     stdin = _Stdin()
     try:
         setup, options = read_setup(stdin.await_line()), read_told(stdin.await_line())
         serve(setup, options, stdin)
-    except (EOFError, BrokenPipeError, Ended):
+    except (EOFError, ConnectionError, Ended):
         return 0
     except (msgspec.DecodeError, ValueError) as error:
         sys.stderr.write(f"{type(error).__name__}\n")
@@ -151,13 +146,3 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
-
-
-def _leave(status: int) -> NoReturn:
-    """At once: a thread that hangs in a driver must not keep us."""
-    sys.stderr.flush()
-    os._exit(status)
-
-
-if __name__ == "__main__":
-    _leave(main())

@@ -15,7 +15,8 @@ from drivers.counter.camera.eye import EyeShut, Look, Sight, ask, door
 from drivers.errors import BadPort
 from drivers.ports import check_port
 from drivers.ports.base import PortUrl, masked
-from drivers.ports.camera import WORKER, dialled
+from drivers.ports.camera import dialled
+from drivers.ports.nursery import PROGRAM
 from edge_agent.field.cameras import video_cameras, vision_library
 from edge_agent.field.doctor.box import SERVICE, SERVICE_USER, Box
 from edge_agent.field.doctor.findings import Finding, bad, ok, warn
@@ -145,7 +146,7 @@ def _file(box: Box, device: DeviceSettings, path: str) -> Iterator[Finding]:
 def _ours(box: Box, holder: Holder) -> bool:
     """Whether it is the agent that runs on this box, even if we may not see whose state folder it has."""
     words = box.machine.text(f"/proc/{holder.pid}/cmdline").split("\0")
-    if WORKER[-1] in words:
+    if PROGRAM[-1] in words:
         return True  # the agent's, for one of its cameras
     runs = "run" in words and any(PurePath(word).name in (SERVICE, "edge_agent") for word in words)
     return holder.pid == box.agent_pid or runs

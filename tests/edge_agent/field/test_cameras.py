@@ -71,7 +71,7 @@ def test_a_camera_that_is_well_or_not_there_or_held_is_told(planted: Any, box_of
     planted.camera("video0", by_id=WEBCAM)
     assert told(devices(box)) == [("ok", f"front: {steady}")]
     planted.process(77, "python3", opens="/dev/video0")
-    planted.write("proc/77/cmdline", "/opt/tillbeam/bin/python\0-P\0-m\0drivers.counter.camera.worker\0")
+    planted.write("proc/77/cmdline", "/opt/tillbeam/bin/python\0-P\0-m\0drivers.counter.camera.nursery\0")
     assert the_one(devices(box)).state == "ok"
     planted.process(411, "motion", opens="/dev/video0", unit="motion.service")
     found = the_one(devices(box))
