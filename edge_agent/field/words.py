@@ -18,7 +18,7 @@ from config.one_line import one_line
 from config.port_urls import port_url
 from config.sentences import sentence
 from config.text import catalogue
-from drivers.errors import BadOptions, BadPort, UnknownDriver, UnknownKind
+from drivers.errors import BadOptions, BadPort, NoDetector, UnknownDriver, UnknownKind
 from drivers.ports.base import masked
 
 _PACKAGE = Path(__file__).parents[1]
@@ -61,6 +61,8 @@ def reason(error: Exception, lang: str) -> str:
             return filled(_("; "), {}, lang).join(told)
         case BadPort(url=url) if url:
             return filled(_("port {port}: {why}"), {"port": masked(url), "why": _port(error, lang)}, lang)
+        case NoDetector(why=why, path=path) if why in DETECTORS:
+            return filled(DETECTORS[why], {"path": path}, lang)
     # Some are raised "from None": their messages are whole, but for what the system said.
     for cause in (error, error.__cause__, error.__context__):
         if isinstance(cause, OSError):
@@ -160,6 +162,19 @@ _SYSTEMS = (
     _("Name or service not known"),
     _("Temporary failure in name resolution"),
 )
+
+# Why a camera's detector is of no use, by `NoDetector.why`.
+DETECTORS = {
+    "missing": _("{path}: there is no such file"),
+    "unreadable": _("{path}: this file cannot be read"),
+    "large": _("{path}: this file is larger than 32 MiB; take a smaller model (nano, tiny)"),
+    "not_onnx": _("{path}: this is no ONNX model, or has steps that OpenCV does not know"),
+    "layout": _(
+        "{path}: this model is none of YOLOX, YOLOv5 or YOLOv8 for pictures of 416, 640 or 320 pixels"
+    ),
+    "failed": _("{path}: this model failed on a picture"),
+    "slow": _("{path}: this model takes more than half a second for a picture on this box"),
+}
 
 _SEVERAL = ("list_type", "tuple_type", "set_type", "dict_type", "mapping_type", "model_type")
 # Why a port's URL cannot be opened on this machine (drivers/ports), so that the catalogues have it.

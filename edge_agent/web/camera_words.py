@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from drivers.errors import NoDetector
+from edge_agent.field.words import DETECTORS, reason
 from edge_agent.reloading import Taken
 from edge_agent.web.words import translator
 
@@ -36,8 +38,8 @@ def for_list(lang: str) -> dict[str, Any]:
     return {"state_text": lambda code: known.get(code, code)}
 
 
-def for_page(lang: str) -> dict[str, Any]:
-    """What the page's own program says; {names} in braces are filled there."""
+def for_page(lang: str, detector: str = "") -> dict[str, Any]:
+    """What the page's own program says; {names} in braces are filled there. `detector`: its file."""
     _ = translator(lang)
     return {
         "states": states(lang),
@@ -54,6 +56,13 @@ def for_page(lang: str) -> dict[str, Any]:
         },
         "inside": _("{n} there now"),
         "picture": _("{wide} × {high}, {rate} pictures/s, {cost} ms each"),
+        "detector": _("Detector: {seen} of {all} people seen, {cost} ms a look"),
+        "no_detector": {
+            why: _("It counts without its detector: {why}").replace(
+                "{why}", reason(NoDetector(why, detector), lang)
+            )
+            for why in DETECTORS
+        },
         "stale": _("No picture for {n} s"),
         "full": _("No more of these fit."),
         "bad_name": _("A name has 1 to 40 characters, without spaces and : = ; ,"),

@@ -117,7 +117,7 @@ class CameraPages:
             "camera.html",
             camera=device.name,
             stands=stands,
-            words=camera_words.for_page(self._lang_of(request)),
+            words=camera_words.for_page(self._lang_of(request), _options(device).detector),
         )
 
     # Pictures

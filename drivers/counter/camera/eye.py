@@ -127,6 +127,16 @@ class VisitedNow(_Word, frozen=True):
     left_s: float
 
 
+class DetectorNow(_Word, frozen=True):
+    """How the detector does that was wanted; see `witness.Figures`."""
+
+    why: str = ""  # it is not asked: a word of NoDetector
+    looks: int = 0
+    look_ms: float = 0.0
+    seen: int = 0  # tracks that it took for people …
+    unseen: int = 0  # … and those at which it looked in vain
+
+
 class Sight(_Word, frozen=True, tag_field="say", tag="sight"):
     """What the camera sees. No picture while it is `down` or `resting`, or when none was asked for."""
 
@@ -142,6 +152,7 @@ class Sight(_Word, frozen=True, tag_field="say", tag="sight"):
     occupancy: dict[Named, int] = {}
     crossed: tuple[CrossedNow, ...] = ()  # of the last minute
     totals: dict[Named, tuple[int, int]] = {}  # in and out over each line since the worker began
+    detector: DetectorNow | None = None  # none is wanted
     persons: tuple[Rectangle, ...] = ()  # sizes of people that were learned, far and near; else empty
     lines: Lines = {}  # by which it counts
     zones: Zones = {}

@@ -8,6 +8,7 @@ from drivers.counter.camera.eye import (
     LOOK_WIDTH_MAX,
     Answer,
     CrossedNow,
+    DetectorNow,
     LineDrawn,
     Look,
     Past,
@@ -22,6 +23,7 @@ from drivers.counter.camera.options import CameraOptions
 from drivers.counter.camera.recount import recounted
 from drivers.counter.camera.size import Size
 from drivers.counter.camera.watch import Watch
+from drivers.counter.camera.witness import Witness
 
 FAR, NEAR = 0.25, 0.75  # of the picture's height, where learned sizes are shown
 
@@ -30,10 +32,14 @@ class Eye:
     """What one camera's worker can show."""
 
     def __init__(
-        self, options: CameraOptions, watch: Watch, size: Callable[[], Size | None] = lambda: None
+        self,
+        options: CameraOptions,
+        watch: Watch,
+        size: Callable[[], Size | None] = lambda: None,
+        witness: Witness | None = None,
     ) -> None:
         """`size` of a person as it was drawn or learned, in fractions of the picture."""
-        self._options, self._watch, self._size = options, watch, size
+        self._options, self._watch, self._size, self._witness = options, watch, size, witness
         self._tracks, self._pictures = Tracks(), Pictures()
         self._aspect = 16 / 9
 
@@ -90,11 +96,16 @@ class Eye:
                 name: LineDrawn(a=(line.a.x, line.a.y), b=(line.b.x, line.b.y), inward=line.inward)
                 for name, line in options.lines.items()
             },
+            detector=_detector(self._witness),
             persons=() if options.persons else _boxes(self._size()),
             zones={name: tuple((x, y) for x, y in zone) for name, zone in options.zones.items()},
         )
         width = min(question.width, LOOK_WIDTH_MAX)
         return sight, (jpeg_of(newest.picture, width),) if newest and width else ()
+
+
+def _detector(witness: Witness | None) -> DetectorNow | None:
+    return DetectorNow(why=witness.why, **witness.figures._asdict()) if witness else None
 
 
 def _boxes(size: Size | None) -> tuple[Rectangle, ...]:

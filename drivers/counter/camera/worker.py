@@ -30,6 +30,7 @@ from drivers.counter.camera.loop import Ended, Hangs, Loop
 from drivers.counter.camera.options import CameraOptions
 from drivers.counter.camera.sight import Eye
 from drivers.counter.camera.watch import Watch
+from drivers.counter.camera.witness import witness_of
 from drivers.counter.camera.words import LINE_BYTES_MAX, Setup, encode_line, read_setup, read_told
 
 
@@ -69,9 +70,10 @@ def serve(setup: Setup, options: CameraOptions, stdin: _Stdin) -> None:
     rung, ringing = os.pipe()
     os.set_blocking(rung, False)
     os.set_blocking(ringing, False)
-    counter = Counter(options)
+    witness = witness_of(options)
+    counter = Counter(options, witness=witness)
     watch = Watch(counter, Health())
-    eye = Eye(options, watch, lambda: counter.size)
+    eye = Eye(options, watch, lambda: counter.size, witness)
 
     def clock() -> float:
         return time.monotonic() - began_s

@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 from config.edge import DeviceSettings
 from drivers.counter.camera.eye import EyeShut, Look, Sight, ask, door
-from drivers.errors import BadPort
+from drivers.errors import BadPort, NoDetector
 from drivers.ports import check_port
 from drivers.ports.base import PortUrl, masked
 from drivers.ports.camera import dialled
@@ -84,6 +84,10 @@ def _sees(box: Box, device: DeviceSettings, sight: Sight) -> Finding:
         return warn(_("{name}: the box is too slow for it ({detail})"), page, **args)
     if sight.state not in ("up", "clear", "resting"):
         return bad(_("{name}: it does not see its place: {state} ({detail})"), page, **args)
+    if sight.detector and sight.detector.why:
+        why = NoDetector(sight.detector.why, str(getattr(device.options, "detector", "")))
+        mend = f"sudoedit {shlex.quote(str(box.settings_path))}"
+        return warn(_("{name}: it counts, but without its detector: {why}"), mend, name=device.name, why=why)
     says = _("{name}: {state}, {rate} pictures a second, {look_ms} ms each")
     return ok(says, rate=f"{sight.frames_per_s:g}", look_ms=f"{sight.look_ms:g}", **args)
 

@@ -119,6 +119,14 @@ function tell(code, detail) {
   if (place.textContent !== text) place.textContent = text;
 }
 
+function beside(detector) {
+  if (!detector) return [];
+  if (detector.why) return [words.no_detector[detector.why] ?? detector.why];
+  const seen = detector.seen ?? 0;
+  const cost = (detector.look_ms ?? 0).toFixed(0);
+  return [filled(words.detector, { seen, all: seen + (detector.unseen ?? 0), cost })];
+}
+
 async function look() {
   const { said, pictures } = await asked(`${path}/look`);
   tell(said.state ?? "down", said.detail);
@@ -130,7 +138,7 @@ async function look() {
   lists.occupy(said.occupancy ?? {});
   if (same() && !replay.showing) shine(said.crossed ?? []);
   const figures = { wide: said.wide ?? 0, high: said.high ?? 0, rate: Math.round(said.frames_per_s ?? 0), cost: (said.look_ms ?? 0).toFixed(1) };
-  byId("figures").textContent = pictures.length ? filled(words.picture, figures) : "";
+  byId("figures").textContent = pictures.length ? [filled(words.picture, figures), ...beside(said.detector)].join(" · ") : "";
   learned = said.persons ?? [];
   byId("learned").hidden = !learned.length || drawn.shapes.some(({ kind }) => kind === "person");
   if (!replay.showing) drawn.see(said.people ?? []);

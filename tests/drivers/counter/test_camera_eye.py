@@ -24,6 +24,7 @@ from drivers.counter.camera.eye import (
     PAST_S,
     QUESTION_BYTES_MAX,
     TRACKS_S,
+    DetectorNow,
     EyeShut,
     Kept,
     LineDrawn,
@@ -46,6 +47,7 @@ from drivers.counter.camera.shapes import Crossing, Looked, Picture, Seen
 from drivers.counter.camera.sight import Eye
 from drivers.counter.camera.size import Size
 from drivers.counter.camera.watch import Watch
+from drivers.counter.camera.witness import witness_of
 
 CHANCE = np.random.default_rng(3)
 OPTIONS = CameraOptions.model_validate(
@@ -101,6 +103,14 @@ def test_a_look_has_the_picture_and_all_that_is_seen_in_it():
     assert [one.line for one in sight.crossed] == ["door"]
     assert sight.lines["door"] == LineDrawn(a=(0, 0.5), b=(1, 0.5), inward="down")
     assert worker.ask(Look(width=0))[1] == ()
+
+
+def test_what_is_wrong_with_its_detector_is_told_when_one_was_wanted():
+    assert Worker().ask(Look(width=0))[0].detector is None
+    witness = witness_of(CameraOptions(detector="/nowhere/people.onnx"))
+    worker = Worker()
+    worker.eye = Eye(OPTIONS, worker.watch, witness=witness)
+    assert worker.ask(Look(width=0))[0].detector == DetectorNow(why="missing")
 
 
 def test_the_size_of_people_that_was_learned_is_shown_far_and_near():

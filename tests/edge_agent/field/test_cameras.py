@@ -13,7 +13,7 @@ import pytest
 
 from config.edge import EdgeSettings
 from config.load import load
-from drivers.counter.camera.eye import Sight, door, near, write_answer
+from drivers.counter.camera.eye import DetectorNow, Sight, door, near, write_answer
 from edge_agent.field.cameras import video_cameras
 from edge_agent.field.doctor.devices import devices
 from edge_agent.field.machine import Who
@@ -100,6 +100,7 @@ def test_a_camera_in_the_network_is_dialled_and_its_password_not_shown(box_of: A
         (Sight(t_s=1, state="up", frames_per_s=9.8, look_ms=2.1), "ok", "up, 9.8 pictures a second, 2.1 ms"),
         (Sight(t_s=1, state="covered"), "bad", "it does not see its place: covered"),
         (Sight(t_s=1, state="late", detail="3 of 50 pictures"), "warn", "too slow for it (3 of 50 pictures)"),
+        (Sight(t_s=1, state="up", detector=DetectorNow(why="missing")), "warn", "there is no such file"),
     ],
 )
 def test_of_an_agent_that_runs_what_its_camera_sees_is_told(

@@ -112,3 +112,10 @@ def test_times_become_the_frames_nearest_to_them() -> None:
     for t_s in (0.0, 0.1, 0.5, 0.6):
         frames.add(t_s)
     assert [frames.at(t_s) for t_s in (-1.0, 0.04, 0.06, 0.4, 0.56, 9.0)] == [0, 0, 1, 2, 3, 3]
+
+
+def test_a_detector_that_is_not_there_is_told_before_anything_is_counted(drawn: Film, path: Path) -> None:
+    missing = path.with_name("people.onnx")
+    status, text, complaint = run("--video", str(path), *line_of(drawn), "--set", f"detector={missing}")
+    assert (status, text) == (1, "")
+    assert complaint == f"{missing}: there is no such file\n"
