@@ -20,7 +20,7 @@ from edge_agent.errors import EdgeError
 from edge_agent.store.outbox import Outbox
 from edge_agent.supervisor import DeviceStatus
 from sync.contract.clock import Clock
-from sync.contract.events import Alarm, Heartbeat
+from sync.contract.events import Alarm, Devices, Heartbeat
 from sync.contract.ids import Lane
 
 __all__ = [
@@ -145,6 +145,7 @@ class Health:
         self._began_ms = clock.mono_ms()
         self._oldest_s = 0
         self._free_mib = free_bytes() // _MIB
+        self._told: tuple[str, ...] | None = None  # the devices that head office knows of
         self._beat_ms: int | None = None
         self._beat_number = 0
 
@@ -177,7 +178,7 @@ class Health:
             await asyncio.sleep(self._look_s)
 
     async def look(self) -> None:
-        """One look: clock, disk, alarms, and a heartbeat when one is due."""
+        """One look: clock, disk, alarms, which devices there are, and a heartbeat when one is due."""
         if jump := await self._calendar.check():
             await self._alarms.set("clock_jumped", True, f"{jump / 1000:+.0f} s")
         self._free_mib = self._free_bytes() // _MIB
@@ -185,8 +186,15 @@ class Health:
         self._oldest_s = max(0, self._calendar.now_ms() - oldest) // 1000 if oldest is not None else 0
         await self._alarms.set("disk_full", self._outbox.full)
         await self._alarms.expire()
+        await self._tell_devices()
         if self._beat_is_due():
             await self._beat()
+
+    async def _tell_devices(self) -> None:
+        names = tuple(sorted(device.name for device in self._devices() if device.state != "off"))
+        if names != self._told:
+            await self._outbox.accept([Devices(names=names)])
+            self._told = names
 
     def _beat_is_due(self) -> bool:
         if self._beat_ms is None:

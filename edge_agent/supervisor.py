@@ -100,8 +100,8 @@ class Supervisor:
         wanted = {wish.name: wish for wish in wishes}
         for name, device in list(self._devices.items()):
             if name not in wanted or not _same(device.wish, wanted[name]):
-                del self._devices[name]
                 await device.stop()
+                del self._devices[name]  # health tells that it is gone: after the last that it said
         for name, wish in wanted.items():
             if name not in self._devices:
                 self._devices[name] = _Device(self, wish)

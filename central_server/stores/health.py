@@ -17,9 +17,8 @@ from central_server.db import Database
 from central_server.facts import Fact
 from central_server.stores.models import Device, Happening, Health, HealthHour, Login, OpenAlarm, Store
 from central_server.web.text import N_
-from sync.contract.events import Alarm, CameraState, DeviceState, Heartbeat
+from sync.contract.events import DEVICES_MAX, Alarm, CameraState, Devices, DeviceState, Heartbeat
 
-DEVICES_MAX: Final = 500  # of one store; a box has some dozens
 ALARMS_MAX: Final = 500
 _CAMERA: Final = "camera_"  # alarms of this name and a state of CameraState
 _DAY_MS: Final = 24 * HOUR_MS
@@ -127,6 +126,18 @@ async def camera_states(
                 session.add(row)
                 await session.flush()
     await session.flush()
+
+
+async def devices_wanted(
+    session: AsyncSession, store: str, facts: Sequence[Fact[Devices]], now_ms: int
+) -> None:
+    """The handler of `Devices`: nothing is wrong with what a box's settings no longer name."""
+    if not facts:
+        return
+    names = facts[-1].event.names
+    await session.execute(sa.delete(Device).where(Device.store == store, Device.name.not_in(names)))
+    gone = (OpenAlarm.store == store, OpenAlarm.device != "", OpenAlarm.device.not_in(names))
+    await session.execute(sa.delete(OpenAlarm).where(*gone))
 
 
 async def alarms(session: AsyncSession, store: str, facts: Sequence[Fact[Alarm]], now_ms: int) -> None:

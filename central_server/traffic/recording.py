@@ -24,7 +24,7 @@ from central_server.traffic.models import (
     ZoneQuarter,
 )
 from central_server.traffic.tally import plain, samples_by_zone, tally, tally_visits
-from sync.contract.events import CameraState, DeviceState, Dropped, Occupancy, Passed, Visited
+from sync.contract.events import CameraState, Devices, DeviceState, Dropped, Occupancy, Passed, Visited
 
 DETAIL_MAX = 200
 _KEY = ("store", "quarter_ms", "device", "line")
@@ -106,6 +106,18 @@ async def camera_states(
     round; a gap is when either is so.
     """
     await _outages(session, CameraGap, store, facts, now_ms, _UNSEEING)
+
+
+async def devices_wanted(
+    session: AsyncSession, store: str, facts: Sequence[Fact[Devices]], now_ms: int
+) -> None:
+    """The handler of `Devices`: what a box's settings no longer name is not missed from then on."""
+    for fact in facts:
+        at_ms, names = believed(fact.stamp, now_ms)[0], [plain(name) for name in fact.event.names]
+        for table in (DeviceOutage, CameraGap):
+            # What began later is of a device that was put back: its states of the same batch came first.
+            gone = (table.device.not_in(names), table.from_ms <= at_ms, table.until_ms.is_(None))
+            await session.execute(sa.update(table).where(table.store == store, *gone).values(until_ms=at_ms))
 
 
 async def _outages(

@@ -1,6 +1,7 @@
 """What other modules, pages and the inbox may ask of traffic. Nothing here commits.
 
-facts       record, visited, occupied, dropped, device_states, camera_states, box_beats
+facts       record, visited, occupied, dropped, device_states, camera_states, devices_wanted,
+            box_beats
 reading     quarters, devices_of, lines_of, blind_spots
 areas       dwell_hours, dwell_by_store, every_dwell_hour, zones_of, zones_now, zone_levels
 checking    recount (pure, in tally.py)
@@ -11,7 +12,15 @@ from __future__ import annotations
 from central_server.traffic.absence import box_beats
 from central_server.traffic.coverage import Blind
 from central_server.traffic.reading import Quarter, blind_spots, devices_of, lines_of, quarters
-from central_server.traffic.recording import camera_states, device_states, dropped, occupied, record, visited
+from central_server.traffic.recording import (
+    camera_states,
+    device_states,
+    devices_wanted,
+    dropped,
+    occupied,
+    record,
+    visited,
+)
 from central_server.traffic.tally import recount, tally
 from central_server.traffic.zone_reading import (
     ZoneHour,
@@ -34,6 +43,7 @@ __all__ = [
     "camera_states",
     "device_states",
     "devices_of",
+    "devices_wanted",
     "dropped",
     "dwell_by_store",
     "dwell_hours",

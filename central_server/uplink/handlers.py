@@ -20,6 +20,7 @@ from sync.contract.events import (
     CameraState,
     CardPresented,
     CardRefused,
+    Devices,
     DeviceState,
     Dropped,
     Heartbeat,
@@ -67,6 +68,7 @@ def handlers(keys: Keys, country: str = "86") -> Handlers:
         Dropped: traffic.dropped,
         DeviceState: _both(stores.device_states, traffic.device_states),
         CameraState: _both(stores.camera_states, traffic.camera_states),
+        Devices: _both(stores.devices_wanted, traffic.devices_wanted),
         Heartbeat: _both(stores.heartbeats, traffic.box_beats),
         Alarm: stores.alarms,
     }

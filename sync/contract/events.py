@@ -26,6 +26,7 @@ TEXT_MAX = 500  # … of what a person reads: the name of an article, a detail
 SEALED_MAX = 4096  # … of a sealed joiner
 LINES_MAX = 1000  # lines of a receipt
 TENDERS_MAX = 50
+DEVICES_MAX = 500  # of one box; its settings take fewer
 
 Name = Annotated[str, msgspec.Meta(max_length=NAME_MAX)]
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_MAX)]
@@ -185,6 +186,15 @@ class DeviceState(Fact, frozen=True, tag="device.state/1"):
     detail: Text = ""
 
 
+class Devices(Fact, frozen=True, tag="devices/1"):
+    """The devices that the box's settings want: said when its agent begins, and when they change.
+
+    What is not among them is gone: nothing of it is down, covered or missed any more.
+    """
+
+    names: Annotated[tuple[Name, ...], msgspec.Meta(max_length=DEVICES_MAX)] = ()
+
+
 class Heartbeat(Fact, frozen=True, tag="heartbeat/1"):
     """How the box is: numbers only."""
 
@@ -222,6 +232,7 @@ Event = (
     | CameraState
     | Dropped
     | DeviceState
+    | Devices
     | Heartbeat
     | Alarm
 )
@@ -238,6 +249,7 @@ LANES: dict[type, Lane] = {
     Occupancy: Lane.COUNT,
     CameraState: Lane.HEALTH,
     DeviceState: Lane.HEALTH,
+    Devices: Lane.HEALTH,
     Heartbeat: Lane.HEALTH,
     Alarm: Lane.HEALTH,
 }

@@ -46,6 +46,7 @@ class CentreBox:
         self.deaths: list[str] = []
         self.crashes = 0
         self.told_after_copy: set[str] = set()
+        self.given_twice: dict[str, range] = {}
         self._members: list[str] = []
         self._settings = CentralSettings(
             state_dir=folder,

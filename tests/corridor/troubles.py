@@ -227,7 +227,12 @@ class Troubles:
         self.restored = True
         await self._centre.crash()
         self._centre.told_after_copy |= truth.members_told(self._centre.path)
+        lost = truth.numbers_given(self._centre.path)
         put_back(copy, self._centre.path)
+        kept = truth.numbers_given(self._centre.path)
+        self._centre.given_twice = {
+            feed: range(kept.get(feed, 0) + 1, last + 1) for feed, last in lost.items()
+        }
         await self._for_a_while(10)
         await self._centre.start()
 

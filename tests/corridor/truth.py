@@ -76,6 +76,12 @@ def members_told(centre: Path) -> set[str]:
         return {_told.decode(body).member for (body,) in sql.execute("SELECT body FROM word")}
 
 
+def numbers_given(centre: Path) -> dict[str, int]:
+    """The last number that each feed has given."""
+    with _open(centre) as sql:
+        return dict(sql.execute("SELECT name, last FROM feed").fetchall())
+
+
 def lanes_of(centre: Path, store: str) -> Iterator[tuple[Lane, list[Seen]]]:
     """Each lane's events in the order of their numbers, the oldest epoch first. Raises AssertionError."""
     with _open(centre) as sql:
@@ -247,15 +253,21 @@ def set_aside(centre: Path) -> Iterator[str]:
             yield f"aside: {type_}: {why}"
 
 
-def replica_differences(centre: Path, edge: Path, store: str, may_stay: set[str]) -> Iterator[str]:
+def replica_differences(
+    centre: Path, edge: Path, store: str, may_stay: set[str], twice: dict[str, range]
+) -> Iterator[str]:
     """How what a store has been told differs from what the centre tells. `may_stay`: members that the
-    centre told of and then forgot, because it was put back in time."""
+    centre told of and then forgot, because it was put back in time; `twice`: numbers of feeds that it may
+    have given again, before a store that has them spoke (decision 005)."""
     wanted: dict[str, MemberTold] = {}
     with _open(centre) as sql:
         for feed in (EVERYONE, store):
-            for (body,) in sql.execute("SELECT body FROM word WHERE feed = ? ORDER BY number", (feed,)):
+            words = sql.execute("SELECT number, body FROM word WHERE feed = ? ORDER BY number", (feed,))
+            for number, body in words:
                 word = _told.decode(body)
-                if isinstance(word, MemberTold):
+                if number in twice.get(feed, ()):
+                    may_stay = may_stay | {word.member}
+                elif isinstance(word, MemberTold):
                     wanted[word.member] = word
     with _open(edge) as sql:
         members = dict(sql.execute("SELECT member, answer FROM member").fetchall())

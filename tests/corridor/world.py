@@ -205,7 +205,7 @@ class WorldRun:
             for each in truth.effects(centre, store.name, [one for lane in Lane for one in seen[lane]]):
                 self._violation(f"{store.name} {each}")
             for each in truth.replica_differences(
-                centre, store.path, store.name, self._centre.told_after_copy
+                centre, store.path, store.name, self._centre.told_after_copy, self._centre.given_twice
             ):
                 self._violation(f"{store.name} {each}")
         for each in truth.set_aside(centre):

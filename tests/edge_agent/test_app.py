@@ -26,6 +26,7 @@ from edge_agent.errors import BadIdentity, EdgeError
 from edge_agent.health import metrics_text
 from edge_agent.identity import Identity
 from edge_agent.supervisor import BACK_OFF_FIRST_S
+from sync.contract.events import Devices as DeviceNames
 from sync.contract.events import DeviceState, Passed
 from sync.contract.ids import Lane
 from sync.contract.message import Envelope, Words, decode_batch
@@ -177,6 +178,27 @@ async def test_new_settings_touch_only_what_differs(edge_of: Any, devices: Devic
         assert [device.name for device in edge.status().devices] == ["roof"]
 
 
+async def test_head_office_is_told_which_devices_there_are_whenever_that_changes(
+    edge_of: Any, devices: Devices, until: Any
+) -> None:
+    off = {**wish("roof", 4), "enabled": False}
+    async with edge_of(wish("gate", 2), wish("door"), off) as edge:
+        await until(lambda: len(devices.opened) == 2)
+        devices.lines["gate"].put_nowait(PortGone("unplugged"))
+        await until(lambda: len(devices.opened) == 3)
+        for some in ([wish("gate", 2), wish("door")], [wish("door", 3)], []):
+            await edge.health.look()
+            await edge.reload(edge.settings_of(*some))
+        await edge.health.look()
+        told = [e for e in await events_of(edge, Lane.HEALTH) if isinstance(e, DeviceNames | DeviceState)]
+        assert told == [
+            DeviceNames(names=("door", "gate")),
+            DeviceState(device="gate", state="down", detail="unplugged"),
+            DeviceNames(names=("door",)),
+            DeviceNames(),
+        ]
+
+
 async def test_it_ends_when_its_outbox_has_ended(edge_of: Any) -> None:
     async with edge_of() as edge:
         running = asyncio.ensure_future(edge.run())
@@ -217,15 +239,15 @@ async def test_a_replica_of_another_key_is_told_anew(edge_of: Any) -> None:
 
 async def test_heartbeats_do_not_pile_up_while_the_line_is_down(edge_of: Any, until: Any) -> None:
     async with edge_of() as edge:
-        await until(lambda: edge.outbox.last(Lane.HEALTH) == 1)
+        await until(lambda: edge.outbox.last(Lane.HEALTH) == 2)  # its devices, and that it is there
         edge.health.heartbeat_s = 0
         for _ in range(5):
             await edge.health.look()
-        assert edge.outbox.last(Lane.HEALTH) == 1
-        await edge.outbox.greeted({})
-        edge.outbox.confirm(Lane.HEALTH, 1)
-        await edge.health.look()
         assert edge.outbox.last(Lane.HEALTH) == 2
+        await edge.outbox.greeted({})
+        edge.outbox.confirm(Lane.HEALTH, 2)
+        await edge.health.look()
+        assert edge.outbox.last(Lane.HEALTH) == 3
 
 
 async def test_metrics_are_text_that_prometheus_reads(edge_of: Any, until: Any) -> None:

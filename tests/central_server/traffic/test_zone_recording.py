@@ -12,7 +12,7 @@ from central_server.db import Database
 from central_server.traffic import service
 from central_server.traffic.levels import HOLD_MS
 from central_server.traffic.models import CameraGap, DwellHour, ZoneNow, ZoneQuarter
-from sync.contract.events import CameraState, DeviceState, Occupancy, Visited
+from sync.contract.events import CameraState, Devices, DeviceState, Occupancy, Visited
 
 MINUTE_MS = 60_000
 EVER = {"from_ms": 0, "until_ms": 2**60}
@@ -125,3 +125,28 @@ async def test_a_covered_camera_stays_a_gap_while_its_device_comes_and_goes(
         (now_ms - 3 * HOUR_MS, now_ms),
         (now_ms - HOUR_MS, now_ms - HOUR_MS + 1000),
     ]
+
+
+async def test_a_camera_that_was_taken_away_is_a_gap_no_longer(
+    database: Database, now_ms: int, facts: Any
+) -> None:
+    """The last was taken away and put back, covered, while the box was offline: states come before names."""
+    covered = [CameraState(device=name, state="covered") for name in ("left", "stays")]
+    async with database.transaction() as session:
+        await service.camera_states(session, "s1", facts(*covered, at_ms=now_ms - 9 * HOUR_MS), now_ms)
+        down = facts(DeviceState(device="left", state="down"), at_ms=now_ms - 8 * HOUR_MS)
+        await service.device_states(session, "s1", down, now_ms)
+        back = facts(CameraState(device="back", state="covered"), at_ms=now_ms - HOUR_MS)
+        await service.camera_states(session, "s1", back, now_ms)
+        for names, hours in ((("stays",), 7), (("stays", "new"), 5), (("stays", "back"), 2)):
+            said = facts(Devices(names=names), at_ms=now_ms - hours * HOUR_MS)
+            await service.devices_wanted(session, "s1", said, now_ms)
+        blind = await service.blind_spots(session, stores=["s1"], now_ms=now_ms, **EVER)
+    assert {device: sorted(spans) for (_, device), spans in blind.outages.items()} == {
+        "left": [
+            (now_ms - 9 * HOUR_MS, now_ms - 7 * HOUR_MS),
+            (now_ms - 8 * HOUR_MS, now_ms - 7 * HOUR_MS),
+        ],
+        "stays": [(now_ms - 9 * HOUR_MS + 1000, now_ms)],
+        "back": [(now_ms - HOUR_MS, now_ms)],
+    }

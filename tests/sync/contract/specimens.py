@@ -54,6 +54,8 @@ EVENTS: dict[str, e.Event] = {
     "camera.state-1": e.CameraState(device="camera", state="moved", detail="34 px"),
     "dropped-1": e.Dropped(device="", numbers=5000, reason="disk_full"),
     "device.state-1": e.DeviceState(device="door", state="blocked", detail="beam a for 60 s"),
+    "devices-1": e.Devices(names=("door", "camera")),
+    "devices-1-least": e.Devices(),
     "heartbeat-1": e.Heartbeat(
         version="0.1.0",
         uptime_s=86400,

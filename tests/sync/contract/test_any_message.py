@@ -85,6 +85,7 @@ any_event = st.one_of(
     st.builds(e.CameraState, device=names, state=st.sampled_from(["frozen", "clear"]), detail=texts),
     st.builds(e.Dropped, numbers=st.integers(1, 2**30)),
     st.builds(e.DeviceState, device=names, state=st.just("down"), detail=texts),
+    st.builds(e.Devices, names=st.lists(names, max_size=9).map(tuple)),
     st.builds(
         e.Heartbeat,
         version=names,
