@@ -7,18 +7,16 @@ from typing import Annotated, Any
 import msgspec
 
 from drivers.counter.camera.eye import (
-    Corners,
     LineDrawn,
     Lines,
+    Masks,
     Named,
+    Persons,
     Recount,
-    Rectangle,
     Spot,
     Zones,
 )
-from drivers.counter.camera.options import LINES_MAX, ZONES_MAX, Anchor, CameraOptions, Way
-
-PERSONS_MAX = 2
+from drivers.counter.camera.options import LINES_MAX, Anchor, CameraOptions, Way
 
 
 class LineAsked(msgspec.Struct, forbid_unknown_fields=True):
@@ -37,8 +35,8 @@ class Drawing(msgspec.Struct, forbid_unknown_fields=True):
 
     lines: LinesAsked
     zones: Zones
-    masks: Annotated[tuple[Corners, ...], msgspec.Meta(max_length=ZONES_MAX)]
-    persons: Annotated[tuple[Rectangle, ...], msgspec.Meta(max_length=PERSONS_MAX)]
+    masks: Masks
+    persons: Persons
     anchor: Anchor
 
     def plain(self) -> dict[str, Any]:
@@ -61,10 +59,12 @@ class UndoAsked(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RecountAsked(msgspec.Struct, forbid_unknown_fields=True):
-    """Who would have been counted by these lines and zones between two moments of the worker's clock."""
+    """Who would have been counted by this drawing between two moments of the worker's clock."""
 
     lines: LinesAsked
     zones: Zones
+    masks: Masks
+    persons: Persons
     anchor: Anchor
     from_s: float
     until_s: float
@@ -74,7 +74,13 @@ class RecountAsked(msgspec.Struct, forbid_unknown_fields=True):
             name: LineDrawn(a=one.a, b=one.b, inward=one.inward) for name, one in self.lines.items()
         }
         return Recount(
-            lines=lines, zones=self.zones, anchor=self.anchor, from_s=self.from_s, until_s=self.until_s
+            lines=lines,
+            zones=self.zones,
+            masks=self.masks,
+            persons=self.persons,
+            anchor=self.anchor,
+            from_s=self.from_s,
+            until_s=self.until_s,
         )
 
 

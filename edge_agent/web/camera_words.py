@@ -67,6 +67,13 @@ def for_page(lang: str, detector: str = "") -> dict[str, Any]:
         "full": _("No more of these fit."),
         "bad_name": _("A name has 1 to 40 characters, without spaces and : = ; ,"),
         "twice": _("This name is there already."),
+        "trying": {
+            "tracks": _("Counted by the lines as they are drawn now, not saved yet."),
+            "pictures": _(
+                "Not saved yet. With other masks or persons the kept pictures are counted again, four a"
+                " second: {done} of {all} so far. Once it is saved every picture counts."
+            ),
+        },
         "unsaved": _("Not saved yet"),
         "saved": _("As in the settings file"),
         "keeping": _("Pictures are kept from now on, in memory only. Come back in a minute."),

@@ -269,13 +269,14 @@ class _Turn:
 
     def __init__(self, mono_s: Callable[[], float]) -> None:
         self._mono_s = mono_s
-        self._lock = asyncio.Lock()
+        self._lock, self._looks = asyncio.Lock(), asyncio.Lock()
         self._looked_s = -1.0
 
     @contextlib.asynccontextmanager
     async def taken(self, *, look: bool) -> AsyncIterator[None]:
-        async with self._lock:
-            if look:
+        if look:
+            async with self._looks:  # who waits for the next picture holds up no other question
                 await asyncio.sleep(max(0.0, self._looked_s + 1 / LOOKS_PER_S - self._mono_s()))
                 self._looked_s = self._mono_s()
+        async with self._lock:
             yield

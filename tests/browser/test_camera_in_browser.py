@@ -211,6 +211,28 @@ async def test_a_changed_line_is_held_against_a_count_by_hand(open_page: Any, sh
     await expect(page.locator("#player")).to_be_hidden()
 
 
+async def test_a_mask_is_tried_on_the_kept_pictures_before_it_is_saved(
+    open_page: Any, shop: CameraHouse
+) -> None:
+    shop.eye.pictures_s = tuple(60 + n / 4 for n in range(80))
+    shop.eye.crossed = tuple(CrossedNow(t_s=60 + n, line="door", way="in") for n in (2, 5, 9))
+    shop.eye.waiting = 80
+    page = (await open_page()).page
+    await page.locator("#load").click()
+    counted = page.locator("#compared tr[data-way=in] [data-counted]")
+    await expect(counted).to_have_text("3")
+    await expect(page.locator("#again")).to_be_hidden()
+    await drag(page, "mask", (0.6, 0.1), (0.9, 0.4))
+    again = page.locator("#again")
+    await expect(again).to_contain_text("80 of 80 so far")
+    await expect(counted).to_have_text("3")
+    await page.locator("#live").click()
+    await expect(page.locator("#trying")).to_contain_text("80 of 80 so far")  # the live test, too
+    await page.locator("#discard").click()
+    await drag(page, "line", (0.6, 0.1), (0.9, 0.1))
+    await expect(page.locator("#trying")).to_contain_text("Counted by the lines as they are drawn now")
+
+
 async def test_what_nobody_touched_goes_back_as_it_came_and_an_arrow_stays_on_its_side(
     open_page: Any,
 ) -> None:
@@ -264,6 +286,8 @@ async def test_with_its_real_worker_a_camera_is_seen_drawn_on_and_counts_anew(
         await expect(page.locator("#state")).to_have_class("state up", timeout=LIMIT_MS)
         await page.locator("#load").click()
         await expect(page.locator("#loaded")).not_to_be_empty()
+        await drag(page, "mask", (0.02, 0.02), (0.2, 0.2))
+        await expect(page.locator("#trying")).to_contain_text(re.compile(r"[1-9]\d* of \d+ so far"))
         await context.close()
         assert not watched.wrong
     files = [path for path in tmp_path.rglob("*") if path.is_file()]

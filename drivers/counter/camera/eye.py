@@ -12,7 +12,8 @@ each question. Pictures are in the worker's memory and nowhere else, and nothing
 * `Past`: small pictures of the last three minutes. They are kept only while somebody asks, and for a quarter
   of an hour after that: the first question has an empty answer, and begins the keeping.
 * `Recount`: who would have been counted by other lines and zones. The tracks of the last ten minutes are
-  always there, so this needs no pictures.
+  always there, so this needs no pictures. With other masks or boxes around persons the kept pictures are
+  counted again, a few for each time it is asked: ask until none is `left`.
 
 Every place is a fraction of the picture from its top left corner; `t_s` is the worker's own clock, seconds
 that never go back, the same in all answers of one worker. This file needs neither OpenCV nor numpy.
@@ -28,7 +29,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from drivers.counter.camera.options import CORNERS_MAX, LINES_MAX, ZONES_MAX, Anchor, Way
+from drivers.counter.camera.options import CORNERS_MAX, LINES_MAX, PERSONS_MAX, ZONES_MAX, Anchor, Way
 from drivers.errors import DriverError
 
 QUESTION_BYTES_MAX = 64 * 1024
@@ -68,6 +69,8 @@ class LineDrawn(_Word, frozen=True):
 
 Lines = Annotated[dict[Named, LineDrawn], msgspec.Meta(max_length=LINES_MAX)]
 Zones = Annotated[dict[Named, Corners], msgspec.Meta(max_length=ZONES_MAX)]
+Masks = Annotated[tuple[Corners, ...], msgspec.Meta(max_length=ZONES_MAX)]
+Persons = Annotated[tuple[Rectangle, ...], msgspec.Meta(max_length=PERSONS_MAX)]
 
 # ── questions ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -86,10 +89,15 @@ class Past(_Word, frozen=True, tag_field="ask", tag="past"):
 
 
 class Recount(_Word, frozen=True, tag_field="ask", tag="recount"):
-    """Who passed these lines and was in these zones between `from_s` and `until_s`."""
+    """Who passed these lines and was in these zones between `from_s` and `until_s`.
+
+    `masks` and `persons` as in the settings; None: those by which it counts.
+    """
 
     lines: Lines = {}
     zones: Zones = {}
+    masks: Masks | None = None
+    persons: Persons | None = None
     anchor: Anchor = "centroid"
     from_s: float = 0.0
     until_s: float = 1e12
@@ -178,6 +186,8 @@ class Recounted(_Word, frozen=True, tag_field="say", tag="recounted"):
     until_s: float
     crossed: tuple[CrossedNow, ...] = ()
     visited: tuple[VisitedNow, ...] = ()
+    pictures: int | None = None  # counted again so far; None: by the tracks
+    left: int = 0  # pictures that are still to be counted: ask again
     jpegs_bytes: tuple[int, ...] = ()
 
 

@@ -97,9 +97,13 @@ class Pictures:
             while self._bytes > PICTURES_BYTES_MAX:
                 self._forget()
 
-    def after(self, t_s: float, most: int) -> list[tuple[float, bytes]]:
-        """The oldest ones that are newer than that."""
-        return [each for each in self._jpegs if each[0] > t_s][:most]
+    def after(self, t_s: float) -> list[tuple[float, bytes]]:
+        """Those that are newer than that, the oldest first."""
+        return [each for each in self._jpegs if each[0] > t_s]
+
+    @property
+    def empty(self) -> bool:
+        return not self._jpegs
 
     @property
     def span_s(self) -> tuple[float, float]:
@@ -125,7 +129,7 @@ def past_of(
 ) -> tuple[Kept, tuple[bytes, ...]]:
     """The answer to `Past`: the times, the pictures, and where people were meanwhile."""
     from_s, until_s = pictures.span_s
-    given = pictures.after(question.after_s, question.most)
+    given = pictures.after(question.after_s)[: question.most]
     paths: dict[int, list[tuple[float, float, float]]] = {}
     if given:
         for t_s, seen in tracks.between(given[0][0] - 1.0, given[-1][0]):

@@ -11,6 +11,7 @@ from drivers.base import Options
 LINES_MAX = 16
 ZONES_MAX = 32
 CORNERS_MAX = 32
+PERSONS_MAX = 2
 _SPAN = r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)"
 HOURS_PATTERN = rf"^(?:{_SPAN}(?:,{_SPAN}){{0,6}})?$"
 NAME_PATTERN = r"^[^\s:=;,]{1,40}$"
@@ -73,7 +74,7 @@ class CameraOptions(Options):
         description="What of a person crosses a line: `centroid` under a camera that looks straight down, "
         "`foot` when it looks from the side.",
     )
-    persons: Annotated[tuple[Box, ...], Field(max_length=2)] = Field(
+    persons: Annotated[tuple[Box, ...], Field(max_length=PERSONS_MAX)] = Field(
         default=(),
         description="One or two boxes, `[x, y, width, height]`, each drawn around one person, near and far; "
         "without them the size of people is learned from those who walk alone.",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
+from drivers.counter.camera.again import Again, wanted_of
 from drivers.counter.camera.eye import (
     LOOK_WIDTH_MAX,
     Answer,
@@ -14,6 +17,7 @@ from drivers.counter.camera.eye import (
     Past,
     Question,
     Recount,
+    Recounted,
     Rectangle,
     SeenNow,
     Sight,
@@ -42,6 +46,7 @@ class Eye:
         self._options, self._watch, self._size, self._witness = options, watch, size, witness
         self._tracks, self._pictures = Tracks(), Pictures()
         self._aspect = 16 / 9
+        self._again: Again | None = None
 
     def seen(self) -> None:
         """The watch has looked at another picture."""
@@ -49,26 +54,41 @@ class Eye:
             self._aspect = newest.picture.shape[1] / newest.picture.shape[0]
             self._tracks.add(newest.t_s, self._watch.looked.seen)
             self._pictures.add(newest)
+            if self._pictures.empty:  # nobody looks any more
+                self._again = None
 
     def answer(
         self, question: Question, now_s: float, frames_per_s: float, look_ms: float
     ) -> tuple[Answer, tuple[bytes, ...]]:
         """The answer and its pictures."""
         if isinstance(question, Recount):
-            options = self._options
-            answer = recounted(
-                question,
-                self._tracks,
-                now_s,
-                anchor=options.anchor,
-                aspect=self._aspect,
-                visit_min_s=options.visit_min_s,
-            )
-            return answer, ()
+            return self._recount(question, now_s), ()
         self._pictures.asked(now_s)
         if isinstance(question, Past):
             return past_of(question, self._pictures, self._tracks, now_s)
         return self._sight(question, now_s, frames_per_s, look_ms)
+
+    def _recount(self, question: Recount, now_s: float) -> Recounted:
+        """By the tracks, or by the pictures as far as they were counted again. Raises ValueError."""
+        tracks, anchor, again = self._tracks, self._options.anchor, None
+        if wanted := wanted_of(question, self._options):
+            again = self._again
+            if again is None or again.wanted != wanted:
+                # The size of people is learned anew, too, when boxes that were drawn are taken away.
+                again = self._again = Again(
+                    wanted, self._options, None if self._options.persons else self._size()
+                )
+            again.step(self._pictures)
+            tracks, anchor, now_s = again.tracks, again.options.anchor, again.at_s
+        found = recounted(
+            question,
+            tracks,
+            now_s,
+            anchor=anchor,
+            aspect=self._aspect,
+            visit_min_s=self._options.visit_min_s,
+        )
+        return replace(found, pictures=again.counted, left=again.left) if again else found
 
     def _sight(
         self, question: Look, now_s: float, frames_per_s: float, look_ms: float

@@ -3,6 +3,7 @@ import { Drawn, filled } from "./drawn.js";
 import { asked, paint } from "./frames.js";
 import { Lists } from "./lists.js";
 import { failed, post, toast } from "./page.js";
+import { recounted, tally, tried } from "./recounted.js";
 import { Replay } from "./replay.js";
 import { drawingOf, freshName, MOST, parts, shapesOf } from "./shapes.js";
 
@@ -29,7 +30,7 @@ const same = () => plain(drawing()) === plain(drawingOf(shapesOf(stands.drawing)
 
 const drawn = new Drawn(byId("drawn"), words, {
   changed(shape) {
-    if (shape === null || shape.kind === "line") anew();
+    if (shape?.kind !== "zone") anew();
     marks();
     replay.redrawn();
   },
@@ -55,7 +56,7 @@ const drawn = new Drawn(byId("drawn"), words, {
 const lists = new Lists(drawn, words, () => { marks(); replay.redrawn(); });
 const replay = new Replay({ path, drawn, picture, words, drawing });
 
-// Lines that changed have counted nobody yet.
+// A line has counted nobody yet since it, or what is looked at, was changed.
 function anew() {
   sinceS = nowS;
   for (const { name } of drawn.shapes) lists.count(name, [0, 0]);
@@ -162,15 +163,19 @@ async function watch() {
   setTimeout(watch, document.hidden ? SLOW_MS : wait);
 }
 
-// Lines that are not saved count on the tracks that the worker has seen since they were drawn.
+// What is not saved counts on what the worker has seen since it was drawn.
 async function tryOut() {
-  if (!same() && sinceS !== null && !document.hidden) {
+  if (!same() && sinceS !== null && !document.hidden && !replay.counting) {
     try {
-      const { lines, zones, anchor: of } = drawing();
-      const { said } = await asked(`${path}/recount`, { lines, zones, anchor: of, from_s: sinceS, until_s: nowS });
-      const known = said.say === "recounted";
-      if (!same()) for (const name of Object.keys(lines)) lists.count(name, known ? replay.tally(said.crossed ?? [], name) : ["–", "–"]);
-      if (!same() && !replay.showing) shine(said.crossed ?? []);
+      const wanted = drawing();
+      const still = () => plain(wanted) === plain(drawing()) && !same() && !replay.counting;
+      await recounted(path, wanted, { from_s: sinceS, until_s: nowS }, (said) => {
+        if (!still()) return false;
+        byId("trying").textContent = tried(words.trying, said);
+        for (const name of Object.keys(wanted.lines)) lists.count(name, said ? tally(said.crossed, name) : ["–", "–"]);
+        if (said && !replay.showing) shine(said.crossed);
+        return true;
+      });
     } catch {
       // The picture says that the box or the camera is gone.
     }

@@ -1,6 +1,7 @@
 // The last minutes once more: pictures from the worker's memory, counted by hand and by the lines as drawn now.
 import { filled } from "./drawn.js";
 import { asked, paint } from "./frames.js";
+import { recounted, tally, tried } from "./recounted.js";
 
 const ASK_MOST = 60; // pictures in one answer
 const PICTURES_MOST = 1200; // of a browser's memory: some 10 MB
@@ -18,6 +19,7 @@ export class Replay {
     this.pictures = []; // {t_s, blob}
     this.tracks = new Map(); // track: [[t_s, x, y], …]
     this.crossed = null; // by the lines as drawn; null: not known
+    this.counting = false; // pictures are being counted again
     this.seenUntil = 0; // the index up to which somebody has watched
     this.hands = new Map(); // line: [in, out], by hand
     byId("load").addEventListener("click", () => this.load());
@@ -155,15 +157,24 @@ export class Replay {
 
   async recount() {
     if (!this.pictures.length) return;
-    const { lines, zones, anchor } = this.drawing();
+    const wanted = this.drawing();
     const span = { from_s: this.pictures[0].t_s, until_s: this.pictures.at(-1).t_s };
+    const run = (this.run = {}); // another one takes its place
+    this.counting = true;
     try {
-      const { said } = await asked(`${this.path}/recount`, { lines, zones, anchor, ...span });
-      this.crossed = said.say === "recounted" ? said.crossed ?? [] : null;
+      await recounted(this.path, wanted, span, (said) => {
+        if (this.run !== run || !this.showing) return false;
+        this.crossed = said && said.crossed;
+        byId("again").hidden = said?.pictures === undefined;
+        byId("again").textContent = tried(this.words.trying, said);
+        this.compare();
+        return true;
+      });
     } catch {
-      this.crossed = null;
+      if (this.run === run) this.crossed = null;
+      this.compare();
     }
-    this.compare();
+    if (this.run === run) this.counting = false;
   }
 
   byHand(way) {
@@ -183,19 +194,13 @@ export class Replay {
     this.compare();
   }
 
-  // In and out over a line, among those crossings.
-  tally(crossed, name) {
-    const of = (way) => crossed.filter((one) => one.line === name && one.way === way).length;
-    return [of("in"), of("out")];
-  }
-
   // Up to where somebody has watched; all of it while nobody has.
   compare() {
     if (!this.pictures.length) return;
     const line = byId("by-hand").value;
     const first = this.pictures[0].t_s;
     const until = this.pictures[this.seenUntil || this.pictures.length - 1].t_s;
-    const counted = this.crossed && line && this.tally(this.crossed.filter(({ t_s }) => t_s <= until), line);
+    const counted = this.crossed && line && tally(this.crossed.filter(({ t_s }) => t_s <= until), line);
     const hands = this.hands.get(line);
     document.querySelectorAll("#compared tr[data-way]").forEach((row, way) => {
       row.querySelector("[data-counted]").textContent = counted ? counted[way] : "–";

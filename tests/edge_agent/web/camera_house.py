@@ -101,6 +101,8 @@ class FakeEye:
     crossed: tuple[CrossedNow, ...] = ()  # of the last minutes, by any line of that name
     pictures_s: tuple[float, ...] = ()
     refuses: str = ""  # why it cannot count anew
+    waiting: int = 0  # pictures that it has yet to count again, three for each question
+    counted: int | None = None  # … and has
     asked: list[Question] = field(default_factory=list)
 
     def answer(self, question: Question) -> tuple[Answer, tuple[bytes, ...]]:
@@ -115,10 +117,15 @@ class FakeEye:
             case Recount() if self.refuses:
                 return Refused(why=self.refuses), ()
             case Recount(lines=lines, from_s=from_s, until_s=until_s):
+                if question.masks:
+                    self.counted = (self.counted or 0) + min(3, self.waiting)
+                    self.waiting -= min(3, self.waiting)
+                    until_s = min(until_s, self.pictures_s[self.counted - 1])
                 counted = tuple(
                     one for one in self.crossed if one.line in lines and from_s <= one.t_s <= until_s
                 )
-                return Recounted(from_s=from_s, until_s=until_s, crossed=counted), ()
+                again = {"pictures": self.counted, "left": self.waiting} if question.masks else {}
+                return Recounted(from_s=from_s, until_s=until_s, crossed=counted, **again), ()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():

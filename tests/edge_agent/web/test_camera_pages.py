@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from demo.programs import free_port
-from drivers.counter.camera.eye import CrossedNow, Look, Past
+from drivers.counter.camera.eye import CrossedNow, Look, Past, Recount
 from tests.edge_agent.web.camera_house import JPEG, CameraHouse, camera_house, settings_text
 
 PAGE = "/edge/camera/entrance"
@@ -99,9 +99,15 @@ async def test_the_last_minutes_come_in_pieces_and_are_counted_by_other_lines(
     piece = await browser.get(f"{PAGE}/past", params={"after": 90.0, "most": 500})
     assert piece.content.endswith(JPEG + JPEG)
     assert house.eye.asked[-1] == Past(after_s=90.0, most=120)
-    wanted = {"lines": {"side": SIDE}, "zones": {}, "anchor": "centroid", "from_s": 90, "until_s": 91}
+    mask = [[0, 0], [0.2, 0], [0.2, 0.3]]
+    drawn = DRAWING | {"lines": {"side": SIDE}, "masks": [mask], "persons": [[0.1, 0.1, 0.2, 0.3]]}
+    wanted = {**drawn, "from_s": 90, "until_s": 91}
     counted = await browser.post(f"{PAGE}/recount", json=wanted, headers=await token(browser))
     assert [one["t_s"] for one in msgspec.json.decode(counted.content)["crossed"]] == [90.3]
+    question = house.eye.asked[-1]
+    assert isinstance(question, Recount)
+    assert question.masks == (tuple(map(tuple, mask)),)
+    assert question.persons == ((0.1, 0.1, 0.2, 0.3),)
 
 
 async def test_a_camera_that_is_down_says_so_and_can_still_be_drawn_on(browser: httpx.AsyncClient):

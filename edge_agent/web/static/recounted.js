@@ -1,0 +1,27 @@
+// Who would have been counted by a drawing that is not saved: the worker is asked until it has counted all.
+import { filled } from "./drawn.js";
+import { asked } from "./frames.js";
+
+const REST_MS = 40; // between two questions: it counts what it sees now, too
+
+// `told(said)` after each answer, null when there is none; false ends it.
+export async function recounted(path, drawing, span, told) {
+  for (;;) {
+    const { said } = await asked(`${path}/recount`, { ...drawing, ...span });
+    const known = said.say === "recounted" ? { ...said, crossed: said.crossed ?? [] } : null;
+    if (!told(known) || !known?.left) return;
+    await new Promise((rested) => setTimeout(rested, REST_MS));
+  }
+}
+
+// In and out over a line, among those crossings.
+export function tally(crossed, name) {
+  const of = (way) => crossed.filter((one) => one.line === name && one.way === way).length;
+  return [of("in"), of("out")];
+}
+
+// By what it was counted.
+export function tried(words, said) {
+  const done = said?.pictures;
+  return done === undefined ? words.tracks : filled(words.pictures, { done, all: done + (said.left ?? 0) });
+}
