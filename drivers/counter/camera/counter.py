@@ -91,11 +91,9 @@ class Scene:
         if self._witness:
             self._witness.step(frame, self.tracker.tracks, self.size, (self.width_px, self.height_px), t_s)
         people = [self._step(track, t_s) for track in self.tracker.tracks]
-        refused = {track.number for track in self.tracker.tracks if track.person is False}
-        there = [who for who in people if who.track not in refused]
         return Looked(
             crossings=tuple(crossing for line in self._lines for crossing in line.step(people, t_s)),
-            visits=tuple(visit for zone in self._zones for visit in zone.step(there, t_s)),
+            visits=tuple(visit for zone in self._zones for visit in zone.step(people, t_s)),
             occupancy=tuple((zone.name, zone.people) for zone in self._zones),
             seen=tuple(
                 self._seen(who, track) for who, track in zip(people, self.tracker.tracks, strict=True)
@@ -151,7 +149,7 @@ class Scene:
         y = track.y
         if self._foot:
             y = min(y + h / 2, self.height_px - 1.0)
-        return Step(track.number, track.x, y, w, h, track.sure, track.seen_s == t_s)
+        return Step(track.number, track.x, y, w, h, track.sure, track.seen_s == t_s, track.person is False)
 
     def _seen(self, who: Step, track: Track) -> Seen:
         x, y = 1 / self.width_px, 1 / self.height_px

@@ -56,6 +56,7 @@ class Step(NamedTuple):
     h: float
     sure: bool  # has walked: counts
     seen: bool  # in this frame; else where they must be by now
+    refused: bool = False  # a detector says that this is nobody
 
 
 class Looked(NamedTuple):

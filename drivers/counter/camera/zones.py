@@ -48,6 +48,9 @@ class ZoneWatch:
         present = set()
         for who in people:
             present.add(who.track)
+            if who.refused:
+                self._stays.pop(who.track, None)
+                continue
             if not self._inside(who.x, who.y):
                 continue
             stay = self._stays.get(who.track)

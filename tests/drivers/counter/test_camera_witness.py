@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from drivers.counter.camera.counter import Counter
 from drivers.counter.camera.detector import Body
+from drivers.counter.camera.drawn.film import Cast
 from drivers.counter.camera.options import CameraOptions
 from drivers.counter.camera.shapes import Picture
+from drivers.counter.camera.simulator import film
 from drivers.counter.camera.size import Size
 from drivers.counter.camera.tracks import Track
 from drivers.counter.camera.witness import LOOKS_MAX, REFUSED_LOOKS, SLOW_MAX, Witness, witness_of
@@ -202,3 +205,19 @@ def test_a_file_that_is_not_there_is_no_detector_but_no_error() -> None:
 
 def test_without_a_detector_in_the_settings_there_is_no_witness() -> None:
     assert witness_of(CameraOptions()) is None
+
+
+def counted(cast: Cast, model: Model | None) -> tuple[int, int]:
+    """Crossings and visits of a drawn film, in which the detector may refuse."""
+    drawn = film(7, cast, "clear", lasts_s=20.0)
+    wanted = CameraOptions(detector_refuses=True, detector_per_s=10)
+    counter = Counter(drawn.options, witness=Witness(model, wanted, clock=lambda: 0.0) if model else None)
+    looked = [counter.look(picture, t_s) for t_s, picture in drawn.frames(10.0, SMALL)]
+    looked.append(counter.close(drawn.lasts_s))
+    return sum(len(one.crossings) for one in looked), sum(len(one.visits) for one in looked)
+
+
+@pytest.mark.parametrize("cast", ["pairs", "dwellers"])
+def test_who_is_refused_crosses_no_line_and_visits_no_zone(cast: Cast) -> None:
+    assert sum(counted(cast, None)) > 0
+    assert counted(cast, Model()) == (0, 0)
