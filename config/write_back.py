@@ -5,8 +5,14 @@
 The options of one device are put into the file where that device really stands, an included one too, with
 everything else kept to the character (`config.splice`). Before a byte is replaced, the whole of the settings
 is checked as it would be, and must differ from what stands there in these options alone. The file is replaced
-in one step, with its rights; its version before lies beside it, named for what replaced it, so that nothing
-but that is ever undone. Blocking: call it in a thread.
+in one step, with its rights. Blocking: call it in a thread.
+
+    edge.yaml            D ◄─ what stands there
+    edge.yaml.before-#D  C ◄─ each version before lies beside it, named for what replaced it: a chain of at
+    edge.yaml.before-#C  B    most SAVES_KEPT, that ends where somebody else wrote into the file
+
+The last save of a device is undone, step by step, whatever was saved for others since: those saves are done
+again without it.
 """
 
 from __future__ import annotations
@@ -18,6 +24,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +35,7 @@ from config.splice import NoPlace, put
 
 BOM = b"\xef\xbb\xbf"
 DIGEST_CHARS = 16
+SAVES_KEPT = 20  # of one file; an older one can no longer be undone
 
 Reason = Literal["changed", "device", "scattered", "shared", "shape", "rights", "disk", "nothing"]
 
@@ -53,7 +61,7 @@ class Standing:
     device: DeviceSettings
     file: Path  # where its options stand
     revision: str  # of every file that says something of it
-    undo: bool  # whether the last change of this file was ours, to these options, and can be taken back
+    undo: bool  # whether there is a save of these options that can be taken back
 
 
 class WriteBack:
@@ -107,18 +115,11 @@ class WriteBack:
             raise NotWritten("shared", file.name)
         if any((_at(after.tree, _way(index, one)) or []) != (new or []) for one, new in changes.items()):
             raise NotWritten("shape", file.name)
-        before = loaded.contents[file]
-        with _disk_trouble():
-            kept = _before_path(file, content)
-            _replace(kept, before, like=file)
-            _replace(file.resolve(), content, like=file, only_if=before)
-            for older in _befores(file):
-                if older != kept:
-                    older.unlink()
+        _put_down(file, [content, loaded.contents[file]], loaded.contents[file])
         return file
 
     def undo(self, name: str, *, revision: str, lang: str = "en") -> Path:
-        """Puts the version before the last `write` back. Raises NotWritten, BadSettings."""
+        """Takes the last `write` of this device back. Raises NotWritten, BadSettings."""
         loaded = self._load(lang)
         index = _index(loaded, name)
         if _revision(loaded, index) != revision:
@@ -126,26 +127,51 @@ class WriteBack:
         found = self._before(loaded, index, lang)
         if found is None:
             raise NotWritten("nothing")
-        file, kept, content = found
-        with _disk_trouble():
-            _replace(file.resolve(), content, like=file, only_if=loaded.contents[file])
-            kept.unlink()
+        file, [*others, save, before] = found
+        versions = [before.contents[file]]
+        for newer, older in reversed(list(pairwise([*others, save]))):
+            versions.insert(0, self._saved_again(versions[0], older, newer, file, lang))
+        after = self._load(lang, {file: versions[0]})
+        every = type(loaded.settings.devices[index].options).model_fields
+        if _without(after, index, every) != _without(loaded, index, every):
+            raise NotWritten("shape", file.name)
+        _put_down(file, versions, loaded.contents[file], undone=save.contents[file])
         return file
 
-    def _before(self, loaded: Loaded[EdgeSettings], index: int, lang: str) -> tuple[Path, Path, bytes] | None:
-        """The file, where its version before is, and that one; when only this device's options differ."""
+    def _before(
+        self, loaded: Loaded[EdgeSettings], index: int, lang: str
+    ) -> tuple[Path, list[Loaded[EdgeSettings]]] | None:
+        """The file and its versions back to the one before the last save of that device, the newest first."""
+        way, name = _way(index), loaded.settings.devices[index].name
         for file in dict.fromkeys(_places(loaded, index)):
-            kept = _before_path(file, loaded.contents[file])
-            try:
-                content = kept.read_bytes()
-                before = self._load(lang, {file: content})
-                other = _index(before, loaded.settings.devices[index].name)
-            except (OSError, ConfigError):
-                continue
-            every = type(loaded.settings.devices[index].options).model_fields
-            if other == index and _without(before, index, every) == _without(loaded, index, every):
-                return file, kept, content
+            versions = [loaded]
+            for _, content in _history(file, loaded.contents[file]):
+                try:
+                    versions.append(self._load(lang, {file: content}))
+                    if _index(versions[-1], name) != index:
+                        break
+                except ConfigError:
+                    break  # another file that this one includes was changed since
+                if _at(versions[-1].tree, way) != _at(loaded.tree, way):
+                    return file, versions
         return None
+
+    def _saved_again(
+        self, content: bytes, older: Loaded[EdgeSettings], newer: Loaded[EdgeSettings], file: Path, lang: str
+    ) -> bytes:
+        """`content` with the save that made one version of the other. Raises NotWritten."""
+        text = content.decode("utf-8-sig")
+        try:
+            for index in range(len(newer.settings.devices)):
+                old, new = (_at(each.tree, _way(index)) or {} for each in (older, newer))
+                for option in [name for name in new if new[name] != old.get(name)]:
+                    way = _way(index, option)
+                    text = put(text, way[len(_root(newer, way, file)) :], old.get(option), new[option])
+            content = (BOM if content.startswith(BOM) else b"") + text.encode()
+            self._load(lang, {file: content})
+        except (ConfigError, ValueError, StopIteration) as error:
+            raise NotWritten("shape", str(error)) from error
+        return content
 
     def _load(self, lang: str, instead: Mapping[Path, bytes] | None = None) -> Loaded[EdgeSettings]:
         return load(
@@ -231,6 +257,35 @@ def _without(loaded: Loaded[EdgeSettings], index: int, options: Mapping[str, Any
 def _before_path(file: Path, content: bytes) -> Path:
     """Where the version before `content` is kept."""
     return file.with_name(f"{file.name}.before-{sha256(content).hexdigest()[:DIGEST_CHARS]}")
+
+
+def _history(file: Path, content: bytes) -> Iterator[tuple[Path, bytes]]:
+    """Where the versions before `content` are kept, and what they are, the newest first."""
+    found: set[Path] = set()
+    while len(found) < SAVES_KEPT and (kept := _before_path(file, content)) not in found:
+        try:
+            content = kept.read_bytes()
+        except OSError:
+            return
+        found.add(kept)
+        yield kept, content
+
+
+def _put_down(file: Path, versions: list[bytes], there: bytes, *, undone: bytes = b"") -> None:
+    """Replaces `file`, which holds `there`, by the first of `versions`; the one before each comes after it.
+
+    Of the versions beside the file only that chain is left. Raises NotWritten.
+    """
+    with _disk_trouble():
+        if undone:
+            _before_path(file, undone).unlink(missing_ok=True)
+        for content, before in pairwise(versions):
+            _replace(_before_path(file, content), before, like=file)
+        _replace(file.resolve(), versions[0], like=file, only_if=there)
+        chain = {kept for kept, _ in _history(file, versions[0])}
+        for older in _befores(file):
+            if older not in chain:
+                older.unlink()
 
 
 def _befores(file: Path) -> list[Path]:

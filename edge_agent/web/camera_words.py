@@ -111,9 +111,11 @@ def saved(file: Path, taken: Taken, lang: str) -> str:
 
 
 def undone(file: Path, taken: Taken, lang: str) -> str:
-    """The file is as it was before the last save, and what the agent did with it."""
+    """The camera's last save is no longer in the file, and what the agent did with it."""
     _ = translator(lang)
-    return _after(_("{file} is as it was before the last save.").replace("{file}", file.name), taken, _)
+    return _after(
+        _("The last save of this camera is taken back in {file}.").replace("{file}", file.name), taken, _
+    )
 
 
 def _after(said: str, taken: Taken, _: Callable[[str], str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from config.mistakes import BadSettings
-from config.write_back import NotWritten, WriteBack
+from config.write_back import SAVES_KEPT, NotWritten, WriteBack
 
 LINE = {"a": [0.1, 0.5], "b": [0.9, 0.5], "in": "down"}
 DRAWN: dict[str, Any] = {"lines": {"正门": LINE}, "zones": {}, "masks": [], "persons": [[0.4, 0.2, 0.1, 0.3]]}
@@ -87,14 +87,84 @@ def test_what_somebody_wrote_since_is_never_taken_back(shop: Path) -> None:
     assert not writer.read("door").undo
 
 
-def test_only_the_version_before_the_last_is_kept(shop: Path) -> None:
+def save(writer: WriteBack, name: str, x: float, **more: Any) -> None:
+    drawn = {"lines": {"x": LINE | {"a": [x, 0.5]}}, **more}
+    writer.write(name, drawn, revision=writer.read(name).revision)
+
+
+def undo(writer: WriteBack, name: str) -> None:
+    writer.undo(name, revision=writer.read(name).revision)
+
+
+def left(writer: WriteBack, name: str) -> float | None:
+    """Where the left end of the drawn line is."""
+    options: Any = writer.read(name).device.options
+    return options.lines["x"].a.x if "x" in options.lines else None
+
+
+def test_saves_are_taken_back_one_after_the_other_to_the_first(shop: Path) -> None:
     writer = book(shop)
-    for at in (0.2, 0.3, 0.4):
-        drawn = DRAWN | {"lines": {"x": LINE | {"a": [at, 0.5]}}}
-        writer.write("door", drawn, revision=writer.read("door").revision)
-    assert len(beside(shop)) == 2
-    writer.undo("door", revision=writer.read("door").revision)
-    assert "a: [0.3, 0.5]" in shop.read_text()
+    for x in (0.2, 0.3, 0.4):
+        save(writer, "door", x)
+    for x in (0.3, 0.2, None):
+        undo(writer, "door")
+        assert left(writer, "door") == x
+    assert shop.read_text() == SHOP
+    assert beside(shop) == ["edge.yaml"]
+
+
+def test_no_more_than_twenty_saves_are_kept(shop: Path) -> None:
+    writer = book(shop)
+    for n in range(SAVES_KEPT + 3):
+        save(writer, "door", n / 100)
+    assert len(beside(shop)) == SAVES_KEPT + 1
+    while writer.read("door").undo:
+        undo(writer, "door")
+    assert left(writer, "door") == 0.02
+    assert beside(shop) == ["edge.yaml"]
+
+
+def test_a_save_is_taken_back_though_other_cameras_of_the_file_were_saved_since(shop: Path) -> None:
+    writer = book(shop)
+    save(writer, "door", 0.2)
+    save(writer, "door", 0.3)
+    save(writer, "back", 0.6, anchor="foot")
+    save(writer, "back", 0.7)
+    both = shop.read_text()
+    for x in (0.2, None):
+        undo(writer, "door")
+        assert (left(writer, "door"), left(writer, "back")) == (x, 0.7)
+    assert not writer.read("door").undo
+    assert [line for line in SHOP.splitlines() if line not in both.splitlines()] != []
+    assert [line for line in SHOP.splitlines() if line not in shop.read_text().splitlines()] == []
+    undo(writer, "back")
+    assert left(writer, "back") == 0.6
+    undo(writer, "back")
+    assert shop.read_text() == SHOP
+    assert beside(shop) == ["edge.yaml"]
+
+
+def test_a_save_that_was_drawn_back_by_hand_is_taken_back_once(shop: Path) -> None:
+    """The same text twice: its version before is another one each time."""
+    writer = book(shop)
+    for x in (0.2, 0.3, 0.2):
+        save(writer, "door", x)
+    undo(writer, "door")
+    assert left(writer, "door") == 0.3
+    undo(writer, "door")
+    assert left(writer, "door") == 0.2
+    assert not writer.read("door").undo
+
+
+def test_who_wrote_into_the_file_between_two_saves_ends_what_can_be_taken_back(shop: Path) -> None:
+    writer = book(shop)
+    save(writer, "door", 0.2)
+    shop.write_text(shop.read_text().replace("keep_days: 7", "keep_days: 9"))
+    save(writer, "door", 0.3)
+    undo(writer, "door")
+    assert left(writer, "door") == 0.2
+    assert "keep_days: 9" in shop.read_text()
+    assert not writer.read("door").undo
 
 
 def test_a_file_that_changed_meanwhile_is_left_alone(shop: Path) -> None:

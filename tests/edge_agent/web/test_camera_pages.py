@@ -137,9 +137,31 @@ async def test_what_is_saved_stands_in_the_file_beside_its_remarks_and_is_in_for
     taken_back = await browser.post(
         f"{PAGE}/undo", json={"revision": now["revision"]}, headers=await token(browser)
     )
-    assert taken_back.json()["said"].startswith("edge.yaml is as it was before the last save.")
+    said = taken_back.json()["said"]
+    assert said == "The last save of this camera is taken back in edge.yaml. The camera counts by it now."
     assert house.file.read_text() == before
     assert list(house.devices()["entrance"].options.lines) == ["door"]
+
+
+async def test_saves_are_taken_back_step_by_step_whatever_was_saved_for_another_camera(
+    browser: httpx.AsyncClient, house: CameraHouse
+):
+    before, key = house.file.read_text(), await token(browser)
+    for name in ("first", "second"):
+        assert (
+            await save(browser, (await stands(browser))["revision"], lines={name: SIDE})
+        ).status_code == 200
+    there = await stands(browser, "/edge/camera/back")
+    body = {"revision": there["revision"], "drawing": there["drawing"] | {"lines": {"other": SIDE}}}
+    assert (await browser.post("/edge/camera/back/save", json=body, headers=key)).status_code == 200
+    now = await stands(browser)
+    for lines in (["first"], ["door"]):
+        assert now["undo"]
+        now = (await browser.post(f"{PAGE}/undo", json={"revision": now["revision"]}, headers=key)).json()
+        assert list(house.devices()["entrance"].options.lines) == lines
+        assert list(house.devices()["back"].options.lines) == ["other"]
+    assert not now["undo"]
+    assert set(before.splitlines()) < set(house.file.read_text().splitlines())
 
 
 async def test_who_saves_over_a_changed_file_is_told_and_may_then(
