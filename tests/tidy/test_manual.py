@@ -65,11 +65,13 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
     from central_server.web.exports import AT_ONCE_MAX, LONGEST_S
     from config.edge import DEVICES_MAX
     from config.sources import ALL_FILES_MAX_BYTES, FILE_MAX_BYTES, FILES_MAX
+    from drivers.counter.camera.detector import MODEL_BYTES_MAX
     from drivers.counter.camera.eye import PAST_S, TRACKS_S
     from drivers.counter.camera.kept import PICTURES_BYTES_MAX, SEEN_MAX
     from drivers.counter.camera.loop import HANGS_S, NO_PICTURE_S
     from drivers.counter.camera.options import LINES_MAX as CAMERA_LINES_MAX
-    from drivers.counter.camera.options import ZONES_MAX
+    from drivers.counter.camera.options import ZONES_MAX, CameraOptions
+    from drivers.counter.camera.witness import LOOK_MAX_S, SHARE, SLOW_MAX
     from drivers.http_frames import BODY_BYTES_MAX, HEAD_BYTES_MAX
     from drivers.ports import camera, inline
     from drivers.ports import http_listen as http
@@ -106,6 +108,13 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
         [inline.KEPT_BYTES // 2**20, int(inline.LINGER_S)],
         [int(NO_PICTURE_S), int(HANGS_S), int(camera.SILENCE_S)],
         [int(PAST_S / 60), PICTURES_BYTES_MAX // 2**20, int(TRACKS_S / 60), SEEN_MAX],
+        [
+            MODEL_BYTES_MAX // 2**20,
+            int(CameraOptions().detector_per_s),
+            int(100 * SHARE),
+            int(1000 * LOOK_MAX_S),
+            SLOW_MAX,
+        ],
         [CAMERA_LINES_MAX, ZONES_MAX],
         sorted([FILE_MAX_BYTES // 1024, ALL_FILES_MAX_BYTES // 2**20, FILES_MAX]),
         [EdgeSettings().outbox.max_mib],

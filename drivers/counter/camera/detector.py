@@ -15,6 +15,7 @@ The first takes blue, green, red from 0 to 255, the others red, green, blue from
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -58,11 +59,13 @@ class Body(NamedTuple):
 def read_detector(path: Path, least: float) -> Detector:
     """The model in that file, tried; `least`: how sure it must be of a person, 0 to 1. Raises NoDetector."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise NoDetector("unreadable", str(path))  # a pipe would keep us waiting
         with path.open("rb") as file:
             model = file.read(MODEL_BYTES_MAX + 1)
     except FileNotFoundError:
         raise NoDetector("missing", str(path)) from None
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a path that is none
         raise NoDetector("unreadable", str(path)) from None
     if len(model) > MODEL_BYTES_MAX:
         raise NoDetector("large", str(path))
@@ -169,7 +172,7 @@ def rows_of(said: Floats, layout: Layout, wide: int, high: int) -> Rows:
 
 def best(rows: Rows, least: float) -> Rows:
     """The surest box of each person, the surest person first: of boxes that overlap, one stays."""
-    rows = rows[rows[:, 4] >= least]
+    rows = rows[(rows[:, 4] >= least) & np.isfinite(rows).all(axis=1)]
     rows = rows[np.argsort(-rows[:, 4], kind="stable")][:BOXES_MAX]
     boxes = rows[:, :4].copy()
     boxes[:, :2] -= boxes[:, 2:] / 2

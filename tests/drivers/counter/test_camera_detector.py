@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.counter.camera.detector import (
+    BOXES_MAX,
     MODEL_BYTES_MAX,
     Detector,
     Floats,
@@ -18,7 +20,6 @@ from drivers.counter.camera.detector import (
     filled,
     layout_of,
     read_detector,
-    rows_of,
 )
 from drivers.errors import NoDetector
 
@@ -120,11 +121,18 @@ def test_none_is_left_of_none() -> None:
     assert best(np.zeros((0, 5), np.float32), 0.3).shape == (0, 5)
 
 
-@given(st.binary(max_size=40), st.floats(0.05, 0.95))
-def test_whatever_a_model_says_there_are_few_boxes_of_people(noise: bytes, least: float) -> None:
-    said = np.random.default_rng(list(noise)).normal(0, 1e4, (1, CELLS, 7)).astype(np.float32)
-    said[0, : len(noise)] = np.nan
-    assert len(best(rows_of(said, "yolox", WIDE, HIGH), least)) <= 300
+@given(st.lists(st.floats(width=32), min_size=5, max_size=60), st.floats(0.05, 0.95))
+def test_whatever_a_model_says_boxes_are_sure_and_have_a_place(said: list[float], least: float) -> None:
+    rows = np.array(said[: len(said) // 5 * 5], np.float32).reshape(-1, 5)
+    kept = best(rows, least)
+    assert len(kept) <= len(rows)
+    assert np.isfinite(kept).all()
+    assert (kept[:, 4] >= np.float32(least)).all()
+
+
+def test_no_more_than_the_surest_boxes_are_looked_at() -> None:
+    crowd = np.array([(100 * x, 100 * y, 40, 80, 0.5) for x in range(40) for y in range(40)], np.float32)
+    assert len(best(crowd, 0.3)) == BOXES_MAX
 
 
 def test_a_picture_is_filled_up_with_grey() -> None:
@@ -173,7 +181,10 @@ def test_a_file_that_is_of_no_use_says_why(tmp_path: Path) -> None:
         "half": "not_onnx",
         "large": "large",
     }
-    assert refused(tmp_path) == "unreadable"
+    os.mkfifo(tmp_path / "pipe.onnx")
+    assert [refused(path) for path in (tmp_path, tmp_path / "pipe.onnx", Path("a\0.onnx"))] == [
+        "unreadable"
+    ] * 3
 
 
 def test_a_good_file_is_read(tmp_path: Path) -> None:
