@@ -2,8 +2,8 @@
 
 Drawn people walk through a drawn shop at 640×360 and 10 frames/s; drawing is not measured. The same pictures
 go to the counter and to the plain pipeline (MOG2 → morphology → contours: the physical part), one thread,
-processor time. Then an empty shop; then, in processes of their own, memory: after a minute of people, of more
-cameras, after a month in which the hours are jumped over.
+processor time. Then an empty shop; then memory: of real workers that count the same film from a file, one and
+then four; and of a counter in a process of its own, before and after a month whose hours are jumped over.
 
     ms_per_frame_p50, _p95       of the counter, pictures in which people walk
     idle_ms_per_frame            of the counter, on average, in an empty shop
@@ -11,13 +11,17 @@ cameras, after a month in which the hours are jumped over.
     plain_small_ms_per_frame     of the plain pipeline on pictures made small first, as the counter's
     times_plain, _plain_small    ms_per_frame_p50 over each of them
     decode_ms_per_frame          reading the same film from a file, by its format: what comes before counting
-    rss_mib                      of a process that counts, OpenCV and all
-    rss_each_further_mib         what another such process adds to the memory of the box, and does not share
-    rss_after_a_month_mib        of the first after a month
+    rss_mib                      resident memory of the first camera's worker, OpenCV, decoder and all
+    nursery_mib                  what the process that it was forked from has beside that
+    further_rss_mib              what each of three further workers has alone (USS): what it adds to the box
+    further_pss_mib              that, and its equal part of what all of them share (PSS)
+    rss_before_a_month_mib       resident memory of a counter in a process of its own, without a camera
+    rss_after_a_month_mib        of the same after a month
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -29,7 +33,7 @@ from typing import Any
 
 import cv2
 
-from bench import rig
+from bench import camera_workers, rig
 from bench.report import options, percentile, report
 from drivers.counter.camera import simulator
 from drivers.counter.camera.counter import LOOKED_AT_PX, Counter
@@ -41,8 +45,7 @@ SIZE = (640, 360)
 RATE = 10.0
 SEED = 5
 SETTLES_S = 5.0  # until a counter knows the floor
-MEMORY_FRAMES = 150  # of the film that the processes are given, over and over
-FURTHER = 2
+MONTH_FRAMES = 150  # of the film that is given over and over
 CODECS = {"mjpeg": ("MJPG", ".avi"), "mpeg4": ("mp4v", ".mp4")}
 
 
@@ -51,6 +54,7 @@ def main() -> int:
         "Counting people from a camera, against the plain pipeline of cv2.",
         seconds=(40, "of film with people, and half of that without"),
         days=(30, "of the month in which memory is to stay as it is"),
+        each=(60, "seconds that one real worker, and then four, count before their memory is read"),
         folder=("", "where to write films; var/bench if empty"),
     )
     cv2.setNumThreads(1)
@@ -60,7 +64,8 @@ def main() -> int:
     found["idle_ms_per_frame"] = round(fmean(_took_ms(empty, Counter(empty.options).look)), 3)
     with rig.folder(asked.folder) as where:
         found["decode_ms_per_frame"] = {name: decoding(busy, where, name) for name in CODECS}
-        found |= memory(busy, where, asked.days)
+        found |= asyncio.run(camera_workers.memory(written(busy, where, "mpeg4"), busy.options, asked.each))
+        found |= month(busy, where, asked.days)
     report(found, asked.json)
     return 0
 
@@ -113,55 +118,47 @@ def _took_ms(film: Film, look: Callable[[Picture, float], object]) -> list[float
 
 def decoding(film: Film, where: Path, name: str) -> float:
     """Of each picture out of a file, processor time."""
-    fourcc, suffix = CODECS[name]
-    path = where / f"film{suffix}"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*fourcc), RATE, SIZE)
-    for _, picture in film.frames(RATE, SIZE):
-        writer.write(picture)
-    writer.release()
+    path = written(film, where, name)
     capture = cv2.VideoCapture(str(path), cv2.CAP_ANY, [cv2.CAP_PROP_N_THREADS, 1])
     count, began_s = 0, time.process_time()
     while capture.read()[0]:
         count += 1
     capture.release()
-    path.unlink()
     return round((time.process_time() - began_s) * 1000 / max(1, count), 3)
+
+
+def written(film: Film, where: Path, name: str) -> Path:
+    """The film as a file, in one of CODECS."""
+    fourcc, suffix = CODECS[name]
+    path = where / f"film{suffix}"
+    if not path.exists():
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*fourcc), RATE, SIZE)
+        for _, picture in film.frames(RATE, SIZE):
+            writer.write(picture)
+        writer.release()
+    return path
 
 
 # ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def memory(film: Film, where: Path, days: int) -> dict[str, float]:
-    """Of processes which count the same film; `bench.camera_memory` is what they are."""
+def month(film: Film, where: Path, days: int) -> dict[str, float]:
+    """Of a process that counts for so many days; `bench.camera_memory` is what it is."""
     pictures = where / "pictures.raw"
     with pictures.open("wb") as file:
         for picture in _pictures(film):
             file.write(picture.tobytes())
     command = [sys.executable, "-P", "-m", "bench.camera_memory", str(pictures), *map(str, SIZE)]
     command.append(film.options.model_dump_json(by_alias=True))
-    started: list[subprocess.Popen[str]] = []
-    shares = []
-    try:
-        for _ in range(1 + FURTHER):
-            one = subprocess.Popen(command, cwd=ROOT, stdin=-1, stdout=-1, text=True)
-            started.append(one)
-            _say(one, 0)
-            shares.append(sum(_share_mib(each.pid) for each in started))
-        rss_mib = rig.memory_mib(started[0].pid)
-        _say(started[0], days)
-        return {
-            "rss_mib": rss_mib,
-            "rss_each_further_mib": round((shares[-1] - shares[0]) / FURTHER, 1),
-            "rss_after_a_month_mib": rig.memory_mib(started[0].pid),
-        }
-    finally:
-        for one in started:
-            one.communicate()
-        pictures.unlink()
+    with subprocess.Popen(command, cwd=ROOT, stdin=-1, stdout=-1, text=True) as one:
+        _say(one, 0)
+        before_mib = rig.memory_mib(one.pid)
+        _say(one, days)
+        return {"rss_before_a_month_mib": before_mib, "rss_after_a_month_mib": rig.memory_mib(one.pid)}
 
 
 def _pictures(film: Film) -> Iterator[Picture]:
-    for number in range(MEMORY_FRAMES):
+    for number in range(MONTH_FRAMES):
         yield film.picture(SETTLES_S + number / RATE, SIZE)
 
 
@@ -172,11 +169,3 @@ def _say(to: subprocess.Popen[str], days: int) -> None:
     to.stdin.write(f"{days}\n")
     to.stdin.flush()
     json.loads(to.stdout.readline())
-
-
-def _share_mib(pid: int) -> float:
-    """Its memory, and its part of what it shares with others."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / 1024
-    raise ValueError(f"/proc/{pid}/smaps_rollup has no Pss")
