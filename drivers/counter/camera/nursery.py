@@ -148,6 +148,9 @@ def main() -> None:
     cv2.setNumThreads(1)
     rehearse()
     gc.collect()
+    with suppress(AttributeError):  # only glibc has it
+        # What is free here would be kept here, and copied into each worker that uses it again.
+        ctypes.CDLL(None).malloc_trim(0)
     gc.freeze()  # the collector writes into what it looks at, and what is written to is no longer shared
     Nursery(socket.socket(fileno=0), worker.main).serve()
     os._exit(0)
