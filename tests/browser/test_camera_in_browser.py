@@ -139,6 +139,31 @@ async def test_on_a_telephone_a_finger_draws_an_area_and_moves_a_corner_in_chine
     assert not small
 
 
+async def test_a_corner_moves_as_far_as_the_finger_and_pressed_twice_it_goes(
+    open_page: Any, shop: CameraHouse
+) -> None:
+    page = (await open_page(phone=True)).page
+    await expect(page.locator("#how")).to_contain_text("Press a corner twice")
+    await page.locator('#zones [data-name="shoes"] [data-choose]').tap()
+    await finger(page, (0.41, 0.62), (0.41, 0.62))  # beside its right upper corner, and no further
+    await expect(page.locator("#saved")).to_have_text("As in the settings file")
+    await page.wait_for_timeout(600)  # a second press so late is another first one
+    await finger(page, (0.41, 0.62), (0.61, 0.42))
+    await save(page)
+    assert shop.devices()["entrance"].options.zones["shoes"][1] == (
+        pytest.approx(0.6, abs=0.005),
+        pytest.approx(0.4, abs=0.005),
+    )
+    await page.locator('#zones [data-name="shoes"] [data-choose]').tap()
+    for _ in range(2):
+        x, y = await spot(page, 0.6, 0.4)
+        await page.touchscreen.tap(x, y)
+    await expect(page.locator('[data-corner="3"]')).to_have_count(0)
+    await expect(page.locator("#came")).to_be_empty()  # "saved" was said of the drawing before
+    await save(page)
+    assert len(shop.devices()["entrance"].options.zones["shoes"]) == 3
+
+
 async def test_keys_draw_move_and_take_away(open_page: Any, shop: CameraHouse) -> None:
     page = (await open_page()).page
     await page.locator("[data-draw=mask]").focus()

@@ -17,6 +17,7 @@ const words = read("words");
 const path = `/edge/camera/${document.querySelector("main").dataset.name}`;
 const picture = byId("picture");
 const anchor = byId("anchor");
+const fingers = matchMedia("(pointer: coarse)");
 
 let stands = read("stands"); // what the settings file has
 let sinceS = null; // of the worker's clock: when the drawing changed, or counting began from zero
@@ -31,6 +32,7 @@ const same = () => plain(drawing()) === plain(drawingOf(shapesOf(stands.drawing)
 const drawn = new Drawn(byId("drawn"), words, {
   changed(shape) {
     if (shape?.kind !== "zone") anew();
+    if (byId("came").className === "good") byId("came").textContent = ""; // it was of the drawing before
     marks();
     replay.redrawn();
   },
@@ -50,7 +52,7 @@ const drawn = new Drawn(byId("drawn"), words, {
   },
   armed(tool) {
     for (const button of document.querySelectorAll("[data-draw]")) button.setAttribute("aria-pressed", button.dataset.draw === tool);
-    byId("how").textContent = byId("how").dataset[tool || "idle"];
+    byId("how").textContent = byId("how").dataset[tool || (fingers.matches ? "touch" : "idle")];
   },
 });
 const lists = new Lists(drawn, words, () => { marks(); replay.redrawn(); });

@@ -3,6 +3,8 @@ import { addCorner, CORNERS_MOST, dropCorner, fresh, inward, moveAll, moveCorner
 
 const SVG = "http://www.w3.org/2000/svg";
 const ARROW_PX = 44;
+const STILL_PX = 4; // a finger that moves less has not moved
+const TWICE_MS = 500; // from one press of a corner to the next that takes it away
 const STEP = 0.01; // an arrow key's, of the picture; with Shift five of them
 const KEYS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
@@ -29,6 +31,7 @@ export class Drawn {
     this.trails = new Map();
     this.flashes = new Map(); // a line's name: until when it shines
     this.drag = null;
+    this.pressed = { corner: "", at: 0 }; // the corner that was pressed last, without moving it
     this.back = svg.appendChild(element("g", { "aria-hidden": "true" }));
     this.front = svg.appendChild(element("g", {}));
     svg.addEventListener("pointerdown", (event) => this.down(event));
@@ -108,10 +111,10 @@ export class Drawn {
       this.turn(shape);
       return;
     } else if (corner !== undefined) {
-      this.drag = { how: "corner", shape, corner: Number(corner) };
+      this.drag = { how: "corner", shape, corner: Number(corner), from, held: shape.points[corner] };
     } else if (between !== undefined) {
       if (!addCorner(shape, Number(between))) return;
-      this.drag = { how: "corner", shape, corner: Number(between) + 1 };
+      this.drag = { how: "corner", shape, corner: Number(between) + 1, from, held: shape.points[Number(between) + 1] };
       this.changed(shape);
     } else {
       if (shape && shape === this.chosen) this.drag = { how: "all", shape, from, before: shape.points };
@@ -126,10 +129,15 @@ export class Drawn {
 
   moved(event) {
     if (!this.drag) return;
-    const { how, shape, corner, from, before } = this.drag;
+    const { how, shape, corner, from, before, held } = this.drag;
     const to = this.at(event);
+    if (how !== "new" && !this.drag.moves) {
+      this.drag.moves = Math.hypot((to[0] - from[0]) * this.wide, (to[1] - from[1]) * this.high) >= STILL_PX;
+      if (!this.drag.moves) return;
+    }
     if (how === "new") this.drag.to = to;
-    else if (how === "corner") moveCorner(shape, corner, to, this.wide, this.high);
+    // By as much as the finger moves, wherever beside the corner it lies.
+    else if (how === "corner") moveCorner(shape, corner, [0, 1].map((axis) => held[axis] + to[axis] - from[axis]), this.wide, this.high);
     else moveAll(shape, before, to[0] - from[0], to[1] - from[1]);
     if (how !== "new") this.changed(shape);
     this.draw();
@@ -138,11 +146,20 @@ export class Drawn {
   up(event) {
     if (!this.drag) return;
     this.moved(event); // a quick finger's last place may come with its leaving alone
-    const { how, from, shape, corner } = this.drag;
+    const { how, from, shape, corner, moves } = this.drag;
     this.drag = null;
+    if (how === "corner" && !moves && this.again(`${this.shapes.indexOf(shape)}:${corner}`) && dropCorner(shape, corner)) this.changed(shape);
     if (how === "new") this.add(fresh(this.tool, from, this.at(event), ""));
     else this.draw();
     if (how === "corner") this.focus(shape, `corner:${corner}`);
+  }
+
+  // Whether that corner was pressed a moment ago, too.
+  again(corner) {
+    const now = performance.now();
+    const twice = this.pressed.corner === corner && now - this.pressed.at < TWICE_MS;
+    this.pressed = { corner: twice ? "" : corner, at: now };
+    return twice;
   }
 
   cancel() {

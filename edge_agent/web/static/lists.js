@@ -42,7 +42,10 @@ export class Lists {
     }
     const choose = row.querySelector("[data-choose]");
     choose.setAttribute("aria-label", name);
-    choose.addEventListener("click", () => this.drawn.choose(shape));
+    choose.addEventListener("click", () => {
+      this.drawn.choose(shape);
+      this.drawn.svg.scrollIntoView({ block: "nearest" });
+    });
     row.querySelector("[data-turn]")?.addEventListener("click", () => this.drawn.turn(shape));
     row.querySelector("[data-remove]").addEventListener("click", () => this.drawn.remove(shape));
     const what = row.querySelector(".what");

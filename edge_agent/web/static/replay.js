@@ -81,6 +81,7 @@ export class Replay {
     this.turned(true);
     this.redrawn();
     await this.show(0);
+    byId("player").scrollIntoView({ block: "nearest" });
   }
 
   // The picture is of the last minutes, or of now.
