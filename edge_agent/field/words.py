@@ -172,7 +172,7 @@ DETECTORS = {
     "layout": _(
         "{path}: this model is none of YOLOX, YOLOv5 or YOLOv8 for pictures of 416, 640 or 320 pixels"
     ),
-    "failed": _("{path}: this model failed on a picture"),
+    "failed": _("{path}: this model is damaged, or fails on a picture"),
     "slow": _("{path}: this model takes more than half a second for a picture on this box"),
 }
 

@@ -38,6 +38,7 @@ def count_film(
     people are. What happened before `warmup_frames` is left out. Raises CameraGone, and NoDetector.
     """
     cv2.setNumThreads(1)
+    cv2.utils.logging.setLogLevel(0)  # of a model that it cannot read it says pages; we say why
     witness = witness_of(options)
     if witness and witness.why:
         raise NoDetector(witness.why, options.detector)

@@ -13,6 +13,8 @@ was in the picture as a whole for REFUSED_LOOKS looks, and not seen in any, is n
 from __future__ import annotations
 
 import math
+import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,6 +31,7 @@ from drivers.errors import NoDetector
 SHARE = 0.2  # of the processor's time, at most: a slow box looks less often
 LOOK_MAX_S = 0.5  # no picture is counted meanwhile …
 SLOW_MAX = 3  # … so after so many longer ones, one after the other, it is let go
+TRIAL_MAX_S = 20  # for a model to be read and to look once
 ASKED_WALKED = 0.25  # persons: what does not move is not in question
 REFUSED_LOOKS = 3
 LOOKS_MAX = 12  # for nothing, at one track; then it is in question no longer
@@ -57,12 +60,30 @@ def witness_of(options: CameraOptions) -> Witness | None:
     """The one of these settings, None when they want none; its `why` says when its file is of no use."""
     if not options.detector:
         return None
-    detector, why = None, ""
-    try:
-        detector = read_detector(Path(options.detector), options.detector_least)
-    except NoDetector as error:
-        why = error.why
+    path, least = Path(options.detector), options.detector_least
+    detector, why = None, "failed"
+    if survives(lambda: read_detector(path, least)):
+        try:
+            detector, why = read_detector(path, least), ""
+        except NoDetector as error:
+            why = error.why
     return Witness(detector, options, why)
+
+
+def survives(work: Callable[[], object]) -> bool:
+    """Whether this can be tried without the end of the process that does: a child tries it first.
+
+    One in forty damaged models ends OpenCV by a signal; a worker would never come to count. Call it with one
+    thread. What `work` raises is nothing here.
+    """
+    child = os.fork()
+    if not child:
+        try:
+            signal.alarm(TRIAL_MAX_S)
+            work()
+        finally:
+            os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
 
 
 class Witness:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import numpy as np
 import pytest
 
@@ -13,7 +16,7 @@ from drivers.counter.camera.shapes import Picture
 from drivers.counter.camera.simulator import film
 from drivers.counter.camera.size import Size
 from drivers.counter.camera.tracks import Track
-from drivers.counter.camera.witness import LOOKS_MAX, REFUSED_LOOKS, SLOW_MAX, Witness, witness_of
+from drivers.counter.camera.witness import LOOKS_MAX, REFUSED_LOOKS, SLOW_MAX, Witness, survives, witness_of
 from drivers.errors import NoDetector
 
 SMALL = (160, 90)
@@ -201,6 +204,12 @@ def test_a_file_that_is_not_there_is_no_detector_but_no_error() -> None:
     walker.age, walker.walked = 5, 1.0
     witness.step(FRAME, [walker], PERSON, SMALL, 0.0)
     assert walker.sure
+
+
+def test_a_model_that_ends_the_process_is_tried_by_another() -> None:
+    assert not survives(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    assert survives(lambda: None)
+    assert survives(lambda: [][0])  # who tries it in earnest will see
 
 
 def test_without_a_detector_in_the_settings_there_is_no_witness() -> None:
