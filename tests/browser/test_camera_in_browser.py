@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from demo.programs import free_port
-from drivers.counter.camera.eye import CrossedNow
+from drivers.counter.camera.eye import CrossedNow, DetectorNow
 from tests.browser.watched import Watched
 from tests.edge_agent.web.camera_house import CameraHouse, camera_house
 
@@ -234,6 +235,20 @@ async def test_a_changed_line_is_held_against_a_count_by_hand(open_page: Any, sh
     await expect(page.locator("#at")).not_to_have_value("0")
     await page.locator("#live").click()
     await expect(page.locator("#player")).to_be_hidden()
+
+
+async def test_beside_what_a_picture_costs_stands_how_its_detector_does(
+    open_page: Any, shop: CameraHouse
+) -> None:
+    shop.eye.sight = msgspec.structs.replace(
+        shop.eye.sight, detector=DetectorNow(looks=9, look_ms=19.6, seen=7, unseen=1)
+    )
+    page = (await open_page()).page
+    figures = page.locator("#figures")
+    await expect(figures).to_contain_text("7 of 8 people seen, 20 ms a look", timeout=LIMIT_MS)
+    shop.eye.sight = msgspec.structs.replace(shop.eye.sight, detector=DetectorNow(why="missing"))
+    await expect(figures).to_contain_text("without its detector", timeout=LIMIT_MS)
+    await expect(figures).to_contain_text("there is no such file", timeout=LIMIT_MS)
 
 
 async def test_a_mask_is_tried_on_the_kept_pictures_before_it_is_saved(
