@@ -143,8 +143,11 @@ async def test_on_a_telephone_a_finger_draws_an_area_and_moves_a_corner_in_chine
 async def test_a_corner_moves_as_far_as_the_finger_and_pressed_twice_it_goes(
     open_page: Any, shop: CameraHouse
 ) -> None:
+    shop.eye.goes_on(persons=((0.4, 0.2, 0.1, 0.2), (0.4, 0.6, 0.1, 0.2)))
     page = (await open_page(phone=True)).page
     await expect(page.locator("#how")).to_contain_text("Press a corner twice")
+    await expect(page.locator("#learned")).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     await page.locator('#zones [data-name="shoes"] [data-choose]').tap()
     await finger(page, (0.41, 0.62), (0.41, 0.62))  # beside its right upper corner, and no further
     await expect(page.locator("#saved")).to_have_text("As in the settings file")
