@@ -31,7 +31,7 @@ from drivers.errors import NoDetector
 SHARE = 0.2  # of the processor's time, at most: a slow box looks less often
 LOOK_MAX_S = 0.5  # no picture is counted meanwhile …
 SLOW_MAX = 3  # … so after so many longer ones, one after the other, it is let go
-TRIAL_MAX_S = 20  # for a model to be read and to look once
+TRIAL_MAX_S = 8  # for a model to be read and to look once; a worker that says nothing for 20 s is ended
 ASKED_WALKED = 0.25  # persons: what does not move is not in question
 REFUSED_LOOKS = 3
 LOOKS_MAX = 12  # for nothing, at one track; then it is in question no longer
