@@ -37,6 +37,7 @@ def templates(lang: str, zone: ZoneInfo | None = None) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {}  # not sorted: what is drawn stays in the settings' order
     environment.install_gettext_translations(catalogue(PACKAGE, lang), newstyle=True)  # type: ignore[attr-defined]
     environment.filters["money"] = money
     environment.filters["amount"] = amount

@@ -143,6 +143,13 @@ async def test_what_is_saved_stands_in_the_file_beside_its_remarks_and_is_in_for
     assert list(house.devices()["entrance"].options.lines) == ["door"]
 
 
+async def test_what_is_drawn_stays_in_the_order_of_the_file(browser: httpx.AsyncClient):
+    zones = {name: DRAWING["zones"]["shoes"] for name in ("shoes", "till", "entry")}
+    now = (await save(browser, (await stands(browser))["revision"], zones=zones)).json()
+    assert list(now["drawing"]["zones"]) == list(zones)
+    assert list((await stands(browser))["drawing"]["zones"]) == list(zones)
+
+
 async def test_saves_are_taken_back_step_by_step_whatever_was_saved_for_another_camera(
     browser: httpx.AsyncClient, house: CameraHouse
 ):
