@@ -17,7 +17,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from rich.console import Console
 from rich.text import Text
 
-from demo import chromium, neighbours
+from demo import camera_shots, chromium, neighbours
 from demo.counts import STORE
 from demo.history import ZONE
 from demo.money_shots import take_money
@@ -124,7 +124,9 @@ async def in_language(house: Stage, browser: Browser, lang: str) -> None:
         await take(page, f"{centre}/fleet", "fleet")
     else:
         await take(page, f"{centre}/traffic?day={yesterday}&store={STORE}", "traffic")
+    await take(page, f"{centre}/traffic/dwell?day={yesterday}&store={STORE}", f"dwell-{lang}")
     await context.add_cookies([{"name": "tillbeam_lang", "value": locale[:2], "url": edge}])
+    await camera_shots.take_technician(page, house, picture, f"camera-{lang}")
     await page.goto(f"{edge}/till")
     await all_is_sent(page)
     for number in KNOWN_STRIPES:  # until somebody has a tier to show
@@ -161,7 +163,7 @@ async def take(page: Page, url: str, name: str) -> None:
     await page.goto(url)
     await page.wait_for_load_state("load")
     for chart in await page.locator(".chart").all():
-        await chart.locator("canvas").wait_for()
+        await chart.locator("canvas").first.wait_for()
     await picture(page, name)
 
 
