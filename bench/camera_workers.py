@@ -1,7 +1,7 @@
-"""The memory of cameras' workers, as an agent has them (`bench.camera`): of the first and of each further one.
+"""The memory of cameras' workers, as an agent has them (`bench.camera`): of the first, of each further one.
 
-USS is what a process has alone: what goes from the box when it goes. PSS adds its part of what it shares; so it
-falls with each further camera, and is lower while other programs use the same libraries.
+USS is what a process has alone: what goes from the box when it goes. PSS adds its part of what it shares, so
+it falls with each further camera, and is lower while other programs use the same libraries.
 """
 
 from __future__ import annotations

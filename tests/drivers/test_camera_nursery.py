@@ -54,6 +54,12 @@ def parent(pid: int) -> int:
     return int(stat(pid)[1])
 
 
+def sockets(pid: int) -> set[str]:
+    """Those that a process has open."""
+    files = map(os.readlink, Path(f"/proc/{pid}/fd").iterdir())
+    return {file for file in files if file.startswith("socket:")}
+
+
 def lives(pid: int) -> bool:
     return stat(pid)[:1] not in ([], ["Z"])
 
@@ -105,6 +111,8 @@ async def test_all_cameras_of_an_agent_are_forked_from_one_process_with_one_thre
     assert len(list(Path(f"/proc/{parent(front.pid)}/task").iterdir())) == 1
     for port in (front, back):
         assert b"up" in await port.read()
+    assert not sockets(front.pid) & sockets(back.pid)
+    assert not sockets(front.pid) & sockets(parent(front.pid))
 
 
 async def test_a_worker_that_dies_disturbs_no_other_and_its_place_is_taken_again(house: House):
@@ -117,6 +125,15 @@ async def test_a_worker_that_dies_disturbs_no_other_and_its_place_is_taken_again
     again = await house.camera(2)
     assert parent(again.pid) == parent(front.pid)
     assert b"up" in await again.read()
+    assert lives(front.pid)
+
+
+async def test_a_worker_that_hangs_is_killed_when_its_port_is_closed_and_it_alone(house: House):
+    front, back = await house.camera(1), await house.camera(2)
+    await back.read()
+    os.kill(back.pid, signal.SIGSTOP)
+    await back.close()
+    assert not lives(back.pid)
     assert lives(front.pid)
 
 
