@@ -9,7 +9,7 @@ import functools
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import cv2
@@ -47,27 +47,21 @@ class Look:
     size: float
     pushes: Pushed
     seed: int
-    _sprites: dict[tuple[str, int], Sprite] = field(default_factory=dict, repr=False)
 
     def above(self, phase: float, pace: float) -> Sprite:
-        return self._sprite("above", _step(phase, pace))
+        return _sprite(self, "above", _step(phase, pace))
 
     def beside(self, phase: float, pace: float) -> Sprite:
-        return self._sprite("beside", _step(phase, pace))
+        return _sprite(self, "beside", _step(phase, pace))
 
     def pushed(self) -> Sprite:
-        return self._sprite(self.pushes, STANDS)
+        return _sprite(self, self.pushes, STANDS)
 
-    def _sprite(self, view: str, step: int) -> Sprite:
-        if (view, step) not in self._sprites:
-            draws = {
-                "above": _from_above,
-                "beside": _from_beside,
-                "trolley": _trolley,
-                "pushchair": _pushchair,
-            }
-            self._sprites[view, step] = draws[view](self, step)
-        return self._sprites[view, step]
+
+@functools.lru_cache(maxsize=96)  # 1.5 MB: the steps of eight who walk; who has left is forgotten
+def _sprite(look: Look, view: str, step: int) -> Sprite:
+    draws = {"above": _from_above, "beside": _from_beside, "trolley": _trolley, "pushchair": _pushchair}
+    return draws[view](look, step)
 
 
 def look(chance: random.Random, floor: Colour, *, contrast: float = 1.0, pushes: Pushed = "") -> Look:
