@@ -75,6 +75,7 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
     from drivers.http_frames import BODY_BYTES_MAX, HEAD_BYTES_MAX
     from drivers.ports import camera, inline
     from drivers.ports import http_listen as http
+    from drivers.ports.nursery import BIRTH_WAIT_S
     from drivers.pos.nexo.decoder import QUEUE_MAX, REMEMBERED_MAX
     from drivers.pos.nexo.options import REPEAT_MS
     from drivers.pos.zvt.dialogue import HELD_MS_MAX
@@ -106,7 +107,7 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
         [HELD_MS_MAX // 1000],
         [T2_MS // 1000],
         [inline.KEPT_BYTES // 2**20, int(inline.LINGER_S)],
-        [int(NO_PICTURE_S), int(HANGS_S), int(camera.SILENCE_S)],
+        [int(NO_PICTURE_S), int(HANGS_S), int(camera.SILENCE_S), int(BIRTH_WAIT_S)],
         [int(PAST_S / 60), PICTURES_BYTES_MAX // 2**20, int(TRACKS_S / 60), SEEN_MAX],
         [
             MODEL_BYTES_MAX // 2**20,
