@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Literal, NamedTuple
 
 from drivers.ports.base import READ_BYTES
@@ -151,18 +151,17 @@ class _Program:
 
     async def ask(self) -> tuple[Streams, Streams]:
         """For a worker: its line, and its tether. Raises OSError."""
-        (line, its_line), (tether, its_tether) = socket.socketpair(), socket.socketpair()
-        with its_line, its_tether:
-            try:
-                socket.send_fds(self._asks, [b"!"], [its_line.fileno(), its_tether.fileno()])
-            except BaseException:
-                line.close()
-                tether.close()
-                raise
-        return (
-            Streams(*await asyncio.open_connection(sock=line)),
-            Streams(*await asyncio.open_connection(sock=tether)),
-        )
+        with ExitStack() as theirs, ExitStack() as undone:
+            ends: list[int] = []
+            ours: list[Streams] = []
+            for _ in ("line", "tether"):
+                mine, its = socket.socketpair()
+                ends.append(theirs.enter_context(its).fileno())
+                ours.append(Streams(*await asyncio.open_connection(sock=undone.enter_context(mine))))
+                undone.callback(ours[-1].writer.close)
+            socket.send_fds(self._asks, [b"!"], ends)
+            undone.pop_all()
+            return ours[0], ours[1]
 
     async def ended(self, tether: asyncio.StreamReader) -> Ended:
         """How the worker ended, or the nursery together with it."""

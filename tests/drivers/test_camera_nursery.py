@@ -90,13 +90,12 @@ class House:
     """Cameras of one agent."""
 
     def __init__(self) -> None:
-        self.nursery = Nursery()
+        self.around = Surroundings(nursery=Nursery())
         self.ports: list[CameraPort] = []
         self.pids: set[int] = set()  # of every process there was
 
     async def camera(self, seed: int, options: bytes = OPTIONS) -> CameraPort:
-        around = Surroundings(nursery=self.nursery)
-        port = await open_port(f"camera:sim:{seed}", clock=SystemClock(), around=around)
+        port = await open_port(f"camera:sim:{seed}", clock=SystemClock(), around=self.around)
         assert isinstance(port, CameraPort)
         self.ports.append(port)
         self.pids |= {port.pid, parent(port.pid)}
@@ -167,6 +166,26 @@ async def test_the_nursery_ends_with_its_last_worker(house: House):
     await front.close()
     assert lives(birthplace)
     await back.close()
+    await gone(birthplace)
+
+
+async def test_a_camera_that_is_given_up_while_it_opens_leaves_nothing(house: House):
+    front = await house.camera(1)
+    birthplace = parent(front.pid)
+    files = Path("/proc/self/fd")
+    open_files = len(list(files.iterdir()))
+    for turns in range(40):
+        opening = asyncio.create_task(open_port("camera:sim:2", clock=SystemClock(), around=house.around))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        opening.cancel()
+        for port in await asyncio.gather(opening, return_exceptions=True):
+            if isinstance(port, CameraPort):
+                await port.close()
+    assert len(list(files.iterdir())) == open_files
+    while len(Path(f"/proc/{birthplace}/task/{birthplace}/children").read_text().split()) > 1:
+        await asyncio.sleep(0.02)
+    await front.close()
     await gone(birthplace)
 
 
