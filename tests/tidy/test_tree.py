@@ -20,7 +20,7 @@ LONGER = {
 }
 # Where whatever nobody foresaw is caught, and why there.
 CATCHES_ALL = {
-    "drivers/counter/camera/nursery.py": "a worker that fails says why and ends: it must not go on as a nursery",
+    "drivers/counter/camera/nursery.py": "a worker that fails says why: it must not go on as a nursery",
     "edge_agent/supervisor.py": "one device must not touch another",
     "edge_agent/field/doctor/examine.py": "one check must not hide the others: the box is broken as it is",
     "central_server/web/mishaps.py": "the web's last handler",
