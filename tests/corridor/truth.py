@@ -23,6 +23,7 @@ from sync.contract.events import (
     DeviceState,
     Dropped,
     Event,
+    Heartbeat,
     Occupancy,
     Passed,
     SaleCompleted,
@@ -208,6 +209,9 @@ def effects(centre: Path, store: str, seen: list[Seen]) -> Iterator[str]:
         if {(device, line): [i, o] for device, line, i, o in passed} != people:
             yield f"traffic differs: {sum(row[2] for row in passed)} people came in, not {_inward(people)}"
         yield from _areas(sql, store, seen)
+        there = sql.execute("SELECT * FROM traffic_box_presence WHERE store = ?", (store,)).fetchall()
+        if bool(there) != any(isinstance(each.event, Heartbeat) for each in seen):
+            yield f"its box was there: {there}"
         for query, kinds in (
             ("SELECT id FROM traffic_loss WHERE store = ?", Dropped),
             ("SELECT id FROM card_swipe WHERE store = ?", CardPresented),
