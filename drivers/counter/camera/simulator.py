@@ -218,7 +218,7 @@ class _Director:
         """Turns back on the line."""
         begin, end = self.ends()
         lane = self.chance.uniform(0.4, 0.6) * self._long
-        too_far_m = math.copysign(self.chance.uniform(-0.3, 0.15), end - begin)
+        too_far_m = self.chance.uniform(-0.3, 0.15) * math.copysign(1.0, end - begin)
         stop = self.spot(lane, self.line_at(lane) + too_far_m, self.chance.uniform(0.0, 1.5))
         return self.add(self.walk(begins_s, self.spot(lane, begin), stop, self.spot(lane + 0.4, begin)))
 

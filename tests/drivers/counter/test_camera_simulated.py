@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from drivers.counter.camera import simulator
+from drivers.counter.camera.drawn import scenery
 from drivers.counter.camera.drawn.film import Cast, Film, Shade, Weather, WeatherKind
 from drivers.counter.camera.drawn.scenery import ASPECT, Oblique
 from drivers.counter.camera.drawn.walks import Spot, crossings, nearest_m, stays, walk
@@ -139,6 +140,44 @@ def test_who_dwells_is_in_a_zone_for_long_and_in_the_picture_all_the_time() -> N
 def test_loiterers_seldom_cross() -> None:
     films = [simulator.film(seed, "loiterers") for seed in range(20)]
     assert sum(len(film.cast) for film in films) > 3 * sum(len(film.crossings) for film in films) > 0
+
+
+def test_who_turns_back_goes_a_quarter_of_a_person_beyond_the_line_at_most() -> None:
+    """Farther than that, and less than half, whether they crossed is a matter of opinion."""
+    for film in (simulator.film(seed, "loiterers") for seed in range(40)):
+        a, b = (np.array(film.room.view.floor(end)) for end in (film.room.line.a, film.room.line.b))
+        along = (b - a) / np.hypot(*(b - a))
+        for person in film.cast:
+            way = np.stack([person.walk.x, person.walk.y], axis=1) - a
+            across = way @ np.array([-along[1], along[0]])
+            on_line = (way @ along > 0) & (way @ along < np.hypot(*(b - a)))
+            if across[0] * across[-1] > 0:
+                assert np.max(-np.sign(across[0]) * across[on_line], initial=0.0) < 0.22
+
+
+def test_who_stands_somewhere_is_lit_as_the_floor_is_there() -> None:
+    floor = scenery.floor("plain", (120.0, 120.0, 120.0), 7)
+    high, wide = scenery.FLOOR_PX
+    lights = []
+    for x, y in itertools.product((0.05, 0.35, 0.65, 0.95), repeat=2):
+        part = floor.picture[int(y * high) - 8 : int(y * high) + 8, int(x * wide) - 8 : int(x * wide) + 8]
+        lights.append(floor.light(Point(x, y)))
+        assert part.mean() / 120 == pytest.approx(lights[-1], abs=0.02)
+    assert max(lights) > min(lights) + 0.05
+    film = dataclasses.replace(simulator.film(4, "walkers"), weather=BARE)
+    someone = film.cast[0]
+    assert someone.look is not None
+    pale = dataclasses.replace(someone.look, hair=(150.0, 150.0, 150.0), _sprites={})
+    alone = dataclasses.replace(film, cast=(someone._replace(look=pale),))
+    hair = []
+    for t_s in np.arange(someone.walk.begins_s + 1.0, someone.walk.ends_s - 1.0, 0.1):
+        place = alone.seen_at(someone, t_s)
+        if place is not None and 0.1 < place.x < 0.9 and 0.1 < place.y < 0.9:
+            x, y = round(place.x * 640), round(place.y * 360)
+            head = alone.picture(t_s, (640, 360))[y - 2 : y + 3, x - 2 : x + 3].mean()
+            hair.append(head / alone.laid.light(place))
+    assert len(hair) > 10
+    assert np.std(hair) < 0.02 * np.mean(hair)
 
 
 def test_from_the_side_who_is_far_is_small() -> None:

@@ -157,28 +157,33 @@ class Film:
 
     def _floor(self, size: tuple[int, int]) -> Picture:
         if size not in self._floors:
-            full = scenery.floor_picture(self.room.floor, self.room.tone, self.room.seed)
+            full = self.laid.picture
             small = size[0] < full.shape[1]
             way = cv2.INTER_AREA if small else cv2.INTER_LINEAR
             self._floors[size] = cv2.resize(full, size, interpolation=way).astype(np.uint8)
         return self._floors[size]
 
+    @property
+    def laid(self) -> scenery.Floor:
+        return scenery.floor(self.room.floor, self.room.tone, self.room.seed)
+
     def _draw_person(self, picture: Picture, where: tuple[float, ...], look: Look) -> None:
         x_m, y_m, facing, pace, phase = where
         at, px = self._at(picture, x_m, y_m)
         each = px[0] / people.PX_PER_M, px[1] / people.PX_PER_M
+        light = self.laid.light(self.room.view.place(x_m, y_m))
         if isinstance(self.room.view, Oblique):
             sprite = look.beside(phase, pace)
             narrow = 0.65 + 0.35 * abs(math.sin(facing))  # from the side somebody is narrower than from ahead
             feet = sprite.shape[1] / 2, float(sprite.shape[0])
-            people.lay(picture, sprite, at, (each[0] * narrow, 0.0), (0.0, each[1]), feet)
+            people.lay(picture, sprite, at, (each[0] * narrow, 0.0), (0.0, each[1]), light, feet)
             return
         cos, sin = math.cos(facing), math.sin(facing)
         along, across = (cos * each[0], sin * each[1]), (-sin * each[0], cos * each[1])
         if look.pushes:
             ahead = at[0] + PUSHED_M * cos * px[0], at[1] + PUSHED_M * sin * px[1]
-            people.lay(picture, look.pushed(), ahead, along, across)
-        people.lay(picture, look.above(phase, pace), at, along, across)
+            people.lay(picture, look.pushed(), ahead, along, across, light)
+        people.lay(picture, look.above(phase, pace), at, along, across, light)
 
     def _draw_shadows(self, picture: Picture, places: list[tuple[float, ...]]) -> None:
         shade = self.weather.shade

@@ -236,16 +236,19 @@ def lay(
     at: tuple[float, float],
     along: tuple[float, float],
     across: tuple[float, float],
+    light: float = 1.0,
     origin: tuple[float, float] | None = None,
 ) -> None:
     """Lay the sprite into the picture, which is changed. `at` is where its origin (its middle) comes to lie;
-    `along` and `across` are one pixel of it to the right and downwards, in pixels of the picture."""
+    `along` and `across` are one pixel of it to the right and downwards, in pixels of the picture; `light` is
+    what its colours are multiplied with."""
     found = _warped(picture.shape, sprite, at, along, across, origin)
     if found:
         there, where = found
         under = picture[where]
         through = cv2.cvtColor(255 - there[..., 3], cv2.COLOR_GRAY2BGR)
-        under[:] = cv2.add(cv2.multiply(under, through, scale=1 / 255), there[..., :3])
+        colours = cv2.convertScaleAbs(there[..., :3], alpha=light)
+        under[:] = cv2.add(cv2.multiply(under, through, scale=1 / 255), colours)
 
 
 def shade(

@@ -17,6 +17,7 @@ from drivers.counter.camera.shapes import Picture
 
 ASPECT = 9 / 16  # a picture's height to its width
 FLOOR_PX = (360, 640)
+LAMP_LEAST, LAMP, LAMP_WIDE = 0.85, 0.2, 0.9  # a room is brightest below its lamp, and dimmer in its corners
 LIGHT_PX = (45, 80)  # light has no edges that would need more
 PERSON_M = (0.62, 0.68)  # across and along the way of somebody who walks, hands and feet too
 TALL_M = 1.75
@@ -160,9 +161,21 @@ def room(chance: random.Random, *, oblique: bool = False, short: bool = False) -
 # ── the floor ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@functools.lru_cache(maxsize=8)
-def floor_picture(kind: FloorKind, tone: Colour, seed: int) -> Picture:
+class Floor(NamedTuple):
     """The empty floor at `FLOOR_PX`, lit a little unevenly. Shared: not to be written to."""
+
+    picture: Picture
+    lamp: Point  # it is brightest below it
+
+    def light(self, place: Point) -> float:
+        """What the room's lamp makes of colours there: people are lit as the floor is on which they stand."""
+        off = math.hypot(place.x - self.lamp.x, place.y - self.lamp.y) / (LAMP_WIDE / 2)
+        return LAMP_LEAST + LAMP * math.pow(0.5, off * off)
+
+
+@functools.lru_cache(maxsize=8)
+def floor(kind: FloorKind, tone: Colour, seed: int) -> Floor:
+    """The floor that this seed lays."""
     high, wide = FLOOR_PX
     deviates = np.random.default_rng(seed)
     chance = random.Random(seed)
@@ -173,13 +186,13 @@ def floor_picture(kind: FloorKind, tone: Colour, seed: int) -> Picture:
         shade += cv2.resize(blotches, (wide, high), interpolation=cv2.INTER_CUBIC)
     if kind in ("tiles", "planks", "stone"):
         _lay_tiles(shade, chance, deviates, long=3.5 if kind == "planks" else 1.0)
-    lamp = _spot(chance.uniform(0.3, 0.7), chance.uniform(0.3, 0.7), 0.9, 0.9, FLOOR_PX)
-    light = (0.85 + 0.2 * lamp)[..., None]
+    lamp = Point(chance.uniform(0.3, 0.7), chance.uniform(0.3, 0.7))
+    light = (LAMP_LEAST + LAMP * _spot(lamp.x, lamp.y, LAMP_WIDE, LAMP_WIDE, FLOOR_PX))[..., None]
     colours = (np.array(tone, np.float32) + shade[..., None]) * light
     soft: NDArray[np.float32] = np.clip(cv2.GaussianBlur(colours, (3, 3), 0), 0, 255).astype(np.float32)
-    floor = soft.astype(np.uint8)
-    floor.flags.writeable = False
-    return floor
+    picture = soft.astype(np.uint8)
+    picture.flags.writeable = False
+    return Floor(picture, lamp)
 
 
 def _lay_tiles(
