@@ -8,9 +8,15 @@ goes up and down, around a pixel, in the direction in which it does so least.
 
 In steps of the logarithm, the root of it was 0.3 to 4 in light (19 in 20 pixels) and 3 to 70 in bodies, drawn
 and real, from above and from the side.
+
+It looks around each pixel, and so finds a body some pixels too wide. That does no harm where the floor beside
+it has not changed; in a patch of sun it would double somebody, so there the light around tells what is light.
 """
 
 from __future__ import annotations
+
+import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,6 +34,14 @@ BODY_STEPS = 2.6
 NOISE_TIMES = 2.2  # the sensor's own structure, and the floor's when the camera shakes
 CALM_EACH = 3  # one pixel in so many each way says how large that is
 CALM_LEAST = 100  # of these pixels: fewer say nothing
+GLARE = float(LOG[248])  # brighter, a sensor is full: it does not see what is there
+LIT_SHARE = 0.03  # of the picture: a larger piece of light without a body in it is no coat …
+LIT_AROUND_PX = 15  # … and tells how light it is around somebody who stands in it …
+LIT_LEAST_PX = 25  # … from so many of its pixels
+LIT_STEPS = 6.0  # off that, it is a body after all …
+LIT_NOISE_TIMES = 4.0  # … or noise
+SHADED_STEPS = 10.0  # a shadow's rim had 7.8 at most
+SHADED_SHARE = 0.3  # of a piece: one of which less is plain has clothes like a shadow
 
 
 class Light:
@@ -47,15 +61,59 @@ class Light:
         changed = np.asarray(cv2.threshold(raw, 254, 255, cv2.THRESH_BINARY)[1], np.uint8)
         if self._bare is None or not changed.any():
             return changed
-        structure = np.asarray(
-            cv2.cornerMinEigenVal(_steps(small) - self._bare, AROUND_PX, ksize=3), np.float32
-        )
+        change = self._change(small)
+        structure = np.asarray(cv2.cornerMinEigenVal(change, AROUND_PX, ksize=3), np.float32)
         calm = structure[::CALM_EACH, ::CALM_EACH][raw[::CALM_EACH, ::CALM_EACH] == 0]
         if len(calm) >= CALM_LEAST:
             self._noise = float(np.median(calm))
         least = max(BODY_STEPS**2, NOISE_TIMES**2 * self._noise)
-        bodies = cv2.threshold(structure, least, 255, cv2.THRESH_BINARY)[1]
-        return changed & np.asarray(bodies).astype(np.uint8)
+        bodies = changed & _above(structure, least)
+        lit = changed & ~bodies
+        if np.count_nonzero(lit) >= LIT_SHARE * lit.size:
+            bodies &= ~_only_lit(lit, change, max(LIT_STEPS, LIT_NOISE_TIMES * math.sqrt(self._noise)))
+        shaded = _above(raw, 0) & _above(structure, max(SHADED_STEPS**2, least))
+        return _with_shaded(bodies, bodies | shaded)
+
+    def _change(self, small: Picture) -> NDArray[np.float32]:
+        """In steps; in a glare without the floor's own structure, which is not to be seen there."""
+        assert self._bare is not None
+        now = _steps(small)
+        change = now - self._bare
+        glare = now >= GLARE
+        if glare.any():
+            smooth = cv2.boxFilter(self._bare, -1, (LIT_AROUND_PX, LIT_AROUND_PX))
+            change[glare] = now[glare] - smooth[glare]
+        return change
+
+
+def _above(values: NDArray[Any], least: float) -> Mask:
+    return (values > least).view(np.uint8) * np.uint8(255)
+
+
+def _only_lit(lit: Mask, change: NDArray[np.float32], most: float) -> Mask:
+    """255 where the change is that of a large patch of light around it, `most` steps off: the structure that
+    was found there is that of somebody beside it."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(lit, connectivity=4, ltype=cv2.CV_32S)
+    large = stats[:, cv2.CC_STAT_AREA] >= LIT_SHARE * lit.size
+    large[0] = False
+    if not large.any():
+        return np.zeros_like(lit)
+    there = large[labels].astype(np.float32)
+    around = (LIT_AROUND_PX, LIT_AROUND_PX)
+    count = cv2.boxFilter(there, -1, around, normalize=False)
+    level = cv2.boxFilter(there * change, -1, around, normalize=False) / np.maximum(count, 1)
+    only = (count >= LIT_LEAST_PX) & (np.abs(change - level) < most)
+    return np.asarray(only.astype(np.uint8) * 255, np.uint8)
+
+
+def _with_shaded(plain: Mask, both: Mask) -> Mask:
+    """`plain`, and the pieces of `both` that are hardly plain: somebody in clothes that change the floor no
+    more than a shadow does. Others stay as they are, for around a body its own shadow has structure too."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(both, connectivity=8, ltype=cv2.CV_32S)
+    of_plain = np.bincount(labels.ravel(), plain.ravel(), count) / 255
+    hardly = of_plain < SHADED_SHARE * stats[:, cv2.CC_STAT_AREA]
+    hardly[0] = False
+    return plain | np.asarray(np.where(hardly, 255, 0).astype(np.uint8)[labels]) if hardly.any() else plain
 
 
 def _steps(picture: Picture) -> NDArray[np.float32]:

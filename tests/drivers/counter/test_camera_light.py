@@ -77,6 +77,29 @@ def test_a_body_in_a_shadow_or_a_beam_is_somebody_and_the_light_is_not(gain: flo
     assert 0.8 < share(somebody(lit("beam", gain))) < 3.0
 
 
+@pytest.mark.parametrize("gain", [1.4, 1.8])
+def test_a_body_in_a_patch_of_sun_is_no_wider_than_on_the_floor(gain: float) -> None:
+    assert share(somebody(lit("window", gain))) < 1.15 * share(somebody(floor()))
+
+
+def test_where_the_sun_blinds_the_camera_the_floor_is_nobody() -> None:
+    assert share(lit("window", 2.4)) < 0.3
+
+
+def test_somebody_whose_clothes_are_like_a_shadow_is_somebody_and_a_shadow_is_not() -> None:
+    """The model holds nearly all of them for a shadow: only their shoes are none."""
+    light = Light()
+    light.learn(floor())
+    picture = somebody(floor(), jacket=85, hair=35, shoes=15)
+    held_for_shadow = np.zeros((90, 160), np.uint8)
+    cv2.ellipse(held_for_shadow, (80, 45), (14, 8), 0, 0, 360, 127, cv2.FILLED)
+    held_for_shadow[37:39, 78:83] = 255
+    assert np.count_nonzero(light.bodies(picture, held_for_shadow)) > 0.25 * BODY_PX
+    shadow = np.where(lit("shadow", 0.7).mean(axis=2) < 0.9 * floor().mean(axis=2), 127, 0).astype(np.uint8)
+    shadow[44:46, 79:82] = 255
+    assert np.count_nonzero(light.bodies(lit("shadow", 0.7), shadow)) < 0.1 * BODY_PX
+
+
 def test_only_what_changed_is_asked_about() -> None:
     light = Light()
     light.learn(floor())
