@@ -44,7 +44,7 @@ COAST_S = 1.0  # how long somebody walks on unseen
 YOUNG_COAST_S = 0.35
 LATELY = 0.3  # of the last frame in what is true lately
 NEED_LATELY = 0.2
-FORGET = 0.1
+PARTS = 0.1  # … and how fast somebody is believed to have been no trolley
 
 
 class Tracker:
@@ -56,6 +56,7 @@ class Tracker:
 
     def step(self, small: Picture, foreground: Foreground, size: Size, t_s: float) -> None:
         """One frame; `small` is the picture that `foreground` is of."""
+        dt_s = max((t_s - track.t_s for track in self.tracks), default=0.0)
         for track in self.tracks:
             track.predict(t_s)
         groups = groups_of(foreground, size)
@@ -66,7 +67,7 @@ class Tracker:
                 if group.persons >= BIRTH:
                     self._bear(group.cx, group.cy, group.w, group.h, t_s, split=False)
             elif len(tracks) == 1 and group.persons < 1 + ONE_MORE:
-                self._alone(small, tracks[0], group, size)
+                self._alone(small, tracks[0], group, size, dt_s)
             else:
                 self._crowd(small, foreground, tracks, group, w, h)
         self.tracks = [track for track in self.tracks if self._lives(track)]
@@ -95,13 +96,13 @@ class Tracker:
                     break
         return met
 
-    def _alone(self, small: Picture, track: Track, group: Group, size: Size) -> None:
+    def _alone(self, small: Picture, track: Track, group: Group, size: Size, dt_s: float) -> None:
         w, h = size.at(track.y)
         track.correct(group.cx, group.cy, ALONE_NOISE, w, h)
         track.alone += group.persons > 0.5
         track.backing += LATELY * (min(1.0, group.persons) - track.backing)
         track.needed += NEED_LATELY * (1 - track.needed)
-        track.follows -= FORGET * track.follows
+        track.free += math.hypot(track.vx / w, track.vy / h) * dt_s
         track.w += NEED_LATELY * (group.w - track.w)
         track.h += NEED_LATELY * (group.h - track.h)
         _remember(small, track, w, h)
@@ -168,18 +169,20 @@ def _cost(track: Track, group: Group, size: Size) -> float:
 def _trolleys(tracks: list[Track], w: float, h: float) -> None:
     """Remembers who goes right before or behind somebody else, in one blob with them."""
     for track in tracks:
-        follows = False
+        follows = slow = False
         for other in tracks:
             vx, vy = (track.vx + other.vx) / w, (track.vy + other.vy) / h
             speed = math.hypot(vx, vy)
             if other.alone <= track.alone and other.number >= track.number:
                 continue
             if speed < 2 * TROLLEY_SPEED:
+                slow = True
                 continue
             x, y = (track.x - other.x) / w, (track.y - other.y) / h
             ahead, aside = abs(x * vx + y * vy) / speed, abs(x * vy - y * vx) / speed
             follows |= aside < TROLLEY_ASIDE and ahead > aside
-        track.follows += LATELY * (follows - track.follows)
+        if follows or not slow:
+            track.follows += (LATELY if follows else PARTS) * (follows - track.follows)
 
 
 def _remember(small: Picture, track: Track, w: float, h: float) -> None:

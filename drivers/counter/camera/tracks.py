@@ -14,7 +14,7 @@ from drivers.counter.camera.shapes import Picture
 ACCELERATION = 3.0  # persons/s²
 FIRST_SPEED = 2.0  # persons/s: how fast somebody may be who was just found
 FOLLOWS = 0.6  # so much of the time right before or behind somebody, in one blob, goes a trolley …
-FREE_FRAMES = 8  # … but no trolley has so often a blob for itself
+FREE_WALKED = 2.0  # persons: … but no trolley walks so far with a blob for itself
 FIRST_NOISE = 0.10  # persons
 SURE_FRAMES = 3
 SURE_WALKED = 0.5  # persons: who never goes so far from where they were found is a curtain
@@ -34,6 +34,7 @@ class Track:
         "born_x",
         "born_y",
         "follows",
+        "free",
         "h",
         "looks",
         "needed",
@@ -70,6 +71,7 @@ class Track:
         self.follows = (
             0.0  # 1: lately it always went before or behind somebody in one blob, as a trolley goes
         )
+        self.free = 0.0  # persons that it walked with a blob for itself
         self.needed = 1.0  # how much of a person nobody else could explain, lately
         self.patch: Picture | None = None  # what it looked like, at the last good look
         self.person: bool | None = None  # what a detector says (witness.py); None: nothing …
@@ -90,7 +92,7 @@ class Track:
     @property
     def doubtful(self) -> bool:
         """May be a trolley, or half of somebody else."""
-        if self.follows >= FOLLOWS and self.alone < FREE_FRAMES:
+        if self.follows >= FOLLOWS and self.free < FREE_WALKED:
             return True
         return self.split and not self.proven and not self._believed
 
