@@ -50,8 +50,19 @@ def films(cast: Cast, weather: WeatherKind, seeds: range, lasts_s: float = 20.0)
     return [film(seed, cast, weather, lasts_s=lasts_s) for seed in seeds]
 
 
-def faults(group: Sequence[Film]) -> tuple[float, str]:
-    """The share of crossings that is wrong, in and out each for itself in each film; and where."""
+class Faults(NamedTuple):
+    """How many crossings of some films are wrong, in and out each for itself in each film; and where."""
+
+    wrong: int
+    true: int
+    where: str
+
+    @property
+    def share(self) -> float:
+        return self.wrong / max(1, self.true)
+
+
+def faults(group: Sequence[Film]) -> Faults:
     wrong, true, where = 0, 0, []
     for one in group:
         found = counted(one).crossings
@@ -61,7 +72,7 @@ def faults(group: Sequence[Film]) -> tuple[float, str]:
             wrong += abs(expected - got)
             if expected != got:
                 where.append(f"{one.seed} {one.kind}/{one.sky} {way}: {expected} counted as {got}")
-    return wrong / max(1, true), f"{wrong} of {true}: " + "; ".join(where)
+    return Faults(wrong, true, "; ".join(where))
 
 
 def visits_apart(one: Film) -> tuple[float, float, str]:
@@ -96,31 +107,26 @@ def _both_s(one: Visit, other: Visit) -> float:
 
 
 def test_walkers_are_counted_in_any_weather() -> None:
-    weathers = [weather for weather in WEATHERS if weather != "sun"]
-    share, where = faults([one for weather in weathers for one in films("walkers", weather, range(7))])
-    assert share <= 0.01, where
+    each = [faults(films("walkers", weather, range(7))) for weather in WEATHERS]
+    where = "; ".join(one.where for one in each if one.wrong)
+    assert sum(one.wrong for one in each) <= 0.01 * sum(one.true for one in each), where
+    assert max(one.share for one in each) <= 0.03, where  # one and no more, in each weather
 
 
-def test_walkers_beside_patches_of_sun_are_mostly_counted() -> None:
-    """A patch that comes while somebody walks through it takes them for more: not within a percent yet."""
-    share, where = faults(films("walkers", "sun", range(7)))
-    assert share <= 0.12, where
-
-
-def test_people_close_to_each_other_and_what_they_push_are_counted() -> None:
-    casts: tuple[Cast, ...] = ("pairs", "trolleys", "passing")
-    share, where = faults([one for cast in casts for one in films(cast, "clear", range(10, 28))])
-    assert share <= 0.05, where
+@pytest.mark.parametrize("cast", ["pairs", "trolleys", "passing"])
+def test_people_close_to_each_other_and_what_they_push_are_counted(cast: Cast) -> None:
+    found = faults(films(cast, "clear", range(10, 28)))
+    assert found.share <= 0.03, found.where
 
 
 def test_some_of_everything_is_counted() -> None:
-    share, where = faults(films("busy", "clear", range(8), lasts_s=30.0))
-    assert share <= 0.05, where
+    found = faults(films("busy", "clear", range(8), lasts_s=30.0))
+    assert found.share <= 0.03, found.where
 
 
 def test_people_seen_from_the_side_are_counted() -> None:
-    share, where = faults([film(seed, "walkers", oblique=True) for seed in range(8)])
-    assert share <= 0.10, where
+    found = faults([film(seed, "walkers", oblique=True) for seed in range(8)])
+    assert found.share <= 0.05, found.where
 
 
 def test_a_larger_picture_and_a_faster_camera_count_the_same() -> None:
@@ -159,21 +165,23 @@ def test_a_shadow_alone_is_nobody() -> None:
 def test_who_loiters_on_a_line_and_turns_back_is_not_counted() -> None:
     group = films("loiterers", "clear", range(60, 75))
     wrong = {one.seed: (told, true) for one in group if (told := ways(counted(one))) != (true := ways(one))}
-    # Not none yet: who stands long a third of a person beyond the line is there and back in two of fifteen.
-    assert len(wrong) <= 2, f"seed: (told, true): {wrong}"
+    assert not wrong, f"seed: (told, true): {wrong}"
 
 
 # ── zones ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("weather", ["clear", "step", "noise", "ramp"])
-def test_how_long_somebody_stayed_in_a_zone_is_told(weather: WeatherKind) -> None:
-    each = [visits_apart(one) for one in films("dwellers", weather, range(80, 83), lasts_s=80.0)]
-    true_s, wrong_s = sum(true for true, _, _ in each), sum(wrong for _, wrong, _ in each)
-    # In noise one who stands close behind another is lost: not within 5 % yet.
-    assert wrong_s <= (0.07 if weather == "noise" else 0.05) * true_s, [
-        where for _, _, where in each if where
-    ]
+def test_how_long_somebody_stayed_in_a_zone_is_told() -> None:
+    true_s, wrong_s, where = 0.0, 0.0, ""
+    weathers: tuple[WeatherKind, ...] = ("clear", "step", "noise", "ramp")
+    for weather in weathers:
+        each = [visits_apart(one) for one in films("dwellers", weather, range(80, 83), lasts_s=80.0)]
+        true_here_s, wrong_here_s = sum(true for true, _, _ in each), sum(wrong for _, wrong, _ in each)
+        where += "; ".join(where for _, _, where in each if where)
+        # In much noise one person, 17 grey levels off the floor, is never seen: not within 5 % yet.
+        assert wrong_here_s <= (0.07 if weather == "noise" else 0.01) * true_here_s, where
+        true_s, wrong_s = true_s + true_here_s, wrong_s + wrong_here_s
+    assert wrong_s <= 0.03 * true_s, where
 
 
 def ways(of: Film | Counted) -> list[str]:
