@@ -144,7 +144,7 @@ async def test_what_is_saved_stands_in_the_file_beside_its_remarks_and_is_in_for
 
 
 async def test_what_is_drawn_stays_in_the_order_of_the_file(browser: httpx.AsyncClient):
-    zones = {name: DRAWING["zones"]["shoes"] for name in ("shoes", "till", "entry")}
+    zones = dict.fromkeys(("shoes", "till", "entry"), DRAWING["zones"]["shoes"])
     now = (await save(browser, (await stands(browser))["revision"], zones=zones)).json()
     assert list(now["drawing"]["zones"]) == list(zones)
     assert list((await stands(browser))["drawing"]["zones"]) == list(zones)
