@@ -72,7 +72,8 @@ class PortEnded(PortGone):
 class NoDetector(DriverError):
     """The model that was to look at a camera's pictures, too, cannot: `why` is a word for it.
 
-    `missing`, `unreadable`, `large`: the file; `not_onnx`, `layout`: what it holds; `failed`, `slow`: how it did.
+    `missing`, `unreadable`, `large`: the file; `not_onnx`, `layout`: what it holds; `failed`, `slow`:
+    how it did.
     """
 
     def __init__(self, why: str, path: str) -> None:
