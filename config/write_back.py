@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -289,8 +290,9 @@ def _put_down(file: Path, versions: list[bytes], there: bytes, *, undone: bytes 
 
 
 def _befores(file: Path) -> list[Path]:
-    begins = f"{file.name}.before-"
-    return [other for other in file.parent.iterdir() if other.name.startswith(begins)]
+    """Every version beside `file`; what somebody else has named nearly so is theirs."""
+    named = re.compile(rf"{re.escape(file.name)}\.before-[0-9a-f]{{{DIGEST_CHARS}}}")
+    return [other for other in file.parent.iterdir() if named.fullmatch(other.name)]
 
 
 @contextlib.contextmanager

@@ -124,6 +124,15 @@ def test_no_more_than_twenty_saves_are_kept(shop: Path) -> None:
     assert beside(shop) == ["edge.yaml"]
 
 
+def test_what_somebody_keeps_beside_the_file_is_theirs(shop: Path) -> None:
+    kept = shop.with_name("edge.yaml.before-christmas")
+    kept.write_text(SHOP)
+    writer = book(shop)
+    save(writer, "door", 0.2)
+    undo(writer, "door")
+    assert kept.read_text() == SHOP
+
+
 def test_a_save_is_taken_back_though_other_cameras_of_the_file_were_saved_since(shop: Path) -> None:
     writer = book(shop)
     save(writer, "door", 0.2)
