@@ -60,12 +60,14 @@ class Tracks:
         full = self._filled == SEEN_MAX
         rows = np.roll(self._rows, -self._next, axis=0) if full else self._rows[: self._filled]
         rows = rows[(rows[:, 0] >= from_s) & (rows[:, 0] <= until_s)]
-        for t_s in np.unique(rows[:, 0]):
-            yield float(t_s), tuple(_seen(row) for row in rows[rows[:, 0] == t_s])
+        begin = 0
+        for end in (np.flatnonzero(np.diff(rows[:, 0], append=np.inf)) + 1).tolist():
+            yield float(rows[begin, 0]), tuple(map(_seen, rows[begin:end].tolist()))
+            begin = end
 
 
-def _seen(row: NDArray[np.float64]) -> Seen:
-    _, track, x, y, left, top, width, height, sure = (float(value) for value in row)
+def _seen(row: list[float]) -> Seen:
+    _, track, x, y, left, top, width, height, sure = row
     return Seen(int(track), x, y, (left, top, width, height), bool(sure))
 
 

@@ -7,6 +7,7 @@ import contextlib
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -195,6 +196,15 @@ def test_tracks_reach_back_ten_minutes_and_less_in_a_crowd():
         tracks.add(float(second), crowd)
     assert tracks.from_s(1699.0) == 1699.0 - SEEN_MAX / 100
     assert len(list(tracks.between(tracks.from_s(1699.0) + 1, 1699.0))) == SEEN_MAX / 100
+
+
+def test_all_tracks_that_are_kept_are_gone_through_in_a_moment():
+    tracks = Tracks()
+    for tenth in range(SEEN_MAX):
+        tracks.add(tenth / 10, (walker(0.0),))
+    began_s = time.process_time()
+    assert sum(1 for _ in tracks.between(0.0, SEEN_MAX)) == SEEN_MAX
+    assert time.process_time() - began_s < 1.0  # meanwhile nobody is counted; it takes 0.2 s
 
 
 @given(st.binary(max_size=200))
