@@ -86,18 +86,22 @@ class Pictures:
 
     def add(self, frame: Frame) -> None:
         """A picture that was looked at; most are not kept."""
-        if self._asked_s is None or frame.t_s - self._asked_s > PAST_KEPT_S:
-            self._jpegs.clear()
-            self._bytes = 0
-        elif frame.t_s - self._taken_s >= 0.9 / PAST_PER_S:
-            self._taken_s = frame.t_s
-            jpeg = jpeg_of(frame.picture, PAST_WIDTH_MAX, PAST_QUALITY)
-            if len(self._jpegs) == self._jpegs.maxlen:
-                self._forget()
-            self._jpegs.append((frame.t_s, jpeg))
-            self._bytes += len(jpeg)
-            while self._bytes > PICTURES_BYTES_MAX:
-                self._forget()
+        if not self._wanted(frame.t_s) or frame.t_s - self._taken_s < 0.9 / PAST_PER_S:
+            return
+        self._taken_s = frame.t_s
+        jpeg = jpeg_of(frame.picture, PAST_WIDTH_MAX, PAST_QUALITY)
+        if len(self._jpegs) == self._jpegs.maxlen:
+            self._forget()
+        self._jpegs.append((frame.t_s, jpeg))
+        self._bytes += len(jpeg)
+        while self._bytes > PICTURES_BYTES_MAX:
+            self._forget()
+
+    def tick(self, now_s: float) -> None:
+        """Forgets what is too old, whether or not other pictures come."""
+        keep_s = PAST_S if self._wanted(now_s) else 0.0
+        while self._jpegs and self._jpegs[0][0] < now_s - keep_s:
+            self._forget()
 
     def after(self, t_s: float) -> list[tuple[float, bytes]]:
         """Those that are newer than that, the oldest first."""
@@ -111,6 +115,9 @@ class Pictures:
     def span_s(self) -> tuple[float, float]:
         """Of the oldest and of the newest; zeros when there are none."""
         return (self._jpegs[0][0], self._jpegs[-1][0]) if self._jpegs else (0.0, 0.0)
+
+    def _wanted(self, now_s: float) -> bool:
+        return self._asked_s is not None and now_s - self._asked_s <= PAST_KEPT_S
 
     def _forget(self) -> None:
         self._bytes -= len(self._jpegs.popleft()[1])

@@ -54,8 +54,12 @@ class Eye:
             self._aspect = newest.picture.shape[1] / newest.picture.shape[0]
             self._tracks.add(newest.t_s, self._watch.looked.seen)
             self._pictures.add(newest)
-            if self._pictures.empty:  # nobody looks any more
-                self._again = None
+
+    def tick(self, now_s: float) -> None:
+        """Forgets pictures whose time is over, though the camera may give no others."""
+        self._pictures.tick(now_s)
+        if self._pictures.empty:  # nobody looks any more
+            self._again = None
 
     def answer(
         self, question: Question, now_s: float, frames_per_s: float, look_ms: float

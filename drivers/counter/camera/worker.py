@@ -109,6 +109,7 @@ def serve(setup: Setup, options: CameraOptions, stdin: _Stdin) -> None:
         while True:
             for key, _ in selector.select(loop.turn()):
                 key.data(clock())
+            eye.tick(loop.t_s)
             if server is not None:
                 server.tick(clock())
     finally:

@@ -47,6 +47,7 @@ class Worker:
             self.watch.look(frame)
             self.eye.seen()
             self.now_s = frame.t_s
+            self.eye.tick(self.now_s)
 
     def ask(self, **more: Any) -> Recounted:
         answer, _ = self.eye.answer(Recount(lines=LINES, **more), self.now_s, RATE, 2.0)

@@ -88,6 +88,12 @@ class Worker:
             self.watch.look(Frame(picture, self.now_s))
             self.eye.seen()
             self.now_s = round(self.now_s + 1 / rate, 6)
+            self.eye.tick(self.now_s)
+
+    def wait(self, s: float) -> None:
+        """No picture comes."""
+        self.now_s += s
+        self.eye.tick(self.now_s)
 
     def ask(self, question: Question) -> tuple[Any, tuple[bytes, ...]]:
         return self.eye.answer(question, self.now_s, 10.0, 2.0)
@@ -159,6 +165,25 @@ def test_no_more_than_three_minutes_are_kept_and_they_are_given_in_parts():
     assert len(second.taken_s) == 5
 
 
+def test_a_slow_camera_keeps_no_more_than_three_minutes_either():
+    worker = Worker()
+    worker.ask(Past())
+    worker.run(PAST_S + 60, rate=1)
+    kept, _ = worker.ask(Past(most=0))
+    assert PAST_S - 2 < kept.until_s - kept.from_s <= PAST_S
+
+
+def test_a_camera_that_gives_no_more_pictures_keeps_none_for_longer():
+    """It rests by its hours, or is down: nobody is to see hours later who was last before it."""
+    worker = Worker()
+    worker.ask(Past())
+    worker.run(10)
+    worker.wait(PAST_S - 11)
+    assert len(worker.ask(Past())[1]) > 30
+    worker.wait(12)
+    assert worker.ask(Past())[1] == ()
+
+
 def test_other_lines_and_zones_are_counted_by_the_tracks_that_are_kept():
     worker = Worker()
     worker.run(60)
@@ -204,7 +229,7 @@ def test_all_tracks_that_are_kept_are_gone_through_in_a_moment():
         tracks.add(tenth / 10, (walker(0.0),))
     began_s = time.process_time()
     assert sum(1 for _ in tracks.between(0.0, SEEN_MAX)) == SEEN_MAX
-    assert time.process_time() - began_s < 1.0  # meanwhile nobody is counted; it takes 0.2 s
+    assert time.process_time() - began_s < 1.0  # meanwhile nobody is counted; it takes 0.05 s
 
 
 @given(st.binary(max_size=200))
