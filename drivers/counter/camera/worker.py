@@ -138,14 +138,21 @@ def main() -> int:
     os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"  # quiet: it writes URLs with their passwords
     stdin = _Stdin()
     try:
-        setup, options = read_setup(stdin.await_line()), read_told(stdin.await_line())
-        serve(setup, options, stdin)
+        if (wish := _wish(stdin)) is None:
+            return 1
+        serve(*wish, stdin)
     except (EOFError, ConnectionError, Ended):
         return 0
-    except (msgspec.DecodeError, ValueError) as error:
-        sys.stderr.write(f"{type(error).__name__}\n")
-        return 1
     except Hangs as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
+
+
+def _wish(stdin: _Stdin) -> tuple[Setup, CameraOptions] | None:
+    """What it is to look at, and how; None when that is not to be understood. Raises EOFError."""
+    try:
+        return read_setup(stdin.await_line()), read_told(stdin.await_line())
+    except (msgspec.DecodeError, ValueError) as error:
+        sys.stderr.write(f"{type(error).__name__}\n")  # its text may have a password in it
+        return None
