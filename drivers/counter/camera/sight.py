@@ -67,8 +67,8 @@ class Eye:
         """The answer and its pictures."""
         if isinstance(question, Recount):
             return self._recount(question, now_s), ()
-        self._pictures.asked(now_s)
         if isinstance(question, Past):
+            self._pictures.asked(now_s)
             return past_of(question, self._pictures, self._tracks, now_s)
         return self._sight(question, now_s, frames_per_s, look_ms)
 

@@ -153,6 +153,15 @@ def test_pictures_are_kept_from_the_first_question_on_and_until_nobody_asks_for_
     assert worker.ask(Past(most=0))[0].from_s == 0.0
 
 
+def test_who_asks_only_how_a_camera_is_has_no_pictures_kept():
+    """The list of cameras and the doctor do."""
+    worker = Worker()
+    worker.ask(Look(width=0))
+    worker.ask(Look())
+    worker.run(5)
+    assert worker.ask(Past())[1] == ()
+
+
 def test_no_more_than_three_minutes_are_kept_and_they_are_given_in_parts():
     worker = Worker()
     worker.ask(Past())
