@@ -19,9 +19,8 @@ class Blind(NamedTuple):
 
     outages: dict[Camera, list[Span]]
     losses: dict[str, list[tuple[int, int]]]  # by store: (at_ms, events lost to a full disk)
-    absences: Mapping[str, list[Span]] = MappingProxyType(
-        {}
-    )  # by store: its box was not there, and so none of its devices
+    # By store: its box was not there, and so none of its devices.
+    absences: Mapping[str, list[Span]] = MappingProxyType({})
 
     def of(self, store: str, device: str) -> list[Span]:
         """When that device did not count; spans may overlap."""

@@ -10,16 +10,8 @@ import msgspec
 from edge_agent.field.machine import Machine, Who
 from edge_agent.field.rights import Rights, rights_of
 
-_NO_CAMERAS = (
-    "codec",
-    "isp",
-    "decoder",
-    "encoder",
-    "jpeg-dec",
-    "jpeg-enc",
-    "hevc",
-    "m2m",
-)  # of a board's chip
+# Of a board's chip.
+_NO_CAMERAS = ("codec", "isp", "decoder", "encoder", "jpeg-dec", "jpeg-enc", "hevc", "m2m")
 
 
 class VideoCamera(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,17 +26,15 @@ from numpy.typing import NDArray
 from drivers.counter.camera.shapes import Picture
 from drivers.errors import NoDetector
 
-MODEL_BYTES_MAX = (
-    32 * 1024 * 1024
-)  # a camera's process stays small; models for small machines have 4 to 15 MB
+# A camera's process stays small; models for small machines have 4 to 15 MB.
+MODEL_BYTES_MAX = 32 * 1024 * 1024
 SIDE_PX = 416  # of the picture that is asked about, when the model takes any …
 FIXED_PX = (416, 640, 320)  # … else the first of these squares that it takes
 TRIED_PX = (640, 360)  # a picture of nothing, so that it is known at once whether a model is understood
 CELLS_PX = (8, 16, 32)
 GREY = 114  # where there is no picture
-RAW_MOST = (
-    30.0  # YOLOX says of an empty picture: cells from a row's own cell, logarithms of cells; not pixels
-)
+# YOLOX says of an empty picture: cells from a row's own cell, logarithms of cells; not pixels.
+RAW_MOST = 30.0
 LARGEST = 5.0  # the logarithm of a box in cells: 4700 pixels
 OVERLAP = 0.5  # of two boxes that are one person
 BOXES_MAX = 300  # the surest, of one picture
