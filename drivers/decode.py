@@ -35,7 +35,7 @@ class Asking(Protocol):
 def options_of(driver: Driver, given: Mapping[str, Any]) -> Options:
     """The driver's options from ``{"debounce_ms": "30"}``, as a person types them, or as YAML has them.
 
-    Text for a list is taken apart at commas, text for a mapping is JSON. Raises BadOptions with every
+    Text for a list is taken apart at commas, or is JSON, as for a mapping. Raises BadOptions with every
     mistake, each starting with its path.
     """
     try:
@@ -93,12 +93,13 @@ def _value(driver: Driver, key: str, value: Any) -> Any:
     if field is None or not isinstance(value, str):
         return value
     shape = str(field.annotation)
-    if "dict[" in shape:
+    listed = "list[" in shape or "tuple[" in shape
+    if "dict[" in shape or (listed and value.lstrip().startswith("[")):
         try:
             return msgspec.json.decode(value)
         except msgspec.DecodeError:
             return value  # pydantic says it better
-    if "list[" in shape or "tuple[" in shape:
+    if listed:
         return [part.strip() for part in value.split(",") if part.strip()]
     return value
 
