@@ -117,6 +117,12 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "ip_v4_address": (_("an IPv4 address is wanted here"), ""),
     "ip_v6_address": (_("an IPv6 address is wanted here"), ""),
     "recursion_loop": (_("this contains itself"), ""),
+    # Of our drivers.
+    "line_without_length": (_("both ends of this line are in one place"), ""),
+    "line_along_its_in": (
+        _("nobody crosses this line on the way that is 'in'"),
+        _("up or down for a level line, left or right for an upright one"),
+    ),
 }
 
 _QUOTED = re.compile(r"'([^']*)'")
@@ -146,6 +152,8 @@ def sentence(
         hint = {"missing": _("add '{name}: …'"), "string_pattern_mismatch": _("it must match {pattern}")}.get(
             kind, hint
         )
+    if kind == "missing" and error["loc"] and isinstance(error["loc"][-1], int):
+        says, hint = _("one number or text is missing at the end of this list"), ""
     if kind == "union_tag_not_found":
         args["name"] = str(context.get("discriminator", "kind")).strip("'")
     if kind in _NEEDS_A_TEXT and isinstance(error["input"], list | dict):

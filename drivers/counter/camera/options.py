@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from drivers.base import Options
 
@@ -17,6 +18,7 @@ HOURS_PATTERN = rf"^(?:{_SPAN}(?:,{_SPAN}){{0,6}})?$"
 NAME_PATTERN = r"^[^\s:=;,]{1,40}$"
 
 Part = Annotated[float, Field(ge=0.0, le=1.0)]  # of the picture's width or height, from its top left corner
+Extent = Annotated[float, Field(gt=0.0, le=1.0)]  # the same, of what has a size
 Way = Literal["up", "down", "left", "right"]
 Anchor = Literal["centroid", "foot"]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -34,8 +36,8 @@ class Box(NamedTuple):
 
     x: Part
     y: Part
-    w: Part
-    h: Part
+    w: Extent
+    h: Extent
 
 
 Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=CORNERS_MAX)]
@@ -49,6 +51,15 @@ class Line(BaseModel):
     a: Point
     b: Point
     inward: Way = Field(alias="in")
+
+    @model_validator(mode="after")
+    def _has_two_sides(self) -> Self:
+        dx, dy = self.b.x - self.a.x, self.b.y - self.a.y
+        if not dx and not dy:
+            raise PydanticCustomError("line_without_length", "both ends of this line are in one place")
+        if not (dx if self.inward in ("up", "down") else dy):
+            raise PydanticCustomError("line_along_its_in", "nobody crosses this line on the way that is 'in'")
+        return self
 
 
 class CameraOptions(Options):
