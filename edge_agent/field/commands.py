@@ -32,7 +32,7 @@ _RECORD = typer.Option(None, "--record", help=_("Write a recording to this file.
 _RECORDING = typer.Argument(help=_("What `tillbeam-edge sniff --record` wrote."))
 _ONLY = typer.Option([], "--only", help=_("Only this check; may be given again."))
 _VIDEO = typer.Option(..., "--video", help=_("The film."))
-_LINE = typer.Option([], "--line", help=_("[name=]x1,y1,x2,y2; may be given again."))
+_LINE = typer.Option([], "--line", help=_("x1,y1,x2,y2 or name=x1,y1,x2,y2; may be given again."))
 _INWARD = typer.Option(
     ["down"], "--in", help=_("Where in the picture somebody goes who comes in: up, down, left, right.")
 )

@@ -17,6 +17,7 @@ from edge_agent.field.words import _, filled, is_wrong_command
 
 DRIVER = "counter.camera"
 UNNAMED = "line"
+_TWICE = _("{name} is given twice; each line and each zone has a name of its own")
 
 
 class Counting(NamedTuple):
@@ -36,6 +37,7 @@ def count(wish: Counting, *, as_json: bool, lang: str) -> int:
     """The exit status: 0 counted, 1 the film cannot be read, 2 a wrong command."""
     screen = Screen(as_json=as_json, lang=lang)
     try:
+        from drivers.counter.camera.camera import NoFilm
         from drivers.counter.camera.films import count_film
         from drivers.counter.camera.options import CameraOptions
     except ModuleNotFoundError as error:
@@ -45,11 +47,16 @@ def count(wish: Counting, *, as_json: bool, lang: str) -> int:
     try:
         options = options_of(driver(DRIVER), _options(wish))
         assert isinstance(options, CameraOptions)
+        if not (options.lines or options.zones):
+            screen.complain(_("Nothing is counted without a line or a zone: give --line or --zone."))
         for told in count_film(wish.film, options, warmup_frames=wish.warmup_frames):
             typer.echo(json.dumps(told, ensure_ascii=False) if as_json else _sentence(told, lang))
     except _Typo as typo:
         screen.complain(typo.says, **typo.args_of)
         return WRONG
+    except NoFilm as error:
+        screen.complain(_("{path}: this is no film, or not a whole one"), path=error.path)
+        return FAILED
     except DriverError as error:
         screen.complain("{why}", why=error)
         return WRONG if is_wrong_command(error) else FAILED
@@ -67,21 +74,25 @@ class _Typo(Exception):
 def _options(wish: Counting) -> dict[str, Any]:
     if len(wish.inward) not in (1, len(wish.lines)) and wish.lines:
         raise _Typo(_("--in is given once for all lines, or once for each of them: up, down, left or right"))
-    lines = {}
+    lines: dict[str, Any] = {}
     for number, text in enumerate(wish.lines):
         name, _equals, rest = text.rpartition("=")
         x1, y1, x2, y2 = _numbers(
             rest, 4, _("A line is written x1,y1,x2,y2 or name=x1,y1,x2,y2, not {given}")
         )
         name = name or (UNNAMED if len(wish.lines) == 1 else f"{UNNAMED}{number + 1}")
+        if name in lines:
+            raise _Typo(_TWICE, name=name)
         inward = wish.inward[min(number, len(wish.inward) - 1)]
         lines[name] = {"a": (x1, y1), "b": (x2, y2), "in": inward}
-    zones = {}
+    zones: dict[str, Any] = {}
     for text in wish.zones:
         says = _("A zone is written name=x,y;x,y;x,y with at least three corners, not {given}")
         name, equals, rest = text.partition("=")
         if not equals or not name:
             raise _Typo(says, given=text)
+        if name in zones:
+            raise _Typo(_TWICE, name=name)
         zones[name] = [_numbers(corner, 2, says) for corner in rest.split(";")]
     boxes = [
         _numbers(text, 4, _("A person is written x,y,width,height, not {given}")) for text in wish.persons

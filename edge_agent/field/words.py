@@ -6,7 +6,7 @@ import os
 import re
 import ssl
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from config.sentences import sentence
 from config.text import catalogue
 from drivers.errors import BadOptions, BadPort, NoDetector, UnknownDriver, UnknownKind
 from drivers.ports.base import masked
+from drivers.registry import driver as known_driver
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -98,7 +99,7 @@ def _option(driver: str, mistake: str, wrong: Mapping[str, Any] | None, lang: st
     if not found:
         if wrong is not None:
             path = ".".join(map(str, wrong["loc"]))
-            says, hint, args = sentence(wrong, description="", secret=False)
+            says, hint, args = sentence(wrong, description=_described(driver, wrong["loc"]), secret=False)
             if wrong["type"] in _SEVERAL:
                 hint = _GIVEN_SO
             why = _checked(says, hint, args, lang)
@@ -106,6 +107,12 @@ def _option(driver: str, mistake: str, wrong: Mapping[str, Any] | None, lang: st
         return filled(_("options of {driver}: {mistake}"), {"driver": driver, "mistake": mistake}, lang)
     says = _("{driver} has no option {name}; there are {known}")
     return filled(says, {"driver": driver, "name": path, "known": known}, lang)
+
+
+def _described(driver: str, place: Sequence[str | int]) -> str:
+    """What the manual says of an option; nothing of a part of one."""
+    field = known_driver(driver).options.model_fields.get(str(place[0])) if len(place) == 1 else None
+    return (field.description or "") if field else ""
 
 
 def _systems(error: Exception, cause: OSError, lang: str) -> str:

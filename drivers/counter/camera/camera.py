@@ -46,6 +46,14 @@ class CameraGone(DriverError):
     """The camera gives no picture, and why. Never with a password in it."""
 
 
+class NoFilm(CameraGone):
+    """A file that is no film, or not a whole one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"{path}: it is no film")
+
+
 class CameraEnded(CameraGone):
     """A film was seen to its end."""
 
@@ -321,9 +329,13 @@ def film(path: Path, loop: bool) -> Iterator[tuple[float, Picture]]:
 
 
 def _opened_film(path: Path) -> cv2.VideoCapture:
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+    except OSError as error:
+        raise CameraGone(f"{path}: {error.strerror}") from error
     if not path.is_file():
-        raise CameraGone(f"{path}: no such file")
+        raise NoFilm(path)
     capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
-        raise CameraGone(f"{path}: it is no film")
+        raise NoFilm(path)
     return capture

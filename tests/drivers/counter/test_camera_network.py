@@ -121,7 +121,7 @@ def test_a_camera_that_is_not_plugged_in_is_told_by_its_name():
 
 def test_a_film_that_is_not_there_or_is_none_is_told(tmp_path: Path):
     (tmp_path / "letter.mp4").write_text("Dear Sir or Madam")
-    for name, why in (("nothing.mp4", "no such file"), ("letter.mp4", "it is no film")):
+    for name, why in (("nothing.mp4", "No such file"), ("letter.mp4", "it is no film")):
         with pytest.raises(CameraGone, match=f"{name}: {why}"):
             open_camera(Setup("file", str(tmp_path / name)), 10, time.monotonic, print)
 

@@ -91,6 +91,13 @@ def test_several_lines_have_names_and_directions_of_their_own(path: Path) -> Non
         (["--line", "0,0,7,1"], "line"),
         (["--set", "bogus=1"], "bogus"),
         (["--line", "0,0,1,1", "--in", "up", "--in", "down"], "--in"),
+        (["--line", "0,0.5,0,0.5"], "both ends of this line are in one place"),
+        (["--line", "0,0.5,1,0.5", "--in", "left"], "up or down for a level line"),
+        (["--line", "door=0,0,1,1", "--line", "door=0,1,1,0"], "door is given twice"),
+        (["--zone", "a=0,0;1,0;1,1", "--zone", "a=0,0;1,0;0,1"], "a is given twice"),
+        (["--person", "0.4,0.4,0,0.2"], "this must be more than 0"),
+        (["--set", "persons=[[0.4,0.4,0.1]]"], "one number or text is missing"),
+        (["--set", "hours=8-20"], "`08:00-22:00`"),
     ],
 )
 def test_a_slip_of_the_pen_is_told_in_a_word(path: Path, args: list[str], says: str) -> None:
@@ -99,12 +106,42 @@ def test_a_slip_of_the_pen_is_told_in_a_word(path: Path, args: list[str], says: 
     assert says in error
 
 
-def test_a_film_that_is_none_is_told_so(tmp_path: Path) -> None:
+def test_what_the_driver_takes_as_a_list_of_lists_is_set_as_json(drawn: Film, path: Path) -> None:
+    line = line_of(drawn)[:4]
+    boxes = json.dumps([list(box) for box in drawn.options.persons])
+    *_, summary = told(run("--video", str(path), *line, "--set", f"persons={boxes}", "--json")[1])
+    assert summary["in"] + summary["out"] >= 5
+    everywhere = "masks=[[[0,0],[1,0],[1,1],[0,1]]]"
+    assert [
+        (each["in"], each["out"])
+        for each in told(run("--video", str(path), *line, "--set", everywhere, "--json")[1])
+    ] == [(0, 0)]
+
+
+def test_without_a_line_or_zone_it_says_that_nothing_is_counted(path: Path) -> None:
+    status, text, error = run("--video", str(path), "--json")
+    assert status == 0
+    assert [each["frames"] for each in told(text)] == [200]
+    assert "give --line or --zone" in error
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("nothing.mp4", "No such file or directory"),
+        ("notes.txt", "this is no film, or not a whole one"),
+        (".", "this is no film, or not a whole one"),
+    ],
+)
+def test_a_film_that_is_none_is_told_so(tmp_path: Path, name: str, says: str) -> None:
     (tmp_path / "notes.txt").write_text("hello")
-    assert run("--video", str(tmp_path / "nothing.mp4"))[0] == 1
-    status, _, error = run("--video", str(tmp_path / "notes.txt"))
-    assert status == 1
-    assert "notes.txt" in error
+    wanted = ["--video", str(tmp_path / name), "--line", "0,0.5,1,0.5"]
+    assert run(*wanted) == (1, "", f"{tmp_path / name}: {says}\n")
+
+
+def test_a_film_that_is_not_there_is_told_in_chinese() -> None:
+    status, _, error = run("--video", "/nothing.mp4", "--line", "0,0.5,1,0.5", "--lang", "zh_CN")
+    assert (status, error) == (1, "/nothing.mp4：文件或目录不存在\n")
 
 
 def test_times_become_the_frames_nearest_to_them() -> None:
