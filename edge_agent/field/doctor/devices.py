@@ -77,13 +77,25 @@ def _sight(box: Box, device: DeviceSettings) -> Sight | None:
     return None
 
 
+# A camera's states in which it counts nothing.
+_BLIND = {
+    "down": _("{name}: no picture comes ({detail})"),
+    "frozen": _("{name}: the picture stands still ({detail})"),
+    "dark": _("{name}: it is too dark to see anybody ({detail})"),
+    "covered": _("{name}: something hangs in front of the camera ({detail})"),
+    "moved": _("{name}: it looks elsewhere than its lines and zones were drawn for ({detail})"),
+    "flooded": _("{name}: all of the picture changes at once ({detail})"),
+}
+
+
 def _sees(box: Box, device: DeviceSettings, sight: Sight) -> Finding:
     page = f"http://127.0.0.1:{box.settings.web.port}/edge/camera/{device.name}"
     args = {"name": device.name, "state": sight.state, "detail": sight.detail or "-"}
     if sight.state == "late":
         return warn(_("{name}: the box is too slow for it ({detail})"), page, **args)
     if sight.state not in ("up", "clear", "resting"):
-        return bad(_("{name}: it does not see its place: {state} ({detail})"), page, **args)
+        says = _BLIND.get(sight.state, _("{name}: it does not see its place: {state} ({detail})"))
+        return bad(says, page, **args)
     if sight.detector and sight.detector.why:
         why = NoDetector(sight.detector.why, str(getattr(device.options, "detector", "")))
         mend = f"sudoedit {shlex.quote(str(box.settings_path))}"

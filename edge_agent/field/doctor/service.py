@@ -68,11 +68,11 @@ def agent(box: Box) -> Iterator[Finding]:
         yield ok(_("the line to head office is up ({link})"), link=link)
     for device in status.get("devices", []):
         if device.get("state") in ("down", "blocked"):
-            says = _("{name} is {state}: {problem}")
             problem = device.get("last_problem", "")
-            yield bad(
-                says, "tillbeam-edge ports", name=device.get("name"), state=device["state"], problem=problem
-            )
+            says = _("{name} is {state}: {problem}") if problem else _("{name} is {state}")
+            camera = str(device.get("port", "")).startswith("camera:")
+            mend = "tillbeam-edge doctor --only devices" if camera else "tillbeam-edge ports"
+            yield bad(says, mend, name=device.get("name"), state=device["state"], problem=problem)
     for alarm in status.get("alarms", []):
         detail = alarm.get("detail", "")
         yield bad(_("alarm {name} {detail}"), "tillbeam-edge status", name=alarm.get("name"), detail=detail)

@@ -98,7 +98,7 @@ def test_a_camera_in_the_network_is_dialled_and_its_password_not_shown(box_of: A
     ("sight", "state", "says"),
     [
         (Sight(t_s=1, state="up", frames_per_s=9.8, look_ms=2.1), "ok", "up, 9.8 pictures a second, 2.1 ms"),
-        (Sight(t_s=1, state="covered"), "bad", "it does not see its place: covered"),
+        (Sight(t_s=1, state="covered"), "bad", "something hangs in front of the camera"),
         (Sight(t_s=1, state="late", detail="3 of 50 pictures"), "warn", "too slow for it (3 of 50 pictures)"),
         (Sight(t_s=1, state="up", detector=DetectorNow(why="missing")), "warn", "there is no such file"),
     ],

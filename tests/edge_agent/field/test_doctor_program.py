@@ -199,3 +199,15 @@ def test_what_the_agent_says_of_itself_is_told(box_of: Any, body: bytes, states:
     server.server_close()
     assert the_one(agent(box)).state == "bad"  # it has gone
     assert the_one(agent(box_of(settings={"web": {"port": server.server_port}}))).state == "warn"
+
+
+def test_of_a_camera_that_is_blind_the_check_of_devices_knows_more(box_of: Any) -> None:
+    body = (
+        b'{"link": "online", "devices": [{"name": "door", "state": "blocked", "port": "camera:/dev/video0"}]}'
+    )
+    server = HTTPServer(("127.0.0.1", 0), type("Answer", (Status,), {"body": body}))
+    threading.Thread(target=server.handle_request, daemon=True).start()
+    _line, camera = agent(box_of(agent_pid=77, settings={"web": {"port": server.server_port}}))
+    server.server_close()
+    assert told([camera]) == [("bad", "door is blocked")]
+    assert camera.mend == "tillbeam-edge doctor --only devices"
