@@ -7,7 +7,8 @@ import { recounted, tally, tried } from "./recounted.js";
 import { Replay } from "./replay.js";
 import { drawingOf, freshName, MOST, parts, shapesOf } from "./shapes.js";
 
-const TRY_EVERY_MS = 2000; // how often a drawing that is not saved is counted anew
+const TRY_EVERY_MS = 2000; // how often a drawing that is not saved is counted anew, at most …
+const TRY_SHARE = 0.1; // … and of the worker's time: nobody is counted meanwhile
 const AGAIN_MS = 1000; // after an answer without a picture
 const SLOW_MS = 5000; // with nobody looking
 
@@ -167,22 +168,24 @@ async function watch() {
 
 // What is not saved counts on what the worker has seen since it was drawn.
 async function tryOut() {
+  let wait = TRY_EVERY_MS;
   if (!same() && sinceS !== null && !document.hidden && !replay.counting) {
     try {
       const wanted = drawing();
       const still = () => plain(wanted) === plain(drawing()) && !same() && !replay.counting;
-      await recounted(path, wanted, { from_s: sinceS, until_s: nowS }, (said) => {
+      const tookMs = await recounted(path, wanted, { from_s: sinceS, until_s: nowS }, (said) => {
         if (!still()) return false;
         byId("trying").textContent = tried(words.trying, said);
         for (const name of Object.keys(wanted.lines)) lists.count(name, said ? tally(said.crossed, name) : ["–", "–"]);
         if (said && !replay.showing) shine(said.crossed);
         return true;
       });
+      wait = Math.max(wait, tookMs / TRY_SHARE);
     } catch {
       // The picture says that the box or the camera is gone.
     }
   }
-  setTimeout(tryOut, TRY_EVERY_MS);
+  setTimeout(tryOut, wait);
 }
 
 // Saving
