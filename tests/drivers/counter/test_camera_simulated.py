@@ -167,7 +167,7 @@ def test_who_stands_somewhere_is_lit_as_the_floor_is_there() -> None:
     film = dataclasses.replace(simulator.film(4, "walkers"), weather=BARE)
     someone = film.cast[0]
     assert someone.look is not None
-    pale = dataclasses.replace(someone.look, hair=(150.0, 150.0, 150.0), _sprites={})
+    pale = dataclasses.replace(someone.look, hair=(150.0, 150.0, 150.0))
     alone = dataclasses.replace(film, cast=(someone._replace(look=pale),))
     hair = []
     for t_s in np.arange(someone.walk.begins_s + 1.0, someone.walk.ends_s - 1.0, 0.1):
