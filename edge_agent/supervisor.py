@@ -98,14 +98,18 @@ class Supervisor:
     async def apply(self, wishes: Sequence[DeviceWish]) -> None:
         """Starts, stops and starts anew only what differs from the wishes before."""
         wanted = {wish.name: wish for wish in wishes}
-        for name, device in list(self._devices.items()):
-            if name not in wanted or not _same(device.wish, wanted[name]):
-                await device.stop()
-                del self._devices[name]  # health tells that it is gone: after the last that it said
-        for name, wish in wanted.items():
-            if name not in self._devices:
-                self._devices[name] = _Device(self, wish)
-        self._devices = {name: self._devices[name] for name in wanted}  # in the settings' order
+        stale = [
+            device
+            for name, device in self._devices.items()
+            if name not in wanted or not _same(device.wish, wanted[name])
+        ]
+        for device in stale:
+            await device.stop()
+        # At once: what is set up anew is at no moment gone, and of what is gone the last was said before.
+        self._devices = {
+            name: known if (known := self._devices.get(name)) and known not in stale else _Device(self, wish)
+            for name, wish in wanted.items()
+        }
 
     async def stop(self) -> None:
         """Closes every port; what was heard is on disk."""

@@ -178,6 +178,25 @@ async def test_new_settings_touch_only_what_differs(edge_of: Any, devices: Devic
         assert [device.name for device in edge.status().devices] == ["roof"]
 
 
+async def test_devices_that_are_set_up_anew_are_at_no_moment_gone(
+    edge_of: Any, devices: Devices, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else head office would be told that they are, and forget what is wrong with them."""
+    listen, there = devices.listen, []
+
+    async def watched(*args: Any) -> None:
+        try:
+            await listen(*args)
+        finally:
+            there.append([device.name for device in edge.status().devices])
+
+    monkeypatch.setattr(devices, "listen", watched)
+    async with edge_of(wish("door"), wish("gate", 2)) as edge:
+        await until(lambda: len(devices.opened) == 2)
+        await edge.reload(edge.settings_of(wish("door", 3), wish("gate", 4)))
+        assert there == [["door", "gate"]] * 2
+
+
 async def test_head_office_is_told_which_devices_there_are_whenever_that_changes(
     edge_of: Any, devices: Devices, until: Any
 ) -> None:
