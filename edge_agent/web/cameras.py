@@ -167,9 +167,9 @@ class CameraPages:
 
         def write(device: DeviceSettings) -> Path:
             assert wanted is not None
-            writer = self._cameras.writer
-            before = drawing_of(_options(writer.read(device.name, lang).device))
+            before = drawing_of(_options(self._standing(device.name, lang).device))
             changes = {name: value for name, value in wanted.drawing.plain().items() if value != before[name]}
+            writer = self._cameras.writer
             return writer.write(device.name, changes, revision=wanted.revision, lang=lang)
 
         return await self._changed(request, write if wanted else None, camera_words.saved)
@@ -216,17 +216,27 @@ class CameraPages:
     async def _stands(self, device: DeviceSettings, lang: str) -> dict[str, Any]:
         """The drawing that stands in the file; the one in force when the file cannot be read."""
         try:
-            found: Standing = await asyncio.to_thread(self._cameras.writer.read, device.name, lang)
-        except (NotWritten, BadSettings) as trouble:
-            drawing = drawing_of(_options(device))
-            return {"drawing": drawing, "revision": "", "undo": False, "trouble": str(trouble), "file": ""}
-        return {
-            "drawing": drawing_of(_options(found.device)),
-            "revision": found.revision,
-            "undo": found.undo,
-            "trouble": "",
-            "file": found.file.name,
-        }
+            found = await asyncio.to_thread(self._standing, device.name, lang)
+        except NotWritten as refusal:
+            trouble = camera_words.refusal(refusal.reason, refusal.detail, lang)
+        except BadSettings as bad:
+            trouble = str(bad)
+        else:
+            return {
+                "drawing": drawing_of(_options(found.device)),
+                "revision": found.revision,
+                "undo": found.undo,
+                "trouble": "",
+            }
+        drawing = drawing_of(_options(device))
+        return {"drawing": drawing, "revision": "", "undo": False, "trouble": trouble}
+
+    def _standing(self, name: str, lang: str) -> Standing:
+        """The camera as the files have it. Raises NotWritten, BadSettings."""
+        found = self._cameras.writer.read(name, lang)
+        if found.device.driver != DRIVER:
+            raise NotWritten("device", name)
+        return found
 
     # The cameras
 

@@ -215,6 +215,24 @@ async def test_with_mistakes_in_the_file_the_page_shows_what_is_in_force(
     assert (there["drawing"], there["revision"]) == (DRAWING, "")
 
 
+@pytest.mark.parametrize(
+    "now", ["name: side\n    driver: counter.camera", "name: back\n    driver: counter.beam"]
+)
+async def test_a_camera_that_is_none_any_more_in_the_file_is_shown_and_not_written(
+    browser: httpx.AsyncClient, house: CameraHouse, now: str
+):
+    page = "/edge/camera/back"
+    before = await stands(browser, page)
+    there = house.file.read_text()
+    house.file.write_text(there.replace("name: back\n    driver: counter.camera", now))
+    stood = await stands(browser, page)
+    assert (stood["drawing"], stood["revision"]) == (before["drawing"], "")
+    body = {"revision": before["revision"], "drawing": DRAWING}
+    answer = await browser.post(f"{page}/save", json=body, headers=await token(browser))
+    told = "There is no such camera in the settings any more."
+    assert (answer.status_code, answer.json()["said"], stood["trouble"]) == (409, told, told)
+
+
 async def test_a_camera_that_nobody_has_heard_of_gets_a_friendly_answer(browser: httpx.AsyncClient):
     for name in ("nobody", "reader", "%3Cb%3E"):
         answer = await browser.get(f"/edge/camera/{name}")
