@@ -64,8 +64,8 @@ class Step(NamedTuple):
 def ground_h(anchor: Anchor, w: float, h: float) -> float:
     """How far down the picture a person of `w` × `h` reaches where they stand, in the same unit.
 
-    From above that is the person. Feet stand on a floor that is seen from the side: there a person's depth,
-    and the step that they go beyond a line, is at most their width, and nothing like their height.
+    From above that is the person. Feet stand on a floor that is seen from the side: there a person's depth, and
+    the step that they go beyond a line, is at most their width, and nothing like their height.
     """
     return w if anchor == "foot" else h
 
