@@ -11,7 +11,7 @@ from drivers.counter.camera.blobs import Background
 from drivers.counter.camera.crossing import LineWatch
 from drivers.counter.camera.light import Mask
 from drivers.counter.camera.options import CameraOptions, Polygon
-from drivers.counter.camera.shapes import Looked, Picture, Seen, Step, ground_h
+from drivers.counter.camera.shapes import Looked, Picture, Seen, Step
 from drivers.counter.camera.size import FIRST_GUESS, Learner, Size, drawn
 from drivers.counter.camera.tracker import Tracker
 from drivers.counter.camera.tracks import Track
@@ -68,7 +68,7 @@ class Scene:
         # Whole factors only: cv2's averaging is five to eight times dearer for others.
         self._factor = max(1, round(width / LOOKED_AT_PX))
         self.width_px, self.height_px = w, h = width // self._factor, height // self._factor
-        self._anchor = options.anchor
+        self._foot = options.anchor == "foot"
         self.size = (given or FIRST_GUESS).scaled(w, h)  # of a person, in pixels
         self._learner = None if given else Learner(w, h)
         self._background = Background(w, h, self._looked(options.masks))
@@ -147,18 +147,9 @@ class Scene:
     def _step(self, track: Track, t_s: float) -> Step:
         w, h = self.size.at(track.y)
         y = track.y
-        if self._anchor == "foot":
+        if self._foot:
             y = min(y + h / 2, self.height_px - 1.0)
-        return Step(
-            track.number,
-            track.x,
-            y,
-            w,
-            ground_h(self._anchor, w, h),
-            track.sure,
-            track.seen_s == t_s,
-            track.person is False,
-        )
+        return Step(track.number, track.x, y, w, h, track.sure, track.seen_s == t_s, track.person is False)
 
     def _seen(self, who: Step, track: Track) -> Seen:
         x, y = 1 / self.width_px, 1 / self.height_px

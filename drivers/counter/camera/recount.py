@@ -10,7 +10,7 @@ from drivers.counter.camera.crossing import LineWatch
 from drivers.counter.camera.eye import CrossedNow, LineDrawn, Recount, Recounted, VisitedNow
 from drivers.counter.camera.kept import Tracks
 from drivers.counter.camera.options import Anchor, Line
-from drivers.counter.camera.shapes import Crossing, Seen, Step, Visit, ground_h
+from drivers.counter.camera.shapes import Crossing, Seen, Step, Visit
 from drivers.counter.camera.zones import ZoneWatch
 
 WIDTH_PX = 160  # of the picture that tracks are measured in; any would do
@@ -57,14 +57,13 @@ def _step(one: Seen, wanted: Anchor, kept: Anchor, width_px: int, height_px: int
     x, y = one.x, one.y
     if wanted != kept:
         x, y = left + width / 2, top + (height if wanted == "foot" else height / 2)
-    w = max(1.0, width * width_px)
     at_most = height_px - 1.0  # who stands half outside has no foot in the picture
     return Step(
         one.track,
         x * width_px,
         min(y * height_px, at_most),
-        w,
-        ground_h(wanted, w, max(1.0, height * height_px)),
+        max(1.0, width * width_px),
+        max(1.0, height * height_px),
         one.sure,
         True,
     )

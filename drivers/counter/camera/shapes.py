@@ -13,8 +13,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.counter.camera.options import Anchor
-
 Picture = NDArray[np.uint8]  # height × width × 3, blue green red, as cv2 gives it
 
 
@@ -49,25 +47,16 @@ class Seen(NamedTuple):
 
 
 class Step(NamedTuple):
-    """Where somebody is: pixels of the small picture, and how much of it a person takes there."""
+    """Where somebody is: pixels of the small picture, and the size of a person there."""
 
     track: int
     x: float
     y: float  # of the anchor
     w: float
-    h: float  # on the ground: see `ground_h`
+    h: float
     sure: bool  # has walked: counts
     seen: bool  # in this frame; else where they must be by now
     refused: bool = False  # a detector says that this is nobody
-
-
-def ground_h(anchor: Anchor, w: float, h: float) -> float:
-    """How far down the picture a person of `w` × `h` reaches where they stand, in the same unit.
-
-    From above that is the person. Feet stand on a floor that is seen from the side: there a person's depth, and
-    the step that they go beyond a line, is at most their width, and nothing like their height.
-    """
-    return w if anchor == "foot" else h
 
 
 class Looked(NamedTuple):
