@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -61,6 +62,22 @@ def covered(outages: Mapping[str, Iterable[Span]], devices: Sequence[str], span:
         return 1.0
     blind = sum(_union_ms(outages.get(device, ()), span) for device in devices)
     return 1.0 - blind / ((end - start) * len(devices))
+
+
+def blind_parts(
+    spans: Iterable[Span], starts: Sequence[int], length_ms: int, until_ms: int
+) -> Iterator[tuple[int, float]]:
+    """Of slots that `spans` reach into: which one, and a part 0..1 of it that lies in them.
+
+    A slot begins at one of `starts`, which are in order, and lasts for `length_ms`, but not past `until_ms`.
+    One slot may come several times: its parts add up. Only what is touched is looked at.
+    """
+    if not starts:
+        return
+    for first, last in _union(spans, (starts[0], min(starts[-1] + length_ms, until_ms))):
+        for number in range(bisect_right(starts, first - length_ms), bisect_left(starts, last)):
+            start, end = starts[number], min(starts[number] + length_ms, until_ms)
+            yield number, (min(last, end) - max(first, start)) / (end - start)
 
 
 def hours_seen(

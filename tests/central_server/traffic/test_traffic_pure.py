@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from central_server.calendar import HOUR_MS, QUARTER_MS, Calendar
 from central_server.facts import Fact
-from central_server.traffic.coverage import covered
+from central_server.traffic.coverage import Blind, covered
 from central_server.traffic.occupancy import occupancy
 from central_server.traffic.reading import Quarter
-from central_server.traffic.series import row_of
+from central_server.traffic.series import mark_coverage, row_of
 from central_server.traffic.tally import PEOPLE_MAX, recount, tally
 from central_server.traffic.view import View
 from sync.contract.clock import Stamp
@@ -105,6 +105,39 @@ spans = st.tuples(st.integers(0, 100), st.integers(0, 100)).map(sorted).map(tupl
 def test_coverage_counts_each_moment_once(outages: list[tuple[int, int]]) -> None:
     blind = {moment for start, end in outages for moment in range(start, end)} & set(range(20, 80))
     assert covered({"a": outages}, ["a"], (20, 80)) == pytest.approx(1 - len(blind) / 60)
+
+
+BERLIN, SHANGHAI = Calendar(ZoneInfo("Europe/Berlin")), Calendar(ZoneInfo("Asia/Shanghai"))
+SPRING = [date(2026, 3, 28), date(2026, 3, 29), date(2026, 3, 30)]  # the second has 23 hours in Berlin
+SPRING_MS = BERLIN.bounds(SPRING[0])[0]
+outage = st.tuples(st.integers(-20, 80), st.integers(0, 40)).map(
+    lambda at: (SPRING_MS + at[0] * HOUR_MS, SPRING_MS + sum(at) * HOUR_MS + 1)
+)
+
+
+@given(
+    st.lists(outage, max_size=3),
+    st.lists(outage, max_size=3),
+    st.lists(outage, max_size=3),
+    st.integers(-30, 90),
+    st.sampled_from(["hour", "day"]),
+)
+def test_each_slot_is_covered_as_it_would_be_alone(
+    door: list[Any], gate: list[Any], away: list[Any], now_h: int, grain: str
+) -> None:
+    calendars, devices = {"s1": BERLIN, "s2": SHANGHAI}, {"s1": ["door", "gate"], "s2": ["door"]}
+    blind = Blind({("s1", "door"): door, ("s1", "gate"): gate}, {}, {"s2": away})
+    now_ms, length_ms = SPRING_MS + now_h * HOUR_MS, HOUR_MS if grain == "hour" else 24 * HOUR_MS
+    row = row_of([], calendars, SPRING, grain, now_ms)
+    mark_coverage(row, calendars, devices, blind, grain, now_ms)
+    for slot in row:
+        starts = {name: one.bounds(slot.day)[0] + slot.minute * 60_000 for name, one in calendars.items()}
+        parts = [
+            covered({"": blind.of(store, name)}, [""], (start, min(start + length_ms, now_ms)))
+            for store, start in starts.items()
+            for name in devices[store]
+        ]
+        assert slot.coverage == pytest.approx(sum(parts) / 3)
 
 
 def test_the_hour_that_runs_is_shown_but_not_held_against_a_whole_one() -> None:
