@@ -89,7 +89,7 @@ async def test_a_line_drawn_by_mouse_and_named_stands_in_the_yaml_and_is_taken_b
 ) -> None:
     before = shop.file.read_text()
     page = (await open_page()).page
-    assert await page.evaluate("document.getElementById('picture').width") == 64  # the picture has come
+    await expect(page.locator("#picture")).to_have_attribute("width", "64")  # the picture has come
     await drag(page, "line", (0.25, 0.25), (0.75, 0.25))
     name = page.locator('#lines [data-name="line"] input')
     await name.click(click_count=3)
