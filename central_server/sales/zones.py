@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central_server.calendar import Calendar, calendar_of
@@ -17,3 +19,9 @@ async def calendar_of_store(session: AsyncSession, store: str) -> Calendar:
         return calendar_of(await stores.timezone_of(session, store))
     except NotFound:
         return calendar_of(ELSEWHERE)
+
+
+async def calendars_of_stores(session: AsyncSession, named: Collection[str]) -> dict[str, Calendar]:
+    """Those of many stores, asked at once."""
+    zones = await stores.timezones_of(session, named)
+    return {store: calendar_of(zones.get(store, ELSEWHERE)) for store in named}

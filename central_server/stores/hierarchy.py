@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import lru_cache
@@ -139,6 +139,12 @@ async def is_known(session: AsyncSession, store: str) -> bool:
 async def timezone_of(session: AsyncSession, store: str) -> str:
     """The IANA time zone of a store. Raises NotFound."""
     return (await store_with(session, store)).timezone
+
+
+async def timezones_of(session: AsyncSession, named: Collection[str]) -> dict[str, str]:
+    """The IANA time zones of those of these stores that there are."""
+    rows = await session.execute(sa.select(Store.id, Store.timezone).where(Store.id.in_(named)))
+    return {row.id: row.timezone for row in rows}
 
 
 async def stores_below(session: AsyncSession, org_id: int) -> list[str]:

@@ -30,6 +30,7 @@ from central_server.stores.hierarchy import (
     stores,
     stores_below,
     timezone_of,
+    timezones_of,
 )
 
 __all__ = [
@@ -63,5 +64,6 @@ __all__ = [
     "stores",
     "stores_below",
     "timezone_of",
+    "timezones_of",
     "untold",
 ]

@@ -10,21 +10,21 @@ no hole, however long it takes. Until they come nobody knows what it counts, so 
 absent for now.
 
 Hours of the day in which nobody has been counted lately are closed hours: a box that is switched off for the
-night misses nobody.
+night misses nobody, neither that night nor when one looks back at it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central_server.calendar import DAY_MS, HOUR_MS, QUARTER_MS, Calendar, believed
+from central_server.calendar import DAY_MS, HOUR_MS, Calendar, believed
 from central_server.db import bulk_insert
 from central_server.facts import Fact
-from central_server.sales.zones import calendar_of_store
+from central_server.sales.zones import calendars_of_stores
 from central_server.stores import service as stores_service
 from central_server.traffic.coverage import Span
 from central_server.traffic.models import BoxAbsence, BoxPresence, DwellHour, TrafficQuarter
@@ -47,10 +47,9 @@ async def box_beats(session: AsyncSession, store: str, facts: Sequence[Fact[Hear
             there = BoxPresence(store=store, since_ms=began_ms, until_ms=at_ms)
             session.add(there)
         elif began_ms > there.until_ms + RESTART_MS:
-            calendar = await calendar_of_store(session, store)
-            hours = await _busy_hours(session, there, calendar)
-            spans = in_hours((there.until_ms, began_ms), hours, calendar)
-            await bulk_insert(session, BoxAbsence, [(store, *span) for span in spans])
+            away = (there.until_ms, began_ms)
+            missed = await _missed(session, {store: away}, {store: there.since_ms})
+            await bulk_insert(session, BoxAbsence, [(store, *span) for span in missed[store]])
         there.until_ms = max(there.until_ms, at_ms)
     await session.flush()
 
@@ -60,7 +59,8 @@ async def absences(
 ) -> dict[str, list[Span]]:
     """When the boxes of these stores were away, as far as it touches the span, by store.
 
-    A store that is offline is away since its last heartbeat, until it says that it was not.
+    A store that is offline is away since its last heartbeat, until it says that it was not; its closed hours
+    are none of that, or each morning would begin with a gap.
     """
     found: dict[str, list[Span]] = {}
     rows = sa.select(BoxAbsence.store, BoxAbsence.from_ms, BoxAbsence.until_ms).where(
@@ -68,13 +68,16 @@ async def absences(
     )
     for store, begins_ms, ends_ms in await session.execute(rows):
         found.setdefault(store, []).append((begins_ms, ends_ms))
-    last = sa.select(BoxPresence.store, BoxPresence.until_ms).where(
-        BoxPresence.store.in_(stores), BoxPresence.until_ms < min(until_ms, now_ms)
-    )
     silent = await stores_service.silent(session, stores, now_ms=now_ms)
-    for store, begins_ms in await session.execute(last):
-        if store in silent:
-            found.setdefault(store, []).append((begins_ms, now_ms))
+    last = sa.select(BoxPresence.store, BoxPresence.since_ms, BoxPresence.until_ms).where(
+        BoxPresence.store.in_(silent), BoxPresence.until_ms < min(until_ms, now_ms)
+    )
+    boxes = list(await session.execute(last))
+    away = {store: (gone_ms, now_ms) for store, _, gone_ms in boxes}
+    for store, spans in (await _missed(session, away, {store: since for store, since, _ in boxes})).items():
+        touching = [span for span in spans if span[0] < until_ms and span[1] > from_ms]
+        if touching:
+            found.setdefault(store, []).extend(touching)
     return found
 
 
@@ -110,16 +113,37 @@ def in_hours(span: Span, hours: Collection[int], calendar: Calendar) -> Iterator
         yield begins_ms, until_ms
 
 
-async def _busy_hours(session: AsyncSession, there: BoxPresence, calendar: Calendar) -> Collection[int]:
-    """The local hours of the day in which anybody has been counted in this store lately."""
-    if there.until_ms - there.since_ms < LEARNING_MS:
-        return range(24)
-    since_ms = there.until_ms - HABIT_MS
-    quarters = sa.select(TrafficQuarter.quarter_ms).where(
-        TrafficQuarter.store == there.store, TrafficQuarter.quarter_ms.between(since_ms, there.until_ms)
-    )
-    visits = sa.select(DwellHour.hour_ms).where(
-        DwellHour.store == there.store, DwellHour.hour_ms.between(since_ms, there.until_ms)
-    )
-    times = await session.scalars(quarters.union(visits).limit(HABIT_MS // QUARTER_MS))
-    return {calendar.hour_of(at_ms) for at_ms in times}
+async def _missed(
+    session: AsyncSession, away: Mapping[str, Span], since_ms: Mapping[str, int]
+) -> dict[str, Iterator[Span]]:
+    """What of the time that each store's box is away lies in hours in which people come to it.
+
+    `since_ms` says since when there has been such a box; `away` begins where its presence ends.
+    """
+    learnt = [store for store, (gone_ms, _) in away.items() if gone_ms - since_ms[store] >= LEARNING_MS]
+    calendars = await calendars_of_stores(session, learnt)
+    busy = await _busy_hours(session, calendars)
+    return {
+        store: in_hours(span, busy[store], calendars[store]) if store in busy else iter((span,))
+        for store, span in away.items()
+    }
+
+
+async def _busy_hours(session: AsyncSession, calendars: Mapping[str, Calendar]) -> dict[str, set[int]]:
+    """The local hours of the day in which anybody was counted in each store before its box was last there.
+
+    A thousand stores are closed at the same time, so their quarters are brought together by the database, to
+    one row for each quarter of a day: its first and its last time, for the clocks may have changed between.
+    """
+    hours: dict[str, set[int]] = {store: set() for store in calendars}
+    for at_ms in (TrafficQuarter.quarter_ms, DwellHour.hour_ms):
+        times = (
+            sa.select(BoxPresence.store, sa.func.min(at_ms), sa.func.max(at_ms))
+            .join(at_ms.class_, at_ms.class_.store == BoxPresence.store)
+            .where(BoxPresence.store.in_(list(calendars)))
+            .where(at_ms.between(BoxPresence.until_ms - HABIT_MS, BoxPresence.until_ms))
+            .group_by(BoxPresence.store, at_ms % DAY_MS)
+        )
+        for store, first_ms, last_ms in await session.execute(times) if calendars else ():
+            hours[store] |= {calendars[store].hour_of(first_ms), calendars[store].hour_of(last_ms)}
+    return hours

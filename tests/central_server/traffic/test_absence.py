@@ -46,6 +46,15 @@ class Box:
             await take(session, "s1", facts, heard_ms or at_ms)
             await stores.heard(session, "s1", heard_ms or at_ms)
 
+    async def say_together(self, *told: tuple[Heartbeat, int]) -> None:
+        """In one batch, each at its time; heard at the last one."""
+        facts = []
+        for event, at_ms in told:
+            self._first += 1
+            facts += self._facts(event, first=self._first, at_ms=at_ms)
+        async with self._database.transaction() as session:
+            await service.box_beats(session, "s1", facts, at_ms)
+
     async def runs(self, from_ms: int, until_ms: int, every_ms: int = HOUR_MS) -> None:
         for at_ms in range(from_ms, until_ms + 1, every_ms):
             await self.says(beat(at_ms - from_ms), at_ms=at_ms)
@@ -127,6 +136,29 @@ async def test_a_box_that_is_switched_off_for_the_night_misses_nobody(box: Box) 
         (NOON_MS, NOON_MS + 8 * HOUR_MS),
         (NOON_MS + 21 * HOUR_MS, NOON_MS + 24 * HOUR_MS),
     ]
+
+
+async def test_a_box_that_is_off_for_the_night_misses_nobody_while_it_is(box: Box) -> None:
+    """People come from noon to two; next morning's first heartbeat comes late."""
+    for day in range(-9, 1):
+        await box.runs(NOON_MS + day * DAY_MS, NOON_MS + day * DAY_MS + 3 * HOUR_MS)
+        await box.says(*[Passed(device="cam", inward=1)] * 2, at_ms=NOON_MS + day * DAY_MS)
+        await box.says(Passed(device="cam", inward=1), at_ms=NOON_MS + day * DAY_MS + HOUR_MS)
+    lately, next_ms = {"from_ms": NOON_MS}, NOON_MS + DAY_MS
+    assert await box.blind(NOON_MS + 9 * HOUR_MS, **lately) == []
+    assert await box.blind(next_ms, **lately) == []
+    assert await box.blind(next_ms + HOUR_MS // 2, **lately) == [(next_ms, next_ms + HOUR_MS // 2)]
+    assert await box.blind(next_ms + HOUR_MS // 2, from_ms=NOON_MS, until_ms=next_ms) == []
+    assert await box.blind(next_ms + 9 * HOUR_MS, **lately) == [(next_ms, next_ms + 2 * HOUR_MS)]
+
+
+async def test_the_habits_of_a_box_are_those_before_the_gap_also_where_one_batch_tells_of_both(
+    box: Box,
+) -> None:
+    await box.says(Passed(device="cam", inward=1), at_ms=NOON_MS)
+    month, back = beat(HABIT_MS), beat()
+    await box.say_together((month, NOON_MS + HOUR_MS // 2), (back, NOON_MS + 3 * HOUR_MS))
+    assert await box.blind(NOON_MS + 3 * HOUR_MS) == [(NOON_MS + HOUR_MS // 2, NOON_MS + HOUR_MS)]
 
 
 async def test_who_counts_nobody_all_day_is_still_a_counter(box: Box, database: Database) -> None:
