@@ -18,6 +18,7 @@ again without it.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import stat
@@ -35,6 +36,7 @@ from config.mistakes import ConfigError, Steps
 from config.splice import NoPlace, put
 
 BOM = b"\xef\xbb\xbf"
+END = "\0\n"  # no settings hold that character
 DIGEST_CHARS = 16
 SAVES_KEPT = 20  # of one file; an older one can no longer be undone
 
@@ -62,7 +64,7 @@ class Standing:
     device: DeviceSettings
     file: Path  # where its options stand
     revision: str  # of every file that says something of it
-    undo: bool  # whether there is a save of these options that can be taken back
+    undo: bool  # whether a save of these options is kept; that it can be taken back `undo` finds out
 
 
 class WriteBack:
@@ -80,7 +82,7 @@ class WriteBack:
             loaded.settings.devices[index],
             file,
             _revision(loaded, index),
-            self._before(loaded, index, lang) is not None,
+            _is_kept(loaded, index),
         )
 
     def write(self, name: str, changes: Mapping[str, Any], *, revision: str, lang: str = "en") -> Path:
@@ -232,6 +234,36 @@ def _revision(loaded: Loaded[EdgeSettings], index: int) -> str:
     for file in sorted(set(_places(loaded, index))):
         digest.update(sha256(loaded.contents[file]).digest())
     return digest.hexdigest()[: 2 * DIGEST_CHARS]
+
+
+def _is_kept(loaded: Loaded[EdgeSettings], index: int) -> bool:
+    """Whether a save of that device is among the versions kept, told from their texts alone.
+
+    A page asks this each time it is opened, and reading twenty versions as settings takes a second.
+    """
+    for file in dict.fromkeys(_places(loaded, index)):
+        says = _said_of(loaded, index, file)
+        for _, content in _history(file, loaded.contents[file]):
+            if says not in _whole(content):
+                return True
+    return False
+
+
+def _said_of(loaded: Loaded[EdgeSettings], index: int, file: Path) -> str:
+    """The piece of `file` that a save of this device can change, and no save of another."""
+    text = _whole(loaded.contents[file])
+    places = [loaded.places["devices", each] for each in range(len(loaded.settings.devices))]
+    if places[index].file != file:
+        return text  # it holds options of this one alone, or they would not have been written
+    lines = list(io.StringIO(text, newline=""))  # the first is the mark put before the file's own
+    here = [place for place in places[index:] if place.file == file]
+    begin, *ends = [sum(map(len, lines[: at.line])) + at.column - 1 for at in here[:2]]
+    return text[begin : ends[0] if ends else len(text)]
+
+
+def _whole(content: bytes) -> str:
+    """A file's text between two marks, so that a piece at its end is not found where more follows."""
+    return END + content.decode("utf-8-sig", "replace") + END
 
 
 def _at(tree: Any, way: Steps) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from config.load import load
 from config.mistakes import BadSettings
 from config.write_back import SAVES_KEPT, NotWritten, WriteBack
 
@@ -106,11 +107,75 @@ def test_saves_are_taken_back_one_after_the_other_to_the_first(shop: Path) -> No
     writer = book(shop)
     for x in (0.2, 0.3, 0.4):
         save(writer, "door", x)
-    for x in (0.3, 0.2, None):
+    for before in (0.3, 0.2, None):
         undo(writer, "door")
-        assert left(writer, "door") == x
+        assert left(writer, "door") == before
     assert shop.read_text() == SHOP
     assert beside(shop) == ["edge.yaml"]
+
+
+def test_a_page_is_opened_without_reading_the_versions_before_as_settings(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer, loaded = book(shop), list[Path]()
+    for x in (0.2, 0.3, 0.4):
+        save(writer, "door", x)
+
+    def counted(path: Path, *given: Any, **more: Any) -> Any:
+        loaded.append(path)
+        return load(path, *given, **more)
+
+    monkeypatch.setattr("config.write_back.load", counted)
+    assert writer.read("door").undo
+    assert not writer.read("back").undo
+    assert loaded == [shop, shop]  # what stands there now, once for each
+
+
+def test_a_version_before_that_is_no_settings_is_found_out_when_it_is_taken_back(shop: Path) -> None:
+    writer = book(shop)
+    save(writer, "door", 0.2)
+    [kept] = [other for other in shop.parent.iterdir() if other != shop]
+    kept.write_bytes(b"devices: [\xff")
+    stands = writer.read("door")
+    with pytest.raises(NotWritten, match="nothing"):
+        writer.undo("door", revision=stands.revision)
+    assert left(writer, "door") == 0.2
+
+
+BLOCK = """\
+  - name: NAME
+    driver: counter.camera
+    port: sim:1
+    options:
+      persons:
+        - PERSON
+        - PERSON
+"""
+ONE_LINE = "{name: NAME, driver: counter.camera, port: 'sim:1', options: {persons: [PERSON, PERSON]}}"
+FORMS = {
+    "blocks": "devices:\n{0}{1}{2}outbox: {{keep_days: 7}}\n",
+    "to the end of the file": "outbox: {{keep_days: 7}}\ndevices:\n{0}{1}{2}",
+    "marked, with other line ends": "\ufeff# 店\r\ndevices:\r\n{0}{1}{2}",
+    "a device of another file between": "devices:\n{0}  - !include one.yaml\n{1}{2}",
+    "in one line": "devices: [{0}, {1}, {2}]\n",
+}
+
+
+@pytest.mark.parametrize("saved", ["a", "b", "c"])
+@pytest.mark.parametrize("form", FORMS)
+def test_whose_save_is_kept_is_seen_however_the_file_is_written(write: Any, form: str, saved: str) -> None:
+    write("one.yaml", "name: d\ndriver: counter.camera\nport: sim:1\n")
+    person = [0.4, 0.2, 0.1, 0.3]
+    device = ONE_LINE if form == "in one line" else BLOCK
+    each = [device.replace("NAME", name).replace("PERSON", str(person)) for name in "abc"]
+    text = FORMS[form].format(*each)
+    shop = write("edge.yaml", text.replace("\r\n", "\n").replace("\n", "\r\n") if "\r" in text else text)
+    original = shop.read_bytes()
+    writer = book(shop)
+    writer.write(saved, {"persons": [person]}, revision=writer.read(saved).revision)
+    assert [name for name in "abc" if writer.read(name).undo] == [saved]
+    undo(writer, saved)
+    assert shop.read_bytes() == original
 
 
 def test_no_more_than_twenty_saves_are_kept(shop: Path) -> None:
@@ -282,8 +347,10 @@ def test_an_included_file_is_where_it_is_written(write: Any, way: str) -> None:
     shop, included = write("edge.yaml", root), write("parts/all.yaml", part)
     writer = book(shop)
     drawn = {"lines": {"正门": LINE}}
+    assert not writer.read("door").undo
     assert writer.write("door", drawn, revision=writer.read("door").revision) == included
     assert shop.read_text() == root
+    assert writer.read("door").undo
     options: Any = writer.read("door").device.options
     assert list(options.lines) == ["正门"]
     writer.undo("door", revision=writer.read("door").revision)
