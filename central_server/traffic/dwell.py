@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from sync.contract.events import DWELL_MAX_MS
+
 BOUNDS_S: Final = (
     5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 450, 600, 900, 1200, 1800, 2700, 3600, 7200,
 )  # fmt: skip
 CLASSES: Final = len(BOUNDS_S) + 1
-DWELL_MAX_MS: Final = 24 * 3_600_000  # nobody visits for longer: a track that was never let go
 _BOUNDS_MS: Final = tuple(bound * 1000 for bound in BOUNDS_S)
 
 

@@ -26,6 +26,7 @@ TEXT_MAX = 500  # … of what a person reads: the name of an article, a detail
 SEALED_MAX = 4096  # … of a sealed joiner
 LINES_MAX = 1000  # lines of a receipt
 TENDERS_MAX = 50
+DWELL_MAX_MS = 24 * 3_600_000  # of a visit: who is in an area for longer is no visitor
 DEVICES_MAX = 500  # of one box; its settings take fewer
 
 Name = Annotated[str, msgspec.Meta(max_length=NAME_MAX)]

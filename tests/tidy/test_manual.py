@@ -55,7 +55,6 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
     from central_server.sales.choice import DAYS_MAX
     from central_server.stores.enrolment import ADDRESS_TRIES, CODE_HOLDS_MS
     from central_server.stores.hierarchy import STORES_MAX
-    from central_server.traffic.dwell import DWELL_MAX_MS
     from central_server.traffic.levels import HOLD_MS
     from central_server.traffic.reading import EXPECTED_MS
     from central_server.traffic.tally import PEOPLE_MAX
@@ -86,7 +85,7 @@ def test_limits_are_those_of_the_code(manual: str) -> None:
     from edge_agent.store.journal import SALE_MS
     from edge_agent.till import CARD_STAYS_MS, RECENT_KEPT
     from edge_agent.web.asked import AMOUNT_MAX_MINOR
-    from sync.contract.events import LINES_MAX, TENDERS_MAX
+    from sync.contract.events import DWELL_MAX_MS, LINES_MAX, TENDERS_MAX
     from sync.contract.message import EVENT_MAX_BYTES, INFLATED_MAX_BYTES, PAYLOAD_MAX_BYTES
 
     numbers: list[list[int | float]] = [

@@ -21,6 +21,7 @@ from drivers.counter.camera.words import (
     LINE_BYTES_MAX,
     STATS_EVERY_S,
     Crossed,
+    Left,
     Said,
     State,
     encode_line,
@@ -28,12 +29,11 @@ from drivers.counter.camera.words import (
     told,
 )
 from drivers.frames import Window
-from sync.contract.events import CameraState, Occupancy, Passed, Visited
+from sync.contract.events import DWELL_MAX_MS, CameraState, Occupancy, Passed, Visited
 
 HEAD = b'{"t_ms":'
 SILENT_MS = round(4 * STATS_EVERY_S * 1000)  # who said nothing for so long does not know who is there now
 SAMPLE_AGAIN_MS = 15 * 60_000
-DWELL_MAX_MS = 2**31 - 1
 
 
 class CameraDecoder:
@@ -123,8 +123,7 @@ class CameraDecoder:
         if said.crossed is not None:
             heard += self._crossed(said.crossed, at_byte, now_ms)
         if said.visited is not None:
-            dwell_ms = min(said.visited.dwell_ms, DWELL_MAX_MS)
-            heard.append(Heard(at_byte, Visited(zone=said.visited.zone, dwell_ms=dwell_ms)))
+            heard.append(Heard(at_byte, _visited(said.visited)))
         if said.occupancy is not None:
             self._people = dict(list(said.occupancy.items())[:ZONES_MAX])
             self._people_at_byte = at_byte
@@ -181,3 +180,10 @@ class CameraDecoder:
 
     def _nobody_knows(self) -> None:
         self._people, self._sampled, self._sample_due_ms = {}, {}, None
+
+
+def _visited(left: Left) -> Visited | Note:
+    """A track that was never let go, a poster perhaps, is no visit: cut off, it would still bend the mean."""
+    if left.dwell_ms > DWELL_MAX_MS:
+        return Note("visited", {"zone": left.zone, "dwell_ms": left.dwell_ms}, "dwell")
+    return Visited(zone=left.zone, dwell_ms=left.dwell_ms)

@@ -17,7 +17,6 @@ from central_server.traffic.coverage import Blind, hours_seen
 from central_server.traffic.dwell import (
     BOUNDS_S,
     CLASSES,
-    DWELL_MAX_MS,
     Dwell,
     class_label,
     class_of,
@@ -27,7 +26,7 @@ from central_server.traffic.levels import HOLD_MS, Level, Sample, fold
 from central_server.traffic.models import DwellHour
 from central_server.traffic.tally import samples_by_zone, tally_visits
 from sync.contract.clock import Stamp
-from sync.contract.events import Occupancy, Visited
+from sync.contract.events import DWELL_MAX_MS, Occupancy, Visited
 from sync.contract.ids import EventId, Lane
 
 NOW_MS = 1_795_000_000_000  # 19:06:40 in Shanghai

@@ -18,7 +18,7 @@ from drivers.decode import options_of
 from drivers.errors import BadOptions, PortGone
 from drivers.pump import pump
 from sync.clock import SystemClock
-from sync.contract.events import CameraState, Occupancy, Passed, Visited
+from sync.contract.events import DWELL_MAX_MS, CameraState, Occupancy, Passed, Visited
 
 
 class Worker:
@@ -73,6 +73,12 @@ def test_without_rows_each_crossing_is_told_at_once():
 def test_a_visit_is_told_when_it_ended():
     worker = Worker().say(Said(61_400, visited=Left("shoes", 42_000)))
     assert worker.facts == [Visited(zone="shoes", dwell_ms=42_000)]
+
+
+def test_who_was_there_for_longer_than_a_day_is_no_visitor():
+    worker = Worker().say(Said(0, visited=Left("shoes", DWELL_MAX_MS)))
+    worker.say(Said(1, visited=Left("shoes", DWELL_MAX_MS + 1)), Said(2, visited=Left("shoes", 2**40)))
+    assert worker.facts == [Visited(zone="shoes", dwell_ms=DWELL_MAX_MS)]
 
 
 def test_how_many_are_in_a_zone_is_sampled_when_it_changed():
