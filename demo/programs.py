@@ -23,7 +23,7 @@ SETTINGS = Path(__file__).resolve().parent.parent / "config" / "demo"
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 READY_S = 60.0
 STOP_S = 15.0
-PORTS = range(20_000, 32_000)
+PORTS = "20000-31999"  # less of them in TILLBEAM_PORTS, for programs that must not meet those of others
 PORT_TRIES = 50
 
 
@@ -183,7 +183,9 @@ def free_port(wish: int = 0) -> int:
     Taken from below those that the system gives to whoever calls out or asks for any: it would give one
     number to two programs that are started at the same time, and one would speak to the other's.
     """
-    for port in (*([wish] if wish else []), *random.SystemRandom().sample(PORTS, PORT_TRIES)):
+    first, _, last = os.environ.get("TILLBEAM_PORTS", PORTS).partition("-")
+    ports = range(int(first), int(last) + 1)
+    for port in (*([wish] if wish else []), *random.SystemRandom().sample(ports, PORT_TRIES)):
         with socket.socket() as sock, contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(("127.0.0.1", port))
