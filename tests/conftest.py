@@ -1,7 +1,7 @@
 """The temporary folders of all tests stand in memory, if there is room: most of what they hold is fsynced.
 
-Tests that run at the same time take their ports from places of their own: between the moment that one is found
-free and that a program listens there, another's program could.
+Tests that run at the same time take their ports from places of their own: between the moment that one is
+found free and that a program listens there, another's program could.
 """
 
 from __future__ import annotations
