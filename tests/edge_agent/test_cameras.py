@@ -16,7 +16,7 @@ from drivers.counter.camera.eye import EyeShut, Look, Sight, ask, door
 from drivers.decode import options_of
 from drivers.ports.nursery import PROGRAM
 from edge_agent.listening import decoder_of, listener
-from edge_agent.supervisor import Supervisor
+from edge_agent.supervisor import Listen, Supervisor
 from sync.clock import SystemClock
 from sync.contract.events import CameraState, DeviceState, decode_event
 from tests.edge_agent.terminal_box import TerminalBox, open_box
@@ -58,6 +58,18 @@ def _words(pid: int) -> list[str]:
     return []
 
 
+def supervised(box: TerminalBox, listen: Listen) -> Supervisor:
+    """One that keeps its devices in that box."""
+    return Supervisor(
+        till=box.till,
+        outbox=box.shop.outbox,
+        clock=SystemClock(),
+        chance=box.supervisor._chance,
+        make_decoder=decoder_of,
+        listen=listen,
+    )
+
+
 async def states(box: TerminalBox) -> dict[str, list[str]]:
     """What was said of each device, in order: device's states, and cameras' in capitals."""
     rows = await box.shop.db.read(
@@ -91,14 +103,7 @@ async def test_a_camera_that_is_killed_comes_back_and_its_neighbour_never_notice
 ) -> None:
     eyes = tmp_path / "eyes"
     async with open_box(tmp_path / "box.db", SystemClock(), running) as box, asyncio.timeout(WITHIN_S):
-        supervisor = Supervisor(
-            till=box.till,
-            outbox=box.shop.outbox,
-            clock=SystemClock(),
-            chance=box.supervisor._chance,
-            make_decoder=decoder_of,
-            listen=listener(SystemClock(), eyes),
-        )
+        supervisor = supervised(box, listener(SystemClock(), eyes))
         await supervisor.apply([Wish("front", "camera:sim:1")])
         await sight(eyes, "front")
         (front,) = workers()
@@ -125,14 +130,7 @@ async def test_cameras_whose_nursery_is_killed_come_back_by_themselves(tmp_path:
     eyes = tmp_path / "eyes"
     wishes = [Wish("front", "camera:sim:1"), Wish("back", "camera:sim:2")]
     async with open_box(tmp_path / "box.db", SystemClock(), running) as box, asyncio.timeout(WITHIN_S):
-        supervisor = Supervisor(
-            till=box.till,
-            outbox=box.shop.outbox,
-            clock=SystemClock(),
-            chance=box.supervisor._chance,
-            make_decoder=decoder_of,
-            listen=listener(SystemClock(), eyes),
-        )
+        supervisor = supervised(box, listener(SystemClock(), eyes))
         await supervisor.apply(wishes)
         for wish in wishes:
             await sight(eyes, wish.name)
@@ -162,14 +160,7 @@ async def test_a_camera_that_is_covered_is_blocked_on_the_page_until_it_sees_aga
             said.task_done()
 
     async with open_box(tmp_path / "box.db", SystemClock(), running) as box, asyncio.timeout(WITHIN_S):
-        supervisor = Supervisor(
-            till=box.till,
-            outbox=box.shop.outbox,
-            clock=SystemClock(),
-            chance=box.supervisor._chance,
-            make_decoder=decoder_of,
-            listen=listen,
-        )
+        supervisor = supervised(box, listen)
         await supervisor.apply([Wish("front", "camera:rtsp://door:secret@host/stream")])
         shown_as = {"up": "up", "covered": "blocked", "late": "up", "down": "blocked", "resting": "up"}
         for state, shown in shown_as.items():
