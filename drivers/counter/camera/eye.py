@@ -13,7 +13,7 @@ each question. Pictures are in the worker's memory and nowhere else, and nothing
   of an hour after that: the first question has an empty answer, and begins the keeping.
 * `Recount`: who would have been counted by other lines and zones. The tracks of the last ten minutes are
   always there, so this needs no pictures. With other masks or boxes around persons the kept pictures are
-  counted again, a few for each time it is asked: ask until none is `left`.
+  counted again, a few for each time it is asked: ask until none is `left`. That, too, has them kept.
 
 Every place is a fraction of the picture from its top left corner; `t_s` is the worker's own clock, seconds
 that never go back, the same in all answers of one worker. This file needs neither OpenCV nor numpy.

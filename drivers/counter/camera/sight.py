@@ -76,6 +76,7 @@ class Eye:
         """By the tracks, or by the pictures as far as they were counted again. Raises ValueError."""
         tracks, anchor, again = self._tracks, self._options.anchor, None
         if wanted := wanted_of(question, self._options):
+            self._pictures.asked(now_s)
             again = self._again
             if again is None or again.wanted != wanted:
                 # The size of people is learned anew, too, when boxes that were drawn are taken away.

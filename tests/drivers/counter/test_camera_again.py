@@ -35,12 +35,13 @@ def frames() -> list[Frame]:
 class Worker:
     """One that has seen the film, with somebody before its page."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, asked: bool = True, **options: Any) -> None:
         self.options = FILM.options.model_copy(update=options)
         self.watch = Watch(Counter(self.options), Health())
         self.eye = Eye(self.options, self.watch)
         self.now_s = 0.0
-        self.eye.answer(Past(), 0.0, RATE, 2.0)
+        if asked:
+            self.eye.answer(Past(), 0.0, RATE, 2.0)
 
     def sees(self, some: list[Frame]) -> None:
         for frame in some:
@@ -125,6 +126,14 @@ def test_nothing_of_it_is_kept_when_nobody_has_looked_for_long():
     worker.sees([frames()[0]._replace(t_s=worker.now_s + PAST_KEPT_S + 1)])
     assert worker.eye._again is None
     assert worker.ask(masks=(ALL,)).pictures == 0
+
+
+def test_whoever_asks_for_pictures_counted_again_has_them_kept():
+    worker = Worker(asked=False)
+    worker.sees(frames()[:20])
+    assert worker.ask(masks=(ALL,)).pictures == 0
+    worker.sees(frames()[20:40])
+    assert worker.ask(masks=(ALL,)).pictures
 
 
 def test_a_mask_outside_of_the_picture_is_refused(worker: Worker):
