@@ -1,9 +1,10 @@
 """Who is who from frame to frame.
 
-Each group of a frame is met by the tracks that may be in it. One in a blob of one person's size: they are in
-its middle. Several, or one in a blob too large for one: the pixels are shared out, and each is looked for by
-what they look like. A blob that has foreground for one more than is known gives birth to one; a track that
-the foreground does not need is let go, for it was half of somebody else.
+Everybody walks on as they went, and as the points upon them go (flow.py). Each group of a frame is met by the
+tracks that may be in it, first by those who were seen a moment ago. One in a blob of one person's size: they
+are in its middle. Several, or one in a blob too large for one: the pixels are shared out, and each is where
+their points are, or else is looked for by what they look like. A blob that has foreground for one more than
+is known gives birth to one; a track that the foreground does not need is let go, for it was half of another.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import math
 
 from drivers.counter.camera.assignment import assign
 from drivers.counter.camera.blobs import Foreground
+from drivers.counter.camera.flow import Flow, pointed
 from drivers.counter.camera.patches import cut, find
 from drivers.counter.camera.persons import FILL, Group, farthest, groups_of, pixels_of, share
 from drivers.counter.camera.shapes import Picture
@@ -20,7 +22,9 @@ from drivers.counter.camera.tracks import Track
 
 TRACKS_MAX = 100
 GATE = 0.8  # persons from where somebody should be, and what the filter is unsure of on top
-MEETS_MAX = 1.5  # gates
+MEETS_MAX = 0.8  # gates …
+POINTED = 0.5  # … and so many more when all of somebody's points are there
+JUST_S = 0.15  # who was seen so short a time ago goes before others
 HOPELESS = 100.0
 CROWD_MAX = 6  # people in one blob
 INSIDE = 0.3  # persons from a crowd's rim: there somebody's middle may be
@@ -29,6 +33,8 @@ ALONE_NOISE = 0.10  # persons: how well the middle of a blob tells where somebod
 CROWD_NOISE = 0.25  # … the middle of their share of one …
 LIKE_NOISE = 0.15  # … and that and their looks together
 LOOKS_WEIGHT = 0.5
+FLOW_NOISE = 0.12  # … and how well their points tell it
+FLOW_WEIGHT = 0.7  # of these, in a blob with others
 LIKE_ENOUGH = 0.6  # to remember these looks
 SHARE_LEAST = 0.15  # of a person: less says nothing
 
@@ -53,14 +59,18 @@ class Tracker:
     def __init__(self) -> None:
         self.tracks: list[Track] = []
         self._numbers = 0
+        self._flow = Flow()
 
     def step(self, small: Picture, foreground: Foreground, size: Size, t_s: float) -> None:
         """One frame; `small` is the picture that `foreground` is of."""
         dt_s = max((t_s - track.t_s for track in self.tracks), default=0.0)
+        self._flow.follow(small, self.tracks, size, dt_s)
         for track in self.tracks:
             track.predict(t_s)
+            if track.flow:
+                track.steer(*track.flow, FLOW_NOISE, *size.at(track.y))
         groups = groups_of(foreground, size)
-        met = self._meet(groups, size)
+        met = self._meet(groups, foreground, size)
         for group, tracks in zip(groups, met, strict=True):
             w, h = size.at(group.cy)
             if not tracks:
@@ -71,8 +81,9 @@ class Tracker:
             else:
                 self._crowd(small, foreground, tracks, group, w, h)
         self.tracks = [track for track in self.tracks if self._lives(track)]
+        self._flow.renew(foreground, self.tracks, size)
 
-    def _meet(self, groups: list[Group], size: Size) -> list[list[Track]]:
+    def _meet(self, groups: list[Group], foreground: Foreground, size: Size) -> list[list[Track]]:
         """The tracks in each group."""
         met: list[list[Track]] = [[] for _ in groups]
         places = [
@@ -80,11 +91,17 @@ class Tracker:
             for number, group in enumerate(groups)
             for _ in range(min(CROWD_MAX, max(1, round(group.persons))))
         ]
-        costs = [[_cost(track, groups[place], size) for place in places] for track in self.tracks]
+        just = [track.t_s - track.seen_s <= JUST_S for track in self.tracks]
         placed = set()
-        for row, column in assign(costs, MEETS_MAX):
-            met[places[column]].append(self.tracks[row])
-            placed.add(row)
+        for now in (True, False):
+            rows = [row for row, seen in enumerate(just) if seen is now]
+            costs = [_costs(self.tracks[row], groups, places, foreground, size) for row in rows]
+            pairs = assign(costs, MEETS_MAX)
+            for row, column in pairs:
+                met[places[column]].append(self.tracks[rows[row]])
+                placed.add(rows[row])
+            gone = {column for _, column in pairs}
+            places = [place for column, place in enumerate(places) if column not in gone]
         for row, track in enumerate(self.tracks):
             if row in placed:
                 continue
@@ -117,7 +134,7 @@ class Tracker:
             for track in tracks
         ]
         middles = [
-            (seen.x, seen.y) if seen else (track.x, track.y)
+            track.flow or ((seen.x, seen.y) if seen else (track.x, track.y))
             for seen, track in zip(looks, tracks, strict=True)
         ]
         for track, seen, mine in zip(tracks, looks, share(pixels, middles, w, h, SHARE_ROUNDS), strict=True):
@@ -126,13 +143,14 @@ class Tracker:
             track.needed += NEED_LATELY * (min(1.0, mine.needed * each / person) - track.needed)
             if backing < SHARE_LEAST:
                 continue
-            if seen is None:
-                track.correct(mine.x, mine.y, CROWD_NOISE, w, h)
-                continue
-            x = LOOKS_WEIGHT * seen.x + (1 - LOOKS_WEIGHT) * mine.x
-            y = LOOKS_WEIGHT * seen.y + (1 - LOOKS_WEIGHT) * mine.y
-            track.correct(x, y, LIKE_NOISE, w, h)
-            if seen.likeness > LIKE_ENOUGH:
+            if track.flow:
+                part, (x, y), noise = FLOW_WEIGHT, track.flow, FLOW_NOISE
+            elif seen:
+                part, x, y, noise = LOOKS_WEIGHT, seen.x, seen.y, LIKE_NOISE
+            else:
+                part, x, y, noise = 0.0, 0.0, 0.0, CROWD_NOISE
+            track.correct(part * x + (1 - part) * mine.x, part * y + (1 - part) * mine.y, noise, w, h)
+            if seen and seen.likeness > LIKE_ENOUGH:
                 _remember(small, track, w, h)
         _trolleys(tracks, w, h)
         if group.persons >= len(tracks) + ONE_MORE:
@@ -150,6 +168,18 @@ class Tracker:
         if track.needed < (PROVEN_NEED if track.proven or track.person else NEED):
             return False
         return track.t_s - track.seen_s <= (COAST_S if track.sure else YOUNG_COAST_S)
+
+
+def _costs(
+    track: Track, groups: list[Group], places: list[int], foreground: Foreground, size: Size
+) -> list[float]:
+    """Of each place, in gates: less where the track's points are."""
+    shares = pointed(track, foreground)
+    each = [
+        _cost(track, group, size) - POINTED * sum(shares.get(label, 0.0) for label in group.labels)
+        for group in groups
+    ]
+    return [each[place] for place in places]
 
 
 def _cost(track: Track, group: Group, size: Size) -> float:

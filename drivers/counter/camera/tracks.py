@@ -9,7 +9,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from drivers.counter.camera.shapes import Picture
+
+Points = NDArray[np.float32]  # n × 2: x, y in pixels
+NO_POINTS: Points = np.empty((0, 2), np.float32)
 
 ACCELERATION = 3.0  # persons/s²
 FIRST_SPEED = 2.0  # persons/s: how fast somebody may be who was just found
@@ -33,6 +39,7 @@ class Track:
         "born_s",
         "born_x",
         "born_y",
+        "flow",
         "follows",
         "free",
         "h",
@@ -44,6 +51,7 @@ class Track:
         "p11",
         "patch",
         "person",
+        "points",
         "seen_s",
         "split",
         "t_s",
@@ -74,6 +82,8 @@ class Track:
         self.free = 0.0  # persons that it walked with a blob for itself
         self.needed = 1.0  # how much of a person nobody else could explain, lately
         self.patch: Picture | None = None  # what it looked like, at the last good look
+        self.points = NO_POINTS  # upon it (flow.py) …
+        self.flow: tuple[float, float] | None = None  # … and where they say that it is; None: nothing
         self.person: bool | None = None  # what a detector says (witness.py); None: nothing …
         self.looks = 0  # … and how often it did not see anybody here
 
@@ -112,6 +122,12 @@ class Track:
 
     def correct(self, x: float, y: float, noise: float, w: float, h: float) -> None:
         """Seen at x, y, `noise` persons from the truth; a person is `w` × `h` pixels there."""
+        self.steer(x, y, noise, w, h)
+        self.seen_s = self.t_s
+        self.age += 1
+
+    def steer(self, x: float, y: float, noise: float, w: float, h: float) -> None:
+        """As `correct`, by something that does not say that anybody is there."""
         sum_ = self.p00 + noise * noise
         to_place, to_speed = self.p00 / sum_, self.p01 / sum_
         dx, dy = x - self.x, y - self.y
@@ -122,6 +138,4 @@ class Track:
         self.p11 -= to_speed * self.p01
         self.p01 *= 1 - to_place
         self.p00 *= 1 - to_place
-        self.seen_s = self.t_s
-        self.age += 1
         self.walked = max(self.walked, math.hypot((self.x - self.born_x) / w, (self.y - self.born_y) / h))
