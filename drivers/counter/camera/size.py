@@ -2,6 +2,7 @@
 
 Each blob that walks its own length gives one vote: how wide, high and full it was on its way. One person is
 what most votes agree on: pairs are twice as large and fragments less than half, so that neither is near.
+Where pairs have the most, those half as large go before them; what is smaller still never does.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ WALK_FRAMES = 5
 WALK_LENGTHS = 0.6  # of its own height or width
 AGREE = 1.45  # times larger or smaller in area
 NEARLY = 0.75
+TWICE = 2.2  # at most: so large are pairs, and what is smaller is half of somebody
 WHOLE = 0.8  # of the frames, in which a person's height is no more than that
 FRAGMENTS_PX = (
     11  # pixels of the small picture: pieces so near are one person, or two of whom nothing is learned
@@ -133,11 +135,10 @@ class Learner:
         if not self.votes:
             return None
         backing = {vote: sum(o.weight for o in self.votes if _agree(vote, o)) for vote in self.votes}
-        most = max(backing.values())
+        most = max(self.votes, key=lambda vote: backing[vote])
         # Of two sizes that both have much for them the larger is pairs.
-        best = min(
-            (vote for vote in self.votes if backing[vote] >= NEARLY * most), key=lambda vote: vote.area
-        )
+        nearly = [vote for vote in self.votes if backing[vote] >= NEARLY * backing[most]]
+        best = min((vote for vote in nearly if vote.area >= most.area / TWICE), key=lambda vote: vote.area)
         agreed = [vote for vote in self.votes if _agree(best, vote)]
         if len(agreed) < least:
             return None

@@ -46,6 +46,14 @@ def test_as_many_pairs_as_people_alone_do_not_make_a_person_larger() -> None:
     assert size.at(50)[0] == pytest.approx(20, abs=1)
 
 
+def test_a_few_heads_and_feet_do_not_make_a_person_smaller() -> None:
+    people = [walker(20, 40, y) for y in (10, 30, 50)]
+    heads = [walker(14, 14, y) for y in (10, 30)]
+    size = learned(*people, *heads).size()
+    assert size is not None
+    assert size.at(50) == pytest.approx((20, 40), abs=1)
+
+
 def test_nothing_is_learned_from_what_does_not_walk_or_is_cut_off() -> None:
     assert learned(*[walker(20, 30, 20, step=0) for _ in range(5)]).votes == learned().votes
     assert not learned(*[walker(20, 30, 0) for _ in range(5)]).votes  # its head is outside the picture
