@@ -44,6 +44,7 @@ class Blob(NamedTuple):
 class Foreground(NamedTuple):
     """What stands before the background in one frame."""
 
+    even: Picture  # in the light of the background
     mask: Mask
     labels: NDArray[np.int32]  # of the shape of the mask: 0, or the label of a blob
     blobs: list[Blob]
@@ -88,7 +89,7 @@ class Background:
             self._learn(even, mask, min(0.5, since_s / memory_s), None if flooded else standing)
             self._learned_s = t_s
         labels, blobs = blobs_of(mask)
-        return Foreground(mask, labels, blobs, flooded)
+        return Foreground(even, mask, labels, blobs, flooded)
 
     def _mask(self, even: Picture) -> Mask:
         raw = _bytes(self._model.apply(even, learningRate=0))

@@ -81,13 +81,13 @@ class Scene:
 
     def look(self, frame: Picture, t_s: float) -> Looked:
         """See `Counter.look`."""
-        self.small = small = self._small(frame)
+        small = self._small(frame)
         self.foreground = foreground = self._background.look(small, t_s, self._standing())
         if foreground.flooded:
             return Looked(flooded=True)
         if self._learner and self._learner.step(foreground.mask, t_s):
             self.size = self._learner.size() or self.size
-        self.tracker.step(small, foreground, self.size, t_s)
+        self.tracker.step(foreground, self.size, t_s)
         if self._witness:
             self._witness.step(frame, self.tracker.tracks, self.size, (self.width_px, self.height_px), t_s)
         people = [self._step(track, t_s) for track in self.tracker.tracks]

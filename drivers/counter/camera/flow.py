@@ -47,12 +47,13 @@ class Flow:
         self._before: NDArray[np.uint8] | None = None
         self._pictures = 0
 
-    def follow(self, small: Picture, tracks: Sequence[Track], size: Size, dt_s: float) -> None:
+    def follow(self, even: Picture, tracks: Sequence[Track], size: Size, dt_s: float) -> None:
         """Sets `flow` of each track: where its points say that it is now, or None.
 
+        `even` is the picture in the light of the background: in a flicker nothing else looks the same again.
         `dt_s` is how long ago the last picture was.
         """
-        gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+        gray = np.asarray(cv2.cvtColor(even, cv2.COLOR_BGR2GRAY), np.uint8)
         before, self._before = self._before, gray
         for track in tracks:
             track.flow = None

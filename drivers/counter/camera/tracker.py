@@ -61,10 +61,11 @@ class Tracker:
         self._numbers = 0
         self._flow = Flow()
 
-    def step(self, small: Picture, foreground: Foreground, size: Size, t_s: float) -> None:
-        """One frame; `small` is the picture that `foreground` is of."""
+    def step(self, foreground: Foreground, size: Size, t_s: float) -> None:
+        """One frame."""
+        even = foreground.even
         dt_s = max((t_s - track.t_s for track in self.tracks), default=0.0)
-        self._flow.follow(small, self.tracks, size, dt_s)
+        self._flow.follow(even, self.tracks, size, dt_s)
         for track in self.tracks:
             track.predict(t_s)
             if track.flow:
@@ -77,9 +78,9 @@ class Tracker:
                 if group.persons >= BIRTH:
                     self._bear(group.cx, group.cy, group.w, group.h, t_s, split=False)
             elif len(tracks) == 1 and group.persons < 1 + ONE_MORE:
-                self._alone(small, tracks[0], group, size, dt_s)
+                self._alone(even, tracks[0], group, size, dt_s)
             else:
-                self._crowd(small, foreground, tracks, group, w, h)
+                self._crowd(foreground, tracks, group, w, h)
         self.tracks = [track for track in self.tracks if self._lives(track)]
         self._flow.renew(foreground, self.tracks, size)
 
@@ -113,7 +114,7 @@ class Tracker:
                     break
         return met
 
-    def _alone(self, small: Picture, track: Track, group: Group, size: Size, dt_s: float) -> None:
+    def _alone(self, even: Picture, track: Track, group: Group, size: Size, dt_s: float) -> None:
         w, h = size.at(track.y)
         track.correct(group.cx, group.cy, ALONE_NOISE, w, h)
         track.alone += group.persons > 0.5
@@ -122,15 +123,14 @@ class Tracker:
         track.free += math.hypot(track.vx / w, track.vy / h) * dt_s
         track.w += NEED_LATELY * (group.w - track.w)
         track.h += NEED_LATELY * (group.h - track.h)
-        _remember(small, track, w, h)
+        _remember(even, track, w, h)
 
-    def _crowd(
-        self, small: Picture, foreground: Foreground, tracks: list[Track], group: Group, w: float, h: float
-    ) -> None:
+    def _crowd(self, foreground: Foreground, tracks: list[Track], group: Group, w: float, h: float) -> None:
+        even = foreground.even
         person = FILL * w * h
         pixels, each = pixels_of(foreground, group)
         looks = [
-            find(small, track.patch, track.x, track.y, w, h) if track.patch is not None else None
+            find(even, track.patch, track.x, track.y, w, h) if track.patch is not None else None
             for track in tracks
         ]
         middles = [
@@ -151,7 +151,7 @@ class Tracker:
                 part, x, y, noise = 0.0, 0.0, 0.0, CROWD_NOISE
             track.correct(part * x + (1 - part) * mine.x, part * y + (1 - part) * mine.y, noise, w, h)
             if seen and seen.likeness > LIKE_ENOUGH:
-                _remember(small, track, w, h)
+                _remember(even, track, w, h)
         _trolleys(tracks, w, h)
         if group.persons >= len(tracks) + ONE_MORE:
             known = [(track.x, track.y) for track in tracks]
@@ -215,7 +215,7 @@ def _trolleys(tracks: list[Track], w: float, h: float) -> None:
             track.follows += (LATELY if follows else PARTS) * (follows - track.follows)
 
 
-def _remember(small: Picture, track: Track, w: float, h: float) -> None:
-    patch = cut(small, track.x, track.y, w, h)
+def _remember(even: Picture, track: Track, w: float, h: float) -> None:
+    patch = cut(even, track.x, track.y, w, h)
     if patch is not None:
         track.patch = patch

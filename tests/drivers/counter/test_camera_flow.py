@@ -27,11 +27,11 @@ def picture(*places: tuple[int, int]) -> Picture:
     return drawn
 
 
-def before(*places: tuple[int, int]) -> Foreground:
+def before(*places: tuple[int, int], even: Picture = FLOOR) -> Foreground:
     mask = np.zeros((HIGH, WIDE), np.uint8)
     for x, y in places:
         mask[y - 12 : y + 12, x - 10 : x + 10] = 255
-    return Foreground(mask, *blobs_of(mask), flooded=False)
+    return Foreground(even, mask, *blobs_of(mask), flooded=False)
 
 
 def track(x: float, y: float, number: int = 1) -> Track:
@@ -98,6 +98,6 @@ def test_who_turns_while_the_foreground_has_lost_them_is_met_again() -> None:
     there = [(40 + 4 * n, 30) for n in range(8)] + [(68, 33 + 3 * n) for n in range(7)]
     tracker = Tracker()
     for n, place in enumerate(there):
-        lost = 7 <= n < 14
-        tracker.step(picture(place), before() if lost else before(place), SIZE, n * DT_S)
+        seen = [] if 7 <= n < 14 else [place]
+        tracker.step(before(*seen, even=picture(place)), SIZE, n * DT_S)
     assert [each.number for each in tracker.tracks] == [1]
