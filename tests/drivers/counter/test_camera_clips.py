@@ -90,15 +90,15 @@ def test_people_from_above_are_counted(clips: Any, tmp_path: Path) -> None:
 
 
 def test_all_clips_together(clips: Any, tmp_path: Path) -> None:
-    """0.92 is the goal; 0.87 to 0.92 are reached, with small changes anywhere before it."""
-    assert f1(sums := scored(clips, clips, tmp_path)) >= 0.86, sums
+    """0.92 is the goal; 0.90 to 0.93 are reached, with small changes anywhere before it."""
+    assert f1(sums := scored(clips, clips, tmp_path)) >= 0.89, sums
 
 
 def test_a_crush_at_a_door(clips: Any, tmp_path: Path) -> None:
-    """22 of 27 is the goal; 13 to 20 are found, with small changes anywhere before it."""
+    """22 of 27 is the goal; 16 to 20 are found, with small changes anywhere before it."""
     sums = scored(clips, ["metro_alight_crush"], tmp_path)
-    assert sums["tp"] >= 13, sums
-    assert sums["fp"] <= 4, sums
+    assert sums["tp"] >= 16, sums
+    assert sums["fp"] <= 2, sums
 
 
 def test_visits_of_a_table_are_told_to_half_a_second(clips: Any) -> None:
@@ -113,4 +113,4 @@ def test_visits_of_a_table_are_told_to_half_a_second(clips: Any) -> None:
         for truth in label["dwell"]
     ]
     assert sum(apart) / len(apart) <= 0.5, apart
-    assert len(visits) <= 7, visits  # one person is taken for two at the edge of the picture
+    assert len(visits) == 6, visits
