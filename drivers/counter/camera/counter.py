@@ -82,7 +82,7 @@ class Scene:
     def look(self, frame: Picture, t_s: float) -> Looked:
         """See `Counter.look`."""
         small = self._small(frame)
-        self.foreground = foreground = self._background.look(small, t_s, self._standing())
+        foreground = self._background.look(small, t_s, self._standing())
         if foreground.flooded:
             return Looked(flooded=True)
         if self._learner and self._learner.step(foreground.mask, t_s):

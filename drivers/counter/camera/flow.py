@@ -59,14 +59,14 @@ class Flow:
             track.flow = None
             if dt_s > GAP_S:
                 track.points = NO_POINTS
-        pointed = [track for track in tracks if len(track.points)]
-        if before is None or not pointed:
+        followed = [track for track in tracks if len(track.points)]
+        if before is None or not followed:
             return
-        was = np.concatenate([track.points for track in pointed])
+        was = np.concatenate([track.points for track in followed])
         now, found = _found_again(before, gray, was)
-        ends = np.cumsum([len(track.points) for track in pointed])[:-1]
+        ends = np.cumsum([len(track.points) for track in followed])[:-1]
         parts = (np.split(each, ends) for each in (was, now, found))
-        for track, before_it, after_it, found_it in zip(pointed, *parts, strict=True):
+        for track, before_it, after_it, found_it in zip(followed, *parts, strict=True):
             _follow(track, before_it, after_it, found_it, size)
 
     def renew(self, foreground: Foreground, tracks: Sequence[Track], size: Size) -> None:
