@@ -43,7 +43,7 @@ SPLIT_BIRTH = 0.6
 ONE_MORE = 0.55  # persons more than are known: there is one more
 SPLIT_ROUNDS, SHARE_ROUNDS = 4, 3
 NEED = 0.45  # of a person: who was never seen alone and is needed for less was half of somebody
-PROVEN_NEED = 0.15  # who was seen alone may well be hidden behind somebody
+PROVEN_NEED = 0.1  # who was seen alone may well be hidden behind somebody
 TROLLEY_SPEED = 0.3  # persons/s: slower, and nobody knows who goes before whom
 TROLLEY_ASIDE = 0.5  # persons
 COAST_S = 1.0  # how long somebody walks on unseen
@@ -199,19 +199,20 @@ def _cost(track: Track, group: Group, size: Size) -> float:
 def _trolleys(tracks: list[Track], w: float, h: float) -> None:
     """Remembers who goes right before or behind somebody else, in one blob with them."""
     for track in tracks:
-        follows = slow = False
+        follows = slow = judged = False
         for other in tracks:
             vx, vy = (track.vx + other.vx) / w, (track.vy + other.vy) / h
             speed = math.hypot(vx, vy)
             if other.alone <= track.alone and other.number >= track.number:
                 continue
+            judged = True
             if speed < 2 * TROLLEY_SPEED:
                 slow = True
                 continue
             x, y = (track.x - other.x) / w, (track.y - other.y) / h
             ahead, aside = abs(x * vx + y * vy) / speed, abs(x * vy - y * vx) / speed
             follows |= aside < TROLLEY_ASIDE and ahead > aside
-        if follows or not slow:
+        if judged and (follows or not slow):
             track.follows += (LATELY if follows else PARTS) * (follows - track.follows)
 
 

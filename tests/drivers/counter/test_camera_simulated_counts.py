@@ -113,10 +113,10 @@ def test_walkers_are_counted_in_any_weather() -> None:
     assert max(one.share for one in each) <= 0.03, where  # one and no more, in each weather
 
 
-@pytest.mark.parametrize("cast", ["pairs", "trolleys", "passing"])
-def test_people_close_to_each_other_and_what_they_push_are_counted(cast: Cast) -> None:
+@pytest.mark.parametrize(("cast", "most"), [("pairs", 0.03), ("trolleys", 0.01), ("passing", 0.03)])
+def test_people_close_to_each_other_and_what_they_push_are_counted(cast: Cast, most: float) -> None:
     found = faults(films(cast, "clear", range(10, 28)))
-    assert found.share <= 0.03, found.where
+    assert found.share <= most, found.where
 
 
 def test_some_of_everything_is_counted() -> None:
