@@ -48,7 +48,7 @@ class Counter:
         return self._scene.look(frame, t_s)
 
     def close(self, t_s: float) -> Looked:
-        """The camera was put away: visits that are going on end when somebody was last seen there."""
+        """The camera was put away: who was beyond a line has crossed it, and visits that are going on end."""
         return self._scene.close() if self._scene else Looked()
 
 
@@ -109,7 +109,10 @@ class Scene:
         """See `Counter.close`."""
         if self._learner:
             self._learner.end()
-        return Looked(visits=tuple(visit for zone in self._zones for visit in zone.close()))
+        return Looked(
+            crossings=tuple(crossing for line in self._lines for crossing in line.close()),
+            visits=tuple(visit for zone in self._zones for visit in zone.close()),
+        )
 
     def _small(self, frame: Picture) -> Picture:
         if self._factor == 1:

@@ -92,6 +92,10 @@ class LineWatch:
                 crossings.append(walker.pending)
         return crossings
 
+    def close(self) -> list[Crossing]:
+        """Nobody is seen any more: who was beyond the line has crossed it."""
+        return self.step((), 0.0)
+
     def _walked(self, walker: _Walker, across: float, along: float, t_s: float) -> Crossing | None:
         if (across > 0) != (walker.across > 0):
             part = walker.across / (walker.across - across)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import Counter as Multiset
 from collections import deque
-from collections.abc import Iterable
 from typing import Protocol
 
 from drivers.counter.camera.camera import Frame
@@ -73,8 +72,8 @@ class Watch:
         return self._away(t_s, "resting", "")
 
     def end(self, t_s: float) -> list[Said]:
-        """There will be no more: visits that were going on."""
-        return self._visits(self._counter.close(t_s), t_s) if self._fed else []
+        """There will be no more: crossings and visits that were going on."""
+        return self._people(self._counter.close(t_s), t_s) if self._fed else []
 
     def keeps_up(self, looked: int, missed: int, t_s: float) -> list[Said]:
         """How many pictures were looked at and how many were missed lately; 'late' follows from that."""
@@ -107,12 +106,7 @@ class Watch:
     # ── counts ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _counted(self, looked: Looked, t_s: float) -> list[Said]:
-        said = [Said(_ms(one.t_s), crossed=Crossed(one.line, one.way)) for one in looked.crossings]
-        self.totals.update((one.line, one.way) for one in looked.crossings)
-        self.crossed.extend(looked.crossings)
-        while self.crossed and self.crossed[0].t_s < t_s - CROSSED_KEPT_S:
-            self.crossed.popleft()
-        said += self._visits(looked, t_s)
+        said = self._people(looked, t_s)
         occupancy = dict(looked.occupancy)
         again = self._occupancy is None or t_s - self._occupancy_s >= OCCUPANCY_EVERY_S
         if occupancy and occupancy != self._occupancy and again:
@@ -120,9 +114,14 @@ class Watch:
             said.append(Said(_ms(t_s), occupancy=occupancy))
         return said
 
-    def _visits(self, looked: Looked, t_s: float) -> list[Said]:
-        visits: Iterable[Left] = (Left(one.zone, _ms(one.dwell_s)) for one in looked.visits)
-        return [Said(_ms(t_s), visited=visit) for visit in visits]
+    def _people(self, looked: Looked, t_s: float) -> list[Said]:
+        self.totals.update((one.line, one.way) for one in looked.crossings)
+        self.crossed.extend(looked.crossings)
+        while self.crossed and self.crossed[0].t_s < t_s - CROSSED_KEPT_S:
+            self.crossed.popleft()
+        crossed = [Said(_ms(one.t_s), crossed=Crossed(one.line, one.way)) for one in looked.crossings]
+        visited = [Said(_ms(t_s), visited=Left(one.zone, _ms(one.dwell_s))) for one in looked.visits]
+        return crossed + visited
 
 
 def _ms(t_s: float) -> int:

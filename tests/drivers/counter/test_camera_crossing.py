@@ -50,6 +50,19 @@ def test_who_loiters_on_it_or_turns_back_on_it_has_not() -> None:
     assert walk(watch(), [(50, 30), (50, 53), (50, 30)]) == []
 
 
+def test_who_is_beyond_it_when_the_camera_goes_away_has_crossed_it() -> None:
+    line = watch()
+    assert walk(line, [(50, 30), (50, 56)]) == []  # 0.3 of a person: they may turn back
+    assert ways(line.close()) == ["in"]
+    assert line.close() == []
+
+
+def test_who_is_on_it_when_the_camera_goes_away_has_not() -> None:
+    line = watch()
+    assert walk(line, [(50, 30), (50, 53)]) == []
+    assert line.close() == []
+
+
 def test_who_passes_its_end_has_not() -> None:
     assert walk(watch((0.0, 0.5), (0.4, 0.5)), [(50, 30), (50, 70)]) == []
 

@@ -16,7 +16,7 @@ from drivers.counter.camera.loop import HANGS_S, RETRY_MOST_S, Hangs, Loop
 from drivers.counter.camera.options import CameraOptions
 from drivers.counter.camera.shapes import Crossing, Looked, Picture, Visit
 from drivers.counter.camera.watch import Watch
-from drivers.counter.camera.words import Said
+from drivers.counter.camera.words import Crossed, Said
 
 CHANCE = np.random.default_rng(1)
 
@@ -31,7 +31,7 @@ class Tool:
     def __init__(self) -> None:
         self.pictures = 0
         self.next = Looked()
-        self.open_visit = False
+        self.open_visit = self.open_crossing = False
 
     def look(self, frame: Picture, t_s: float) -> Looked:
         self.pictures += 1
@@ -39,7 +39,10 @@ class Tool:
         return looked
 
     def close(self, t_s: float) -> Looked:
-        return Looked(visits=(Visit("shop", 0.0, 2.5),)) if self.open_visit else Looked()
+        return Looked(
+            crossings=(Crossing(t_s - 0.2, "door", "in"),) if self.open_crossing else (),
+            visits=(Visit("shop", 0.0, 2.5),) if self.open_visit else (),
+        )
 
 
 class Box:
@@ -164,6 +167,15 @@ def test_visits_that_are_going_on_end_when_it_goes_blind():
     box.there = False
     box.run(10)
     assert [each.visited.dwell_ms for each in box.said if each.visited] == [2500]
+
+
+def test_who_was_beyond_a_line_when_it_went_blind_has_crossed_it():
+    box = Box()
+    box.run(5)
+    box.counter.open_crossing = True
+    box.there = False
+    box.run(10)
+    assert [each.crossed for each in box.said if each.crossed] == [Crossed("door", "in")]
 
 
 def test_what_a_blind_camera_would_count_is_not_told():
