@@ -48,6 +48,13 @@ def count_film(
     ways = {"in": 0, "out": 0}
     took_ms: list[float] = []
     t_s = 0.0
+
+    def told(looked: Looked) -> Iterator[dict[str, Any]]:
+        for one in _told(looked, clock, warmup_frames):
+            if "dir" in one:
+                ways[one["dir"]] += 1
+            yield one
+
     for t_s, picture in film(path, loop=False):
         clock.add(t_s)
         if not pace.due(t_s):
@@ -55,11 +62,8 @@ def count_film(
         before_s = processor_s()
         looked = counter.look(picture, t_s)
         took_ms.append((processor_s() - before_s) * 1000)
-        for told in _told(looked, clock, warmup_frames):
-            if "dir" in told:
-                ways[told["dir"]] += 1
-            yield told
-    yield from _told(counter.close(t_s), clock, warmup_frames)
+        yield from told(looked)
+    yield from told(counter.close(t_s))
     spent_s = max(processor_s() - began_s, 1e-9)
     cuts = quantiles(took_ms, n=20) if len(took_ms) > 1 else [0.0] * 19
     detector = {"detector": witness.figures._asdict() | {"why": witness.why}} if witness else {}

@@ -36,6 +36,7 @@ def recounted(
         people = [_step(one, question.anchor, anchor, width_px, height_px) for one in seen]
         crossed += [crossing for line in lines for crossing in line.step(people, t_s)]
         visited += [visit for zone in zones for visit in zone.step(people, t_s)]
+    crossed += [crossing for line in lines for crossing in line.close()]
     visited += [visit for zone in zones for visit in zone.close()]
     return Recounted(
         from_s=from_s,

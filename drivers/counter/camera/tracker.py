@@ -22,8 +22,9 @@ from drivers.counter.camera.tracks import Track
 
 TRACKS_MAX = 100
 GATE = 0.8  # persons from where somebody should be, and what the filter is unsure of on top
+UNSURE_MAX = 2.0  # persons: after a gap in the pictures somebody is not anywhere
 MEETS_MAX = 0.8  # gates …
-POINTED = 0.5  # … and so many more when all of somebody's points are there
+POINTED = 0.5  # … and so many nearer when all of somebody's points are there
 JUST_S = 0.15  # who was seen so short a time ago goes before others
 HOPELESS = 100.0
 CROWD_MAX = 6  # people in one blob
@@ -191,7 +192,7 @@ def _cost(track: Track, group: Group, size: Size) -> float:
         right, bottom = group.x + group.w, group.y + group.h
         aside = max(0.0, (group.x - track.x) / w + INSIDE, (track.x - right) / w + INSIDE)
         ahead = max(0.0, (group.y - track.y) / h + INSIDE, (track.y - bottom) / h + INSIDE)
-    gate = GATE + math.sqrt(track.p00)
+    gate = GATE + min(UNSURE_MAX, math.sqrt(track.p00))
     apart = math.hypot(aside, ahead)
     return HOPELESS if apart > gate else apart / gate
 

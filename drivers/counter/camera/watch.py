@@ -4,8 +4,9 @@
             └─► Health ──► frozen dark covered moved flooded ─┴──► Said
                 no pictures: down, resting; too few of them: late
 
-While a camera is blind nothing is counted: what a counter makes of a hand before the lens are no people. The
-visits that were going on end when somebody was last seen. Time is the camera's own, `t_s`.
+While a camera is blind nothing is counted: what a counter makes of a hand before the lens are no people. Who
+was beyond a line has crossed it, and visits that were going on end when somebody was last seen. Time is the
+camera's own, `t_s`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ LATE_AFTER_S = 30.0
 LATE_SHARE = 0.5  # of the pictures that were wanted, missed
 OCCUPANCY_EVERY_S = 1.0  # at most so often; somebody on the edge of a zone must not fill the pipe
 CROSSED_KEPT_S = 60.0
+LATE_TOLD: tuple[State, ...] = ("dark", "covered", "moved")  # after seconds of pictures that are no people's
 CROSSED_KEPT_MAX = 200
 
 
@@ -73,7 +75,8 @@ class Watch:
 
     def end(self, t_s: float) -> list[Said]:
         """There will be no more: crossings and visits that were going on."""
-        return self._people(self._counter.close(t_s), t_s) if self._fed else []
+        ended = self._counter.close(t_s) if self._fed else Looked()
+        return self._people(ended, t_s) if self.state in COUNTING else []
 
     def keeps_up(self, looked: int, missed: int, t_s: float) -> list[Said]:
         """How many pictures were looked at and how many were missed lately; 'late' follows from that."""
@@ -99,9 +102,16 @@ class Watch:
     def _turn(self, t_s: float, state: State, detail: str) -> list[Said]:
         if state == self.state:
             return []
-        ended = [] if state in COUNTING or self.state not in COUNTING else self.end(t_s)
+        ended = self._blind(state, t_s) if state not in COUNTING else []
         self.state, self.detail, self._occupancy = state, detail, None
         return [*ended, Said(_ms(t_s), state=state, detail=detail)]
+
+    def _blind(self, state: State, t_s: float) -> list[Said]:
+        said = self.end(t_s)
+        if state not in LATE_TOLD:
+            return said
+        # Who was there when it began was counted or forgotten long ago.
+        return [one for one in said if not one.crossed]
 
     # ── counts ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -101,3 +101,12 @@ def test_who_turns_while_the_foreground_has_lost_them_is_met_again() -> None:
         seen = [] if 7 <= n < 14 else [place]
         tracker.step(before(*seen, even=picture(place)), SIZE, n * DT_S)
     assert [each.number for each in tracker.tracks] == [1]
+
+
+def test_who_comes_somewhere_else_after_a_gap_in_the_pictures_is_somebody_else() -> None:
+    tracker = Tracker()
+    for n in range(8):
+        place = (20 + 2 * n, 30)
+        tracker.step(before(place, even=picture(place)), SIZE, n * DT_S)
+    tracker.step(before((130, 60), even=picture((130, 60))), SIZE, 10.0)
+    assert [each.number for each in tracker.tracks] == [2]

@@ -50,6 +50,7 @@ class Box:
 
     def __init__(self, **options: Any) -> None:
         self.now_s, self.minute = 0.0, 600
+        self.lit = True
         self.there, self.stuck, self.opened, self.closed = True, False, 0, 0
         self.offered = self.missed = 0
         self.said: list[Said] = []
@@ -90,7 +91,7 @@ class _Camera:
         self._last_s = now_s
         self.offered += 1
         self.missed = self._box.missed
-        return Frame(picture(), now_s)
+        return Frame(picture() if self._box.lit else np.zeros_like(picture()), now_s)
 
     def wait_s(self, now_s: float) -> float | None:
         return None
@@ -176,6 +177,16 @@ def test_who_was_beyond_a_line_when_it_went_blind_has_crossed_it():
     box.there = False
     box.run(10)
     assert [each.crossed for each in box.said if each.crossed] == [Crossed("door", "in")]
+
+
+def test_who_seems_to_be_beyond_a_line_in_pictures_that_were_dark_for_seconds_has_not():
+    box = Box()
+    box.run(5)
+    box.counter.open_crossing = box.counter.open_visit = True
+    box.lit = False
+    assert box.run(30) == ["dark"]
+    assert not [each for each in box.said if each.crossed]
+    assert [each.visited.dwell_ms for each in box.said if each.visited] == [2500]
 
 
 def test_what_a_blind_camera_would_count_is_not_told():

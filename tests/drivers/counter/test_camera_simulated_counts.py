@@ -136,6 +136,17 @@ def test_a_larger_picture_and_a_faster_camera_count_the_same() -> None:
     assert [crossing.way for crossing in counted(one, 8.0, (320, 180)).crossings] == truth
 
 
+def test_visits_end_when_the_camera_sends_pictures_of_another_size() -> None:
+    of = film(5, "dwellers", lasts_s=60.0)
+    counter = Counter(of.options)
+    for t_s, picture in of.frames(RATE, SIZE):
+        if t_s < 40.0:
+            assert not counter.look(picture, t_s).visits
+    t_s, picture = next(frame for frame in of.frames(RATE, (320, 180)) if frame[0] >= 40.0)
+    ended = sorted(visit.zone for visit in counter.look(picture, t_s).visits)
+    assert ended == ["shelf", "shelf", "till", "till"]
+
+
 def test_each_crossing_is_told_when_it_happened() -> None:
     for one in films("walkers", "clear", range(30, 34)):
         told = counted(one).crossings

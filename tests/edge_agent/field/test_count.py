@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from drivers.counter.camera.drawn.film import Film
 from drivers.counter.camera.films import Frames
+from drivers.counter.camera.shapes import Picture
 from drivers.counter.camera.simulator import film
 from edge_agent.cli import app
 
@@ -27,11 +28,15 @@ def drawn() -> Film:
 def path(drawn: Film, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The film as a file, of MJPEG pictures."""
     path = tmp_path_factory.mktemp("films") / "door.avi"
+    save(path, [picture for _, picture in drawn.frames(RATE, SIZE)])
+    return path
+
+
+def save(path: Path, pictures: list[Picture]) -> None:
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), RATE, SIZE)
-    for _, picture in drawn.frames(RATE, SIZE):
+    for picture in pictures:
         writer.write(picture)
     writer.release()
-    return path
 
 
 def line_of(drawn: Film) -> list[str]:
@@ -65,6 +70,16 @@ def test_every_crossing_has_its_frame_and_the_last_line_sums_them_up(drawn: Film
     assert summary["fps_one_core"] > 0
     assert 0 < summary["ms_per_frame_p50"] <= summary["ms_per_frame_p95"]
     assert summary["rss_mib"] > 10
+
+
+def test_who_is_beyond_the_line_at_the_end_is_in_the_sums(drawn: Film, tmp_path: Path) -> None:
+    path = tmp_path / "cut.avi"
+    first = min(drawn.crossings, key=lambda crossing: crossing.t_s)
+    for more_s in (0.1, 0.2, 0.3, 0.4):
+        save(path, [picture for t_s, picture in drawn.frames(RATE, SIZE) if t_s < first.t_s + more_s])
+        *crossings, summary = told(run("--video", str(path), *line_of(drawn), "--json")[1])
+        assert summary[first.way] == len(crossings)
+    assert [crossing["dir"] for crossing in crossings] == [first.way]
 
 
 def test_frames_of_the_warm_up_do_not_count(drawn: Film, path: Path) -> None:
