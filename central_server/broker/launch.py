@@ -19,6 +19,7 @@ from sync.contract.topics import CENTRE_LOGIN
 
 START_MAX_S = 15.0  # a slow card takes five; then something is wrong
 STOP_MAX_S = 5.0
+TAKEN_TRIES, TAKEN_WAIT_S = 6, 0.5
 
 
 class PortTaken(Misconfigured):
@@ -58,8 +59,17 @@ class RunningBroker:
 async def start_broker(settings: BrokerSettings) -> RunningBroker:
     """Start the broker and wait until it takes connections.
 
-    Raises PortTaken, or Misconfigured when it does not start for another reason.
+    A port that is taken is tried `TAKEN_TRIES` times: the broker of a centre that was killed a moment ago may
+    not be gone yet. Raises PortTaken, or Misconfigured when it does not start for another reason.
     """
+    for _ in range(TAKEN_TRIES - 1):
+        with contextlib.suppress(PortTaken):
+            return await _start(settings)
+        await asyncio.sleep(TAKEN_WAIT_S)
+    return await _start(settings)
+
+
+async def _start(settings: BrokerSettings) -> RunningBroker:
     secret = secrets.token_urlsafe(32)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
