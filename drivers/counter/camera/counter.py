@@ -42,11 +42,11 @@ class Counter:
 
     def look(self, frame: Picture, t_s: float) -> Looked:
         """What this frame tells. Frames may come at any rate, and with gaps; their size may change."""
-        ended = Looked()
-        if self._scene is None or self._scene.shape != frame.shape[:2]:
-            # A first frame, or one of another size: nothing that was known of the picture holds.
-            ended = self.close(t_s)
-            self._scene = Scene(self._options, self._given, frame.shape[0], frame.shape[1], self._witness)
+        if self._scene and self._scene.shape == frame.shape[:2]:
+            return self._scene.look(frame, t_s)
+        # A first frame, or one of another size: nothing that was known of the picture holds.
+        ended = self.close(t_s)
+        self._scene = Scene(self._options, self._given, frame.shape[0], frame.shape[1], self._witness)
         looked = self._scene.look(frame, t_s)
         return looked._replace(
             crossings=ended.crossings + looked.crossings, visits=ended.visits + looked.visits

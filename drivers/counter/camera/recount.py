@@ -1,7 +1,8 @@
 """Who would have been counted by other lines and zones: kept tracks, walked over them again.
 
 The same rules as when it counts, with one difference: only the box around somebody is kept, not the size of a
-person there, so who walks close to another may be measured as larger than they are.
+person there, so who walks close to another may be measured as larger than they are. It ends as if the
+camera went away: visits end, and who is beyond a line has crossed it.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ LATE_AFTER_S = 30.0
 LATE_SHARE = 0.5  # of the pictures that were wanted, missed
 OCCUPANCY_EVERY_S = 1.0  # at most so often; somebody on the edge of a zone must not fill the pipe
 CROSSED_KEPT_S = 60.0
-LATE_TOLD: tuple[State, ...] = ("dark", "covered", "moved")  # after seconds of pictures that are no people's
 CROSSED_KEPT_MAX = 200
+LATE_TOLD: tuple[State, ...] = ("dark", "covered", "moved")  # after seconds of pictures that are no people's
 
 
 class Counts(Protocol):
@@ -75,8 +75,7 @@ class Watch:
 
     def end(self, t_s: float) -> list[Said]:
         """There will be no more: crossings and visits that were going on."""
-        ended = self._counter.close(t_s) if self._fed else Looked()
-        return self._people(ended, t_s) if self.state in COUNTING else []
+        return self._ended(t_s)
 
     def keeps_up(self, looked: int, missed: int, t_s: float) -> list[Said]:
         """How many pictures were looked at and how many were missed lately; 'late' follows from that."""
@@ -102,16 +101,16 @@ class Watch:
     def _turn(self, t_s: float, state: State, detail: str) -> list[Said]:
         if state == self.state:
             return []
-        ended = self._blind(state, t_s) if state not in COUNTING else []
+        # Who was there when darkness began was counted or forgotten long ago: what is there now is nobody.
+        ended = [] if state in COUNTING else self._ended(t_s, crossings=state not in LATE_TOLD)
         self.state, self.detail, self._occupancy = state, detail, None
         return [*ended, Said(_ms(t_s), state=state, detail=detail)]
 
-    def _blind(self, state: State, t_s: float) -> list[Said]:
-        said = self.end(t_s)
-        if state not in LATE_TOLD:
-            return said
-        # Who was there when it began was counted or forgotten long ago.
-        return [one for one in said if not one.crossed]
+    def _ended(self, t_s: float, *, crossings: bool = True) -> list[Said]:
+        looked = self._counter.close(t_s) if self._fed else Looked()
+        if self.state not in COUNTING:
+            return []
+        return self._people(looked if crossings else looked._replace(crossings=()), t_s)
 
     # ── counts ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import struct
 import sys
 import time
@@ -17,8 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from central_server.broker import launch
-from central_server.broker.launch import PortTaken, start_broker
+from central_server.broker.launch import start_broker
 from central_server.broker.logins import client_id_fits, logins_named
 from central_server.broker.server import PACKET_MAX_BYTES
 from central_server.broker.settings import BrokerSettings, BrokerTls, Orders
@@ -60,38 +58,6 @@ async def test_it_is_ready_in_time_and_stops_when_told(tmp_path: Path) -> None:
     assert time.monotonic() - began_s < 5  # 0.2 s alone; the machine may be busy
     await running.stop()
     assert await running.ended() == 0
-    await running.stop()
-
-
-async def test_a_port_that_is_taken_is_said_so() -> None:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        sock.listen()
-        port = sock.getsockname()[1]
-        with pytest.raises(PortTaken, match=str(port)):
-            await start_broker(BrokerSettings(port=port, logins=LOGINS))
-
-
-async def test_a_port_that_is_given_up_a_moment_later_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    refused, start = asyncio.Event(), launch._start
-
-    async def started(settings: BrokerSettings) -> launch.RunningBroker:
-        try:
-            return await start(settings)
-        except PortTaken:
-            refused.set()
-            raise
-
-    monkeypatch.setattr(launch, "_start", started)
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        sock.listen()
-        port = sock.getsockname()[1]
-        starting = asyncio.ensure_future(start_broker(BrokerSettings(port=port, logins=LOGINS)))
-        async with asyncio.timeout(20):
-            await refused.wait()
-    running = await starting
-    assert running.port == port
     await running.stop()
 
 

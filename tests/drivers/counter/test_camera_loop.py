@@ -55,9 +55,10 @@ class Box:
         self.offered = self.missed = 0
         self.said: list[Said] = []
         self.counter = Tool()
+        self.watch = Watch(self.counter, Health())
         self.loop = Loop(
             CameraOptions(**options),
-            Watch(self.counter, Health()),
+            self.watch,
             self.open,
             clock=lambda: self.now_s,
             minute=lambda: self.minute,
@@ -161,22 +162,15 @@ def test_in_closed_hours_it_rests_and_lets_the_camera_go():
     assert box.opened == 2
 
 
-def test_visits_that_are_going_on_end_when_it_goes_blind():
+def test_visits_end_when_it_is_gone_and_who_was_beyond_a_line_has_crossed_it():
     box = Box()
     box.run(5)
-    box.counter.open_visit = True
+    box.counter.open_visit = box.counter.open_crossing = True
     box.there = False
     box.run(10)
     assert [each.visited.dwell_ms for each in box.said if each.visited] == [2500]
-
-
-def test_who_was_beyond_a_line_when_it_went_blind_has_crossed_it():
-    box = Box()
-    box.run(5)
-    box.counter.open_crossing = True
-    box.there = False
-    box.run(10)
     assert [each.crossed for each in box.said if each.crossed] == [Crossed("door", "in")]
+    assert box.watch.totals == {("door", "in"): 1}
 
 
 def test_who_seems_to_be_beyond_a_line_in_pictures_that_were_dark_for_seconds_has_not():
@@ -186,6 +180,7 @@ def test_who_seems_to_be_beyond_a_line_in_pictures_that_were_dark_for_seconds_ha
     box.lit = False
     assert box.run(30) == ["dark"]
     assert not [each for each in box.said if each.crossed]
+    assert not box.watch.totals
     assert [each.visited.dwell_ms for each in box.said if each.visited] == [2500]
 
 
