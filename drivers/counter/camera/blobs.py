@@ -112,6 +112,7 @@ class Background:
 
 THUMB_PX = 5  # of the small picture are one: there a shaking camera does not show
 GAIN_LEAST = 0.012  # less is noise
+GAIN_MIN = 0.1  # with so little of the light nothing can be made even: the picture is black
 GAIN_SPREAD = 0.15  # the middle quantiles farther apart: it was no change of the whole picture's light
 DARK, BRIGHT = 24, 235  # outside of it a pixel's ratio says nothing
 QUANTILES = (0.3, 0.5, 0.7)
@@ -139,7 +140,7 @@ class Gain:
             return small
         ratio = np.asarray(thumb / np.maximum(self._reference, 1), np.float32)
         low, gain, high = np.quantile(ratio[usable], QUANTILES)
-        if high - low > GAIN_SPREAD * gain:
+        if gain < GAIN_MIN or high - low > GAIN_SPREAD * gain:
             return small
         rows = _rows(ratio, usable, float(gain))
         if np.quantile(np.abs(rows / gain - 1), BANDS_SHARE) > BANDS_LEAST:

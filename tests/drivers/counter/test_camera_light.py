@@ -119,3 +119,12 @@ def test_lamps_that_flicker_leave_the_picture_as_it_was(bands: bool) -> None:
         spoiled = flicker(floor(), t_s, depth=0.08, bands=bands)
         rows = gain.even(spoiled).mean(axis=(1, 2)) / floor().mean(axis=(1, 2))
         assert np.abs(rows - 1).mean() < 0.01
+
+
+@pytest.mark.parametrize("level", [0, 3])
+def test_a_black_picture_stays_as_it_is(level: int) -> None:
+    """Films begin so, and a lens may be covered: with no light there is nothing to make even."""
+    gain = Gain()
+    gain.learn(floor(), np.zeros((90, 160), np.uint8))
+    black = np.full((90, 160, 3), level, np.uint8)
+    assert np.array_equal(gain.even(black), black)
