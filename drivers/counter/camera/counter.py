@@ -18,7 +18,10 @@ from drivers.counter.camera.tracks import Track
 from drivers.counter.camera.witness import Witness
 from drivers.counter.camera.zones import ZoneWatch
 
-LOOKED_AT_PX = 160  # the picture's width: more costs more and counts no better
+LOOKED_AT_PX = 160  # the picture's width: more costs more and counts no better …
+PERSON_PX = 12  # … as long as people are so wide in it: for those who are not it is wider …
+LOOKED_AT_MOST_PX = 320  # … but no more than this, for three times the cost
+VOTES_SURE = 8  # people of whom a size was learned, before a picture is looked at in another
 STANDS_SPEED = 0.5  # persons/s: slower, and the background must not learn somebody
 STANDS_WALKED = 0.6  # persons: what never walked is no person who stands, but something that was put there
 STANDS_ROOM = 1.15  # persons around the middle that are not learned
@@ -28,10 +31,17 @@ class Counter:
     """Counts people in the frames of one camera, given in order. Bounded in memory and in work per frame."""
 
     def __init__(
-        self, options: CameraOptions, size: Size | None = None, witness: Witness | None = None
+        self,
+        options: CameraOptions,
+        size: Size | None = None,
+        witness: Witness | None = None,
+        guess: Size = FIRST_GUESS,
     ) -> None:
-        """`size` of a person in fractions of the picture, learned before; drawn boxes go before it."""
-        self._options, self._witness = options, witness
+        """`size` of a person in fractions of the picture, learned before; drawn boxes go before it.
+
+        Without both it is learned, and is `guess` until then.
+        """
+        self._options, self._witness, self._guess = options, witness, guess
         self._given = drawn(options.persons) or size
         self._scene: Scene | None = None
 
@@ -42,11 +52,13 @@ class Counter:
 
     def look(self, frame: Picture, t_s: float) -> Looked:
         """What this frame tells. Frames may come at any rate, and with gaps; their size may change."""
-        if self._scene and self._scene.shape == frame.shape[:2]:
+        narrow = self._scene.narrow if self._scene else None
+        if self._scene and self._scene.shape == frame.shape[:2] and not narrow:
             return self._scene.look(frame, t_s)
-        # A first frame, or one of another size: nothing that was known of the picture holds.
+        # A first frame, or one of another size, or people are too narrow: nothing that was known holds.
         ended = self.close(t_s)
-        self._scene = Scene(self._options, self._given, frame.shape[0], frame.shape[1], self._witness)
+        self._guess = narrow or self._guess
+        self._scene = Scene(self._options, self._given, self._guess, frame.shape[:2], self._witness)
         looked = self._scene.look(frame, t_s)
         return looked._replace(
             crossings=ended.crossings + looked.crossings, visits=ended.visits + looked.visits
@@ -57,6 +69,23 @@ class Counter:
         return self._scene.close() if self._scene else Looked()
 
 
+def factor_for(size: Size, width: int) -> int:
+    """How many pixels of a frame so wide, with people of this size in fractions of it, are looked at as one.
+
+    Whole factors only: cv2's averaging is five to eight times dearer for others.
+    """
+    return max(1, round(width / min(LOOKED_AT_MOST_PX, max(LOOKED_AT_PX, _wanted_px(size)))))
+
+
+def too_narrow(size: Size) -> bool:
+    """Whether people of this size want a wider picture than others."""
+    return _wanted_px(size) > LOOKED_AT_PX
+
+
+def _wanted_px(size: Size) -> float:
+    return PERSON_PX / max(1e-6, size.w0 + size.dw / 2)
+
+
 class Scene:
     """What is known of pictures of one size."""
 
@@ -64,18 +93,19 @@ class Scene:
         self,
         options: CameraOptions,
         given: Size | None,
-        height: int,
-        width: int,
+        guess: Size,
+        shape: tuple[int, int],
         witness: Witness | None = None,
     ) -> None:
-        self.shape = (height, width)
+        """`shape`: height and width of the frames. `given` or `guess`: see `Counter`."""
+        self.shape = height, width = shape
         self._witness = witness
-        # Whole factors only: cv2's averaging is five to eight times dearer for others.
-        self._factor = max(1, round(width / LOOKED_AT_PX))
+        self._factor = factor_for(given or guess, width)
         self.width_px, self.height_px = w, h = width // self._factor, height // self._factor
         self._foot = options.anchor == "foot"
-        self.size = (given or FIRST_GUESS).scaled(w, h)  # of a person, in pixels
+        self.size = (given or guess).scaled(w, h)  # of a person, in pixels
         self._learner = None if given else Learner(w, h)
+        self.narrow: Size | None = None  # people, in fractions, who want a wider picture than this
         self._background = Background(w, h, self._looked(options.masks))
         self.tracker = Tracker()
         self._lines = [LineWatch(name, line, w, h) for name, line in options.lines.items()]
@@ -92,6 +122,7 @@ class Scene:
             return Looked(flooded=True)
         if self._learner and self._learner.step(foreground.mask, t_s):
             self.size = self._learner.size() or self.size
+            self.narrow = self._narrow()
         self.tracker.step(foreground, self.size, t_s)
         if self._witness:
             self._witness.step(frame, self.tracker.tracks, self.size, (self.width_px, self.height_px), t_s)
@@ -109,6 +140,13 @@ class Scene:
         """In fractions of the picture; from however few have walked by."""
         size = self._learner.size(least=1) if self._learner else None
         return size.scaled(1 / self.width_px, 1 / self.height_px) if size else None
+
+    def _narrow(self) -> Size | None:
+        size = self._learner.size(VOTES_SURE) if self._learner else None
+        if size is None:
+            return None
+        size = size.scaled(1 / self.width_px, 1 / self.height_px)
+        return size if factor_for(size, self.shape[1]) < self._factor else None
 
     def close(self) -> Looked:
         """See `Counter.close`."""

@@ -14,10 +14,10 @@ from typing import Any
 import cv2
 
 from drivers.counter.camera.camera import Pace, film
-from drivers.counter.camera.counter import Counter
+from drivers.counter.camera.counter import Counter, too_narrow
 from drivers.counter.camera.options import CameraOptions
 from drivers.counter.camera.shapes import Looked
-from drivers.counter.camera.size import Size
+from drivers.counter.camera.size import FIRST_GUESS, Size
 from drivers.counter.camera.witness import witness_of
 from drivers.errors import NoDetector
 
@@ -80,7 +80,15 @@ def count_film(
 
 def learned_size(path: Path, options: CameraOptions) -> Size | None:
     """How large people are in this film, in fractions of the picture. Raises CameraGone."""
-    counter, pace = Counter(options), Pace(options.frames_per_s)
+    size = _learned_size(path, options, FIRST_GUESS)
+    if size is None or not too_narrow(size):
+        return size
+    # They were looked at too coarsely.
+    return _learned_size(path, options, size) or size
+
+
+def _learned_size(path: Path, options: CameraOptions, guess: Size) -> Size | None:
+    counter, pace = Counter(options, guess=guess), Pace(options.frames_per_s)
     t_s = 0.0
     for t_s, picture in film(path, loop=False):
         if t_s > LEARN_MAX_S:
