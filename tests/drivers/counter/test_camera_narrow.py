@@ -42,7 +42,13 @@ def options(**more: Any) -> CameraOptions:
 
 @pytest.mark.parametrize(
     ("wide", "width_px", "factor"),
-    [(0.13, 640, 4), (0.076, 640, 4), (0.04, 640, 2), (0.04, 160, 1), (0.01, 1280, 1280 // LOOKED_AT_MOST_PX)],
+    [
+        (0.13, 640, 4),
+        (0.076, 640, 4),
+        (0.04, 640, 2),
+        (0.04, 160, 1),
+        (0.01, 1280, 1280 // LOOKED_AT_MOST_PX),
+    ],
 )
 def test_the_narrower_people_are_the_finer_the_picture_up_to_a_limit(
     wide: float, width_px: int, factor: int
