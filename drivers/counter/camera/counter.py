@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import count
 
 import cv2
 import numpy as np
@@ -12,16 +14,18 @@ from drivers.counter.camera.crossing import LineWatch
 from drivers.counter.camera.light import Mask
 from drivers.counter.camera.options import CameraOptions, Polygon
 from drivers.counter.camera.shapes import Looked, Picture, Seen, Step
-from drivers.counter.camera.size import FIRST_GUESS, Learner, Size, drawn
+from drivers.counter.camera.size import FIRST_GUESS, VOTES_LEAST, Learner, Size, drawn
 from drivers.counter.camera.tracker import Tracker
 from drivers.counter.camera.tracks import Track
 from drivers.counter.camera.witness import Witness
 from drivers.counter.camera.zones import ZoneWatch
 
 LOOKED_AT_PX = 160  # the picture's width: more costs more and counts no better …
-PERSON_PX = 12  # … as long as people are so wide in it: for those who are not it is wider …
-LOOKED_AT_MOST_PX = 320  # … but no more than this, for three times the cost
-VOTES_SURE = 8  # people of whom a size was learned, before a picture is looked at in another
+PERSON_PX = 12  # … as long as people in its middle are so wide: for those who are not it is wider …
+LOOKED_AT_MOST_PX = 400  # … but no more than this, at up to five times the cost
+VOTES_SURE = 8  # people of whom a size was learned, before a picture is looked at in another …
+FINER = 0.8  # … that is so much finer at least …
+EMPTY_WITHIN_S = 600.0  # … and holds nobody; a place that never is empty is not waited for any longer
 STANDS_SPEED = 0.5  # persons/s: slower, and the background must not learn somebody
 STANDS_WALKED = 0.6  # persons: what never walked is no person who stands, but something that was put there
 STANDS_ROOM = 1.15  # persons around the middle that are not learned
@@ -43,22 +47,27 @@ class Counter:
         """
         self._options, self._witness, self._guess = options, witness, guess
         self._given = drawn(options.persons) or size
+        self._learned: Size | None = None  # from a picture that was too coarse
+        self._numbers = count(1)
         self._scene: Scene | None = None
 
     @property
     def size(self) -> Size | None:
         """Of a person, in fractions of the picture: drawn, or learned so far; None: not known."""
-        return self._given or (self._scene.learned() if self._scene else None)
+        least = VOTES_LEAST if self._learned else 1
+        return self._given or (self._scene.learned(least) if self._scene else None) or self._learned
 
     def look(self, frame: Picture, t_s: float) -> Looked:
         """What this frame tells. Frames may come at any rate, and with gaps; their size may change."""
-        narrow = self._scene.narrow if self._scene else None
+        narrow = self._scene.outgrown(t_s) if self._scene else None
         if self._scene and self._scene.shape == frame.shape[:2] and not narrow:
             return self._scene.look(frame, t_s)
         # A first frame, or one of another size, or people are too narrow: nothing that was known holds.
         ended = self.close(t_s)
-        self._guess = narrow or self._guess
-        self._scene = Scene(self._options, self._given, self._guess, frame.shape[:2], self._witness)
+        self._learned = narrow or self._learned
+        size = self._given or self._learned or self._guess
+        learns = self._given is None
+        self._scene = Scene(self._options, size, frame.shape[:2], self._numbers, learns, self._witness)
         looked = self._scene.look(frame, t_s)
         return looked._replace(
             crossings=ended.crossings + looked.crossings, visits=ended.visits + looked.visits
@@ -74,16 +83,8 @@ def factor_for(size: Size, width: int) -> int:
 
     Whole factors only: cv2's averaging is five to eight times dearer for others.
     """
-    return max(1, round(width / min(LOOKED_AT_MOST_PX, max(LOOKED_AT_PX, _wanted_px(size)))))
-
-
-def too_narrow(size: Size) -> bool:
-    """Whether people of this size want a wider picture than others."""
-    return _wanted_px(size) > LOOKED_AT_PX
-
-
-def _wanted_px(size: Size) -> float:
-    return PERSON_PX / max(1e-6, size.w0 + size.dw / 2)
+    wanted_px = max(LOOKED_AT_PX, PERSON_PX / max(1e-6, size.w0 + size.dw / 2))
+    return max(1, round(width / wanted_px), math.ceil(width / LOOKED_AT_MOST_PX))
 
 
 class Scene:
@@ -92,22 +93,23 @@ class Scene:
     def __init__(
         self,
         options: CameraOptions,
-        given: Size | None,
-        guess: Size,
+        size: Size,
         shape: tuple[int, int],
+        numbers: Iterator[int],
+        learns: bool,
         witness: Witness | None = None,
     ) -> None:
-        """`shape`: height and width of the frames. `given` or `guess`: see `Counter`."""
+        """`size` of a person in fractions, only a first guess when it `learns`; `shape`: height and width."""
         self.shape = height, width = shape
         self._witness = witness
-        self._factor = factor_for(given or guess, width)
+        self._factor = factor_for(size, width)
         self.width_px, self.height_px = w, h = width // self._factor, height // self._factor
         self._foot = options.anchor == "foot"
-        self.size = (given or guess).scaled(w, h)  # of a person, in pixels
-        self._learner = None if given else Learner(w, h)
-        self.narrow: Size | None = None  # people, in fractions, who want a wider picture than this
+        self.size = size.scaled(w, h)  # of a person, in pixels
+        self._learner = Learner(w, h) if learns else None
+        self._narrow: tuple[Size, float] | None = None  # people who want a finer picture, known since then
         self._background = Background(w, h, self._looked(options.masks))
-        self.tracker = Tracker()
+        self.tracker = Tracker(numbers)
         self._lines = [LineWatch(name, line, w, h) for name, line in options.lines.items()]
         self._zones = [
             ZoneWatch(name, [(p.x * w, p.y * h) for p in corners], options.visit_min_s)
@@ -122,7 +124,7 @@ class Scene:
             return Looked(flooded=True)
         if self._learner and self._learner.step(foreground.mask, t_s):
             self.size = self._learner.size() or self.size
-            self.narrow = self._narrow()
+            self._grow(t_s)
         self.tracker.step(foreground, self.size, t_s)
         if self._witness:
             self._witness.step(frame, self.tracker.tracks, self.size, (self.width_px, self.height_px), t_s)
@@ -136,17 +138,26 @@ class Scene:
             ),
         )
 
-    def learned(self) -> Size | None:
-        """In fractions of the picture; from however few have walked by."""
-        size = self._learner.size(least=1) if self._learner else None
+    def learned(self, least: int) -> Size | None:
+        """In fractions of the picture; None while fewer than `least` have walked by."""
+        size = self._learner.size(least) if self._learner else None
         return size.scaled(1 / self.width_px, 1 / self.height_px) if size else None
 
-    def _narrow(self) -> Size | None:
-        size = self._learner.size(VOTES_SURE) if self._learner else None
-        if size is None:
+    def outgrown(self, t_s: float) -> Size | None:
+        """People, in fractions, for whom this picture is too coarse; None as long as somebody is in it.
+
+        Whoever is would be taken for the place's own, and a visit of theirs would end.
+        """
+        if self._narrow is None or (self.tracker.tracks and t_s - self._narrow[1] < EMPTY_WITHIN_S):
             return None
-        size = size.scaled(1 / self.width_px, 1 / self.height_px)
-        return size if factor_for(size, self.shape[1]) < self._factor else None
+        return self._narrow[0]
+
+    def _grow(self, t_s: float) -> None:
+        size = self.learned(VOTES_SURE)
+        if size and factor_for(size, self.shape[1]) <= FINER * self._factor:
+            self._narrow = size, self._narrow[1] if self._narrow else t_s
+        else:
+            self._narrow = None
 
     def close(self) -> Looked:
         """See `Counter.close`."""

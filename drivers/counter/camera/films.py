@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 
 from drivers.counter.camera.camera import Pace, film
-from drivers.counter.camera.counter import Counter, too_narrow
+from drivers.counter.camera.counter import Counter, factor_for
 from drivers.counter.camera.options import CameraOptions
 from drivers.counter.camera.shapes import Looked
 from drivers.counter.camera.size import FIRST_GUESS, Size
@@ -34,8 +34,9 @@ def count_film(
 ) -> Iterator[dict[str, Any]]:
     """An object for each crossing and visit, as they become known, and at last their sums and what it cost.
 
-    Without drawn boxes the film is looked at twice, since a camera that has hung for a day knows how large
-    people are. What happened before `warmup_frames` is left out. Raises CameraGone, and NoDetector.
+    Without drawn boxes the film is looked at twice, or three times if people are narrow in it, since a camera
+    that has hung for a day knows how large they are. What happened before `warmup_frames` is left out. Raises
+    CameraGone, and NoDetector.
     """
     cv2.setNumThreads(1)
     cv2.utils.logging.setLogLevel(0)  # of a model that it cannot read it says pages; we say why
@@ -80,23 +81,24 @@ def count_film(
 
 def learned_size(path: Path, options: CameraOptions) -> Size | None:
     """How large people are in this film, in fractions of the picture. Raises CameraGone."""
-    size = _learned_size(path, options, FIRST_GUESS)
-    if size is None or not too_narrow(size):
+    size, width = _learned_size(path, options, FIRST_GUESS)
+    if size is None or factor_for(size, width) >= factor_for(FIRST_GUESS, width):
         return size
-    # They were looked at too coarsely.
-    return _learned_size(path, options, size) or size
+    return _learned_size(path, options, size)[0] or size  # they were looked at too coarsely
 
 
-def _learned_size(path: Path, options: CameraOptions, guess: Size) -> Size | None:
+def _learned_size(path: Path, options: CameraOptions, guess: Size) -> tuple[Size | None, int]:
+    """With the width of its frames."""
     counter, pace = Counter(options, guess=guess), Pace(options.frames_per_s)
-    t_s = 0.0
+    t_s, width = 0.0, 1
     for t_s, picture in film(path, loop=False):
         if t_s > LEARN_MAX_S:
             break
         if pace.due(t_s):
             counter.look(picture, t_s)
+            width = picture.shape[1]
     counter.close(t_s)
-    return counter.size
+    return counter.size, width
 
 
 class Frames:

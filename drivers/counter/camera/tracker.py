@@ -10,6 +10,8 @@ is known gives birth to one; a track that the foreground does not need is let go
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import count
 
 from drivers.counter.camera.assignment import assign
 from drivers.counter.camera.blobs import Foreground
@@ -57,9 +59,10 @@ PARTS = 0.1  # … and how fast somebody is believed to have been no trolley
 class Tracker:
     """All tracks of one picture; `tracks` are those that live."""
 
-    def __init__(self) -> None:
+    def __init__(self, numbers: Iterator[int] | None = None) -> None:
+        """`numbers` of the tracks go on from tracker to tracker: tracks are kept for longer than one is."""
         self.tracks: list[Track] = []
-        self._numbers = 0
+        self._numbers = numbers or count(1)
         self._flow = Flow()
 
     def step(self, foreground: Foreground, size: Size, t_s: float) -> None:
@@ -162,8 +165,7 @@ class Tracker:
 
     def _bear(self, x: float, y: float, w: float, h: float, t_s: float, *, split: bool) -> None:
         if len(self.tracks) < TRACKS_MAX:
-            self._numbers += 1
-            self.tracks.append(Track(self._numbers, x, y, w, h, t_s, split))
+            self.tracks.append(Track(next(self._numbers), x, y, w, h, t_s, split))
 
     def _lives(self, track: Track) -> bool:
         if track.needed < (PROVEN_NEED if track.proven or track.person else NEED):
