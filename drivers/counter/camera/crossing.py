@@ -18,6 +18,7 @@ BAND = 0.22  # persons beyond the line: there somebody has crossed it
 CERTAIN = 0.45  # … and when they go so far, or out of sight, it is certain
 BACK_BAND = 0.5  # … and who crossed it once must go so far to have crossed it back
 BORN_IN_BAND = 0.7  # persons that somebody must go who was first seen on the line itself
+END_ROOM = 0.25  # persons past a line's end: whose middle passes there has half their body over the line
 
 INWARD: dict[Way, tuple[int, int]] = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 
@@ -31,7 +32,7 @@ class _Walker:
         self.first = self.across = across  # persons inside of the line, less than 0: outside
         self.t_s = t_s
         self.side = 0  # 1 inside, -1 outside, 0: was never clear of the band
-        self.over: tuple[float, float] | None = None  # when they were last on the line, and where along it
+        self.over: tuple[float, float] | None = None  # when they last crossed it, and how far past its ends
         self.crossed = False
         self.sure = False
         self.pending: Crossing | None = None  # until they are known to be a person, and are well beyond
@@ -71,13 +72,13 @@ class LineWatch:
         for who in people:
             present.add(who.track)
             x, y = who.x - self._from[0], who.y - self._from[1]
-            person = math.hypot(self._inward[0] * who.w, self._inward[1] * who.h)
-            across = (x * self._inward[0] + y * self._inward[1]) / person
+            across = (x * self._inward[0] + y * self._inward[1]) / _person(self._inward, who)
             along = x * self._along[0] + y * self._along[1]
+            past = max(-along, along - self._length) / _person(self._along, who)
             walker = self._walkers.get(who.track)
             if walker is None:
                 walker = self._walkers[who.track] = _Walker(across, t_s)
-            crossing = self._walked(walker, across, along, t_s)
+            crossing = self._walked(walker, across, past, t_s)
             if crossing:
                 # There and back before it was certain: nothing happened.
                 walker.pending = None if walker.pending else crossing
@@ -96,10 +97,10 @@ class LineWatch:
         """Nobody is seen any more: who was beyond the line has crossed it."""
         return self.step((), 0.0)
 
-    def _walked(self, walker: _Walker, across: float, along: float, t_s: float) -> Crossing | None:
+    def _walked(self, walker: _Walker, across: float, past: float, t_s: float) -> Crossing | None:
         if (across > 0) != (walker.across > 0):
             part = walker.across / (walker.across - across)
-            walker.over = (walker.t_s + part * (t_s - walker.t_s), along)
+            walker.over = (walker.t_s + part * (t_s - walker.t_s), past)
         walker.across, walker.t_s = across, t_s
         band = BACK_BAND if walker.crossed and not walker.pending else BAND
         side = 0 if abs(across) <= band else 1 if across > 0 else -1
@@ -111,6 +112,11 @@ class LineWatch:
         if walker.side == 0 and abs(walker.first) < BAND and abs(across - walker.first) < BORN_IN_BAND:
             return None
         walker.side = side
-        if walker.over is None or not 0 <= walker.over[1] <= self._length:
+        if walker.over is None or walker.over[1] > END_ROOM:
             return None
         return Crossing(walker.over[0], self.name, "in" if side > 0 else "out")
+
+
+def _person(way: tuple[float, float], who: Step) -> float:
+    """How many pixels a person is long in this direction."""
+    return math.hypot(way[0] * who.w, way[1] * who.h)

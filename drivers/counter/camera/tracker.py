@@ -43,7 +43,8 @@ SHARE_LEAST = 0.15  # of a person: less says nothing
 
 BIRTH = 0.3  # of a person: less is nobody
 SPLIT_BIRTH = 0.6
-ONE_MORE = 0.55  # persons more than are known: there is one more
+ONE_MORE = 0.55  # persons more than are known: there is one more …
+LONG = 2.0  # … and where one is known, but the blob is two persons wide or high: half of them is not seen
 SPLIT_ROUNDS, SHARE_ROUNDS = 4, 3
 NEED = 0.45  # of a person: who was never seen alone and is needed for less was half of somebody
 PROVEN_NEED = 0.1  # who was seen alone may well be hidden behind somebody
@@ -81,7 +82,7 @@ class Tracker:
             if not tracks:
                 if group.persons >= BIRTH:
                     self._bear(group.cx, group.cy, group.w, group.h, t_s, split=False)
-            elif len(tracks) == 1 and group.persons < 1 + ONE_MORE:
+            elif len(tracks) == 1 and not _one_more(group, 1, w, h):
                 self._alone(even, tracks[0], group, size, dt_s)
             else:
                 self._crowd(foreground, tracks, group, w, h)
@@ -157,7 +158,7 @@ class Tracker:
             if seen and seen.likeness > LIKE_ENOUGH:
                 _remember(even, track, w, h)
         _trolleys(tracks, w, h)
-        if group.persons >= len(tracks) + ONE_MORE:
+        if _one_more(group, len(tracks), w, h):
             known = [(track.x, track.y) for track in tracks]
             *_, another = share(pixels, [*known, farthest(pixels, known, w, h)], w, h, SPLIT_ROUNDS, 1.0)
             if another.pixels * each >= SPLIT_BIRTH * person:
@@ -197,6 +198,13 @@ def _cost(track: Track, group: Group, size: Size) -> float:
     gate = GATE + min(UNSURE_MAX, math.sqrt(track.p00))
     apart = math.hypot(aside, ahead)
     return HOPELESS if apart > gate else apart / gate
+
+
+def _one_more(group: Group, known: int, w: float, h: float) -> bool:
+    """Whether so many people who are known do not explain it; a person is `w` × `h` pixels there."""
+    if group.persons >= known + ONE_MORE:
+        return True
+    return known == 1 and (group.w >= LONG * w or group.h >= LONG * h)
 
 
 def _trolleys(tracks: list[Track], w: float, h: float) -> None:

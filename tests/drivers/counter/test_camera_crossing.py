@@ -65,6 +65,12 @@ def test_who_is_on_it_when_the_camera_goes_away_has_not() -> None:
 
 def test_who_passes_its_end_has_not() -> None:
     assert walk(watch((0.0, 0.5), (0.4, 0.5)), [(50, 30), (50, 70)]) == []
+    assert walk(watch((0.6, 0.5), (1.0, 0.5)), [(50, 30), (50, 70)]) == []
+
+
+def test_whose_body_is_over_it_has_crossed_though_their_middle_passes_its_end() -> None:
+    for a, b in (((0.0, 0.5), (0.46, 0.5)), ((0.54, 0.5), (1.0, 0.5))):
+        assert ways(walk(watch(a, b), [(50, 30), (50, 70)])) == ["in"]
 
 
 def test_who_comes_back_counts_again_when_they_have_really_come_back() -> None:
