@@ -22,10 +22,11 @@ from drivers.counter.camera.options import Box
 
 VOTES_ENOUGH = 100
 VOTES_LEAST = 3
-WALK_FRAMES = 5
+WALK_FRAMES, WALK_FRAMES_MOST = 5, 15
 WALK_LENGTHS = 0.6  # of its own height or width
-AGREE = 1.45  # times larger or smaller in area
-NEARLY = 0.75
+LARGER = 0.25  # power of the area: in its own lengths the smallest fragment of somebody walks farthest of all
+AGREE = 1.48  # times larger or smaller in area: no more one size
+NEARLY = 0.6
 TWICE = 2.2  # at most: so large are pairs, and what is smaller is half of somebody
 WHOLE = 0.8  # of the frames, in which a person's height is no more than that
 FRAGMENTS_PX = (
@@ -134,12 +135,12 @@ class Learner:
         """None while fewer than `least` have walked by."""
         if not self.votes:
             return None
-        backing = {vote: sum(o.weight for o in self.votes if _agree(vote, o)) for vote in self.votes}
+        backing = {vote: sum(o.weight * _agree(vote, o) for o in self.votes) for vote in self.votes}
         most = max(self.votes, key=lambda vote: backing[vote])
         # Of two sizes that both have much for them the larger is pairs.
         nearly = [vote for vote in self.votes if backing[vote] >= NEARLY * backing[most]]
         best = min((vote for vote in nearly if vote.area >= most.area / TWICE), key=lambda vote: vote.area)
-        agreed = [vote for vote in self.votes if _agree(best, vote)]
+        agreed = [vote for vote in self.votes if _agree(best, vote) > 0]
         if len(agreed) < least:
             return None
         return Size(median(vote.w for vote in agreed), median(vote.h for vote in agreed))
@@ -153,23 +154,19 @@ class Learner:
         far = math.hypot((walk.last.cx - walk.first.cx) / w, (walk.last.cy - walk.first.cy) / h)
         if far < WALK_LENGTHS:
             return False
-        self.votes.append(
-            Vote(
-                median(b.cy for b in seen),
-                w,
-                h,
-                median(b.area for b in seen),
-                min(len(seen), 15) * far,
-            )
-        )
+        area = median(b.area for b in seen)
+        weight = min(len(seen), WALK_FRAMES_MOST) * far * area**LARGER
+        self.votes.append(Vote(median(b.cy for b in seen), w, h, area, weight))
         return True
 
     def _cut_off(self, blob: Blob) -> bool:
         return blob.x <= 0 or blob.y <= 0 or blob.x + blob.w >= self._width or blob.y + blob.h >= self._height
 
 
-def _agree(a: Vote, b: Vote) -> bool:
-    return 1 / AGREE <= a.area / b.area <= AGREE
+def _agree(a: Vote, b: Vote) -> float:
+    """How much two votes are for one size: 1 wholly, 0 not at all."""
+    apart = math.log(a.area / b.area) / math.log(AGREE)
+    return max(0.0, 1 - apart * apart)
 
 
 def _overlap(a: Blob, b: Blob) -> float:

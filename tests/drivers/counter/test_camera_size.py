@@ -54,6 +54,14 @@ def test_a_few_heads_and_feet_do_not_make_a_person_smaller() -> None:
     assert size.at(50) == pytest.approx((20, 40), abs=1)
 
 
+def test_pieces_of_people_that_walk_as_far_as_they_do_are_not_people() -> None:
+    people = [walker(20, 40, y) for y in (10, 20, 30, 50)]
+    pieces = [walker(10, 10, y) for y in (10, 40, 70)]  # in lengths of their own they walk twice as far
+    size = learned(*people, *pieces).size()
+    assert size is not None
+    assert size.at(50) == pytest.approx((20, 40), abs=1)
+
+
 def test_nothing_is_learned_from_what_does_not_walk_or_is_cut_off() -> None:
     assert learned(*[walker(20, 30, 20, step=0) for _ in range(5)]).votes == learned().votes
     assert not learned(*[walker(20, 30, 0) for _ in range(5)]).votes  # its head is outside the picture
