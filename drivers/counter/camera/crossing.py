@@ -18,7 +18,9 @@ BAND = 0.22  # persons beyond the line: there somebody has crossed it
 CERTAIN = 0.45  # … and when they go so far, or out of sight, it is certain
 BACK_BAND = 0.5  # … and who crossed it once must go so far to have crossed it back
 BORN_IN_BAND = 0.7  # persons that somebody must go who was first seen on the line itself
-END_ROOM = 0.25  # persons past a line's end: whose middle passes there has half their body over the line
+END_ROOM = (
+    0.15  # persons past a line's end: whose middle passes there has most of a half of their body over it
+)
 
 INWARD: dict[Way, tuple[int, int]] = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 

@@ -44,7 +44,7 @@ SHARE_LEAST = 0.15  # of a person: less says nothing
 BIRTH = 0.3  # of a person: less is nobody
 SPLIT_BIRTH = 0.6
 ONE_MORE = 0.55  # persons more than are known: there is one more …
-LONG = 2.0  # … and where one is known, but the blob is two persons wide or high: half of them is not seen
+LONG = 2.0  # … and where one is known: a blob of one person's foreground is so wide or high
 SPLIT_ROUNDS, SHARE_ROUNDS = 4, 3
 NEED = 0.45  # of a person: who was never seen alone and is needed for less was half of somebody
 PROVEN_NEED = 0.1  # who was seen alone may well be hidden behind somebody
@@ -204,7 +204,7 @@ def _one_more(group: Group, known: int, w: float, h: float) -> bool:
     """Whether so many people who are known do not explain it; a person is `w` × `h` pixels there."""
     if group.persons >= known + ONE_MORE:
         return True
-    return known == 1 and (group.w >= LONG * w or group.h >= LONG * h)
+    return known == 1 and group.persons >= 1 and max(group.w / w, group.h / h) >= LONG
 
 
 def _trolleys(tracks: list[Track], w: float, h: float) -> None:

@@ -82,7 +82,7 @@ def f1(sums: dict[str, int]) -> float:
 
 
 def test_people_from_above_are_counted(clips: Any, tmp_path: Path) -> None:
-    """Of 24 in and 31 out: one may be missed each way."""
+    """All 24 in and 31 out; one each way may be missed, with small changes anywhere before it."""
     sums = scored(clips, FROM_ABOVE, tmp_path)
     assert f1(sums) >= 0.97, sums
     assert abs(sums["in"] - sums["true_in"]) <= 1, sums
@@ -90,12 +90,12 @@ def test_people_from_above_are_counted(clips: Any, tmp_path: Path) -> None:
 
 
 def test_all_clips_together(clips: Any, tmp_path: Path) -> None:
-    """0.92 is the goal; 0.90 to 0.93 are reached, with small changes anywhere before it."""
-    assert f1(sums := scored(clips, clips, tmp_path)) >= 0.89, sums
+    """0.92 is the goal; 0.92 to 0.94 are reached, with small changes anywhere before it."""
+    assert f1(sums := scored(clips, clips, tmp_path)) >= 0.9, sums
 
 
 def test_a_crush_at_a_door(clips: Any, tmp_path: Path) -> None:
-    """22 of 27 is the goal; 17 to 21 are found, with small changes anywhere before it."""
+    """22 of 27 is the goal; 19 to 21 are found, with small changes anywhere before it."""
     sums = scored(clips, ["metro_alight_crush"], tmp_path)
     assert sums["tp"] >= 16, sums
     assert sums["fp"] <= 2, sums

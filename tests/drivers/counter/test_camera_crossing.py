@@ -69,7 +69,7 @@ def test_who_passes_its_end_has_not() -> None:
 
 
 def test_whose_body_is_over_it_has_crossed_though_their_middle_passes_its_end() -> None:
-    for a, b in (((0.0, 0.5), (0.46, 0.5)), ((0.54, 0.5), (1.0, 0.5))):
+    for a, b in (((0.0, 0.5), (0.475, 0.5)), ((0.525, 0.5), (1.0, 0.5))):
         assert ways(walk(watch(a, b), [(50, 30), (50, 70)])) == ["in"]
 
 
