@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from drivers.counter.camera.blobs import Background
-from drivers.counter.camera.crossing import LineWatch
+from drivers.counter.camera.crossing import watches
 from drivers.counter.camera.light import Mask
 from drivers.counter.camera.options import CameraOptions, Polygon
 from drivers.counter.camera.shapes import Looked, Picture, Seen, Step
@@ -110,7 +110,7 @@ class Scene:
         self._narrow: tuple[Size, float] | None = None  # people who want a finer picture, known since then
         self._background = Background(w, h, self._looked(options.masks))
         self.tracker = Tracker(numbers)
-        self._lines = [LineWatch(name, line, w, h) for name, line in options.lines.items()]
+        self._lines = watches(options.lines, w, h)
         self._zones = [
             ZoneWatch(name, [(p.x * w, p.y * h) for p in corners], options.visit_min_s)
             for name, corners in options.zones.items()

@@ -3,13 +3,14 @@
     outside │ band │ inside      who was on one side of the band and goes well beyond the other has crossed,
      ──●────┼──────┼────●──►     and not before: loitering on the line, or a turn back on it, is nothing
 
-Distances across a line are in persons, so that a line near the camera and one far away behave alike.
+Distances across a line are in persons, so that a line near the camera and one far away behave alike. Whose
+middle passes an end by less than END_ROOM has crossed too; where lines meet, each has half of that gap.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from drivers.counter.camera.options import Line, Way
 from drivers.counter.camera.shapes import Crossing, Step
@@ -18,9 +19,9 @@ BAND = 0.22  # persons beyond the line: there somebody has crossed it
 CERTAIN = 0.45  # … and when they go so far, or out of sight, it is certain
 BACK_BAND = 0.5  # … and who crossed it once must go so far to have crossed it back
 BORN_IN_BAND = 0.7  # persons that somebody must go who was first seen on the line itself
-END_ROOM = (
-    0.15  # persons past a line's end: whose middle passes there has most of a half of their body over it
-)
+END_ROOM = 0.15  # persons past a line's end: a third of the body of whoever passes there is over the line
+
+Place = tuple[float, float]  # x, y in pixels
 
 INWARD: dict[Way, tuple[int, int]] = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 
@@ -28,13 +29,14 @@ INWARD: dict[Way, tuple[int, int]] = {"up": (0, -1), "down": (0, 1), "left": (-1
 class _Walker:
     """Somebody, as one line knows them."""
 
-    __slots__ = ("across", "crossed", "first", "over", "pending", "side", "sure", "t_s")
+    __slots__ = ("across", "crossed", "first", "over", "past", "pending", "side", "sure", "t_s")
 
-    def __init__(self, across: float, t_s: float) -> None:
+    def __init__(self, across: float, past: float, t_s: float) -> None:
         self.first = self.across = across  # persons inside of the line, less than 0: outside
         self.t_s = t_s
         self.side = 0  # 1 inside, -1 outside, 0: was never clear of the band
-        self.over: tuple[float, float] | None = None  # when they last crossed it, and how far past its ends
+        self.past = past  # pixels past its ends and the room there, less than 0: within
+        self.over: tuple[float, float] | None = None  # when they were last on the line, and how far past then
         self.crossed = False
         self.sure = False
         self.pending: Crossing | None = None  # until they are known to be a person, and are well beyond
@@ -55,12 +57,20 @@ class _Walker:
 class LineWatch:
     """One line. `step` takes everybody in the picture."""
 
-    def __init__(self, name: str, line: Line, width_px: int, height_px: int) -> None:
+    def __init__(
+        self, name: str, line: Line, width_px: int, height_px: int, others: Iterable[Line] = ()
+    ) -> None:
+        """`others` are the other lines of this picture: who passes between two crosses one of them."""
         self.name = name
-        ax, ay = line.a.x * width_px, line.a.y * height_px
-        dx, dy = line.b.x * width_px - ax, line.b.y * height_px - ay
-        self._length = math.hypot(dx, dy) or 1.0
-        self._from = (ax, ay)
+        others = tuple(others)
+        a, b = _ends(line, width_px, height_px)
+        dx, dy = b[0] - a[0], b[1] - a[1]
+        self._length = math.hypot(dx, dy)
+        self._from = a
+        self._rooms = [
+            min((_apart(end, *_ends(other, width_px, height_px)) / 2 for other in others), default=math.inf)
+            for end in (a, b)
+        ]
         self._along = (dx / self._length, dy / self._length)
         normal = (-self._along[1], self._along[0])
         wanted = INWARD[line.inward]
@@ -74,12 +84,14 @@ class LineWatch:
         for who in people:
             present.add(who.track)
             x, y = who.x - self._from[0], who.y - self._from[1]
-            across = (x * self._inward[0] + y * self._inward[1]) / _person(self._inward, who)
+            person = math.hypot(self._inward[0] * who.w, self._inward[1] * who.h)
+            across = (x * self._inward[0] + y * self._inward[1]) / person
             along = x * self._along[0] + y * self._along[1]
-            past = max(-along, along - self._length) / _person(self._along, who)
+            room_a, room_b = (min(END_ROOM * who.w, room) for room in self._rooms)
+            past = max(-along - room_a, along - self._length - room_b)
             walker = self._walkers.get(who.track)
             if walker is None:
-                walker = self._walkers[who.track] = _Walker(across, t_s)
+                walker = self._walkers[who.track] = _Walker(across, past, t_s)
             crossing = self._walked(walker, across, past, t_s)
             if crossing:
                 # There and back before it was certain: nothing happened.
@@ -102,8 +114,8 @@ class LineWatch:
     def _walked(self, walker: _Walker, across: float, past: float, t_s: float) -> Crossing | None:
         if (across > 0) != (walker.across > 0):
             part = walker.across / (walker.across - across)
-            walker.over = (walker.t_s + part * (t_s - walker.t_s), past)
-        walker.across, walker.t_s = across, t_s
+            walker.over = (walker.t_s + part * (t_s - walker.t_s), walker.past + part * (past - walker.past))
+        walker.across, walker.past, walker.t_s = across, past, t_s
         band = BACK_BAND if walker.crossed and not walker.pending else BAND
         side = 0 if abs(across) <= band else 1 if across > 0 else -1
         if side in (0, walker.side):
@@ -114,11 +126,26 @@ class LineWatch:
         if walker.side == 0 and abs(walker.first) < BAND and abs(across - walker.first) < BORN_IN_BAND:
             return None
         walker.side = side
-        if walker.over is None or walker.over[1] > END_ROOM:
+        if walker.over is None or walker.over[1] > 0:
             return None
         return Crossing(walker.over[0], self.name, "in" if side > 0 else "out")
 
 
-def _person(way: tuple[float, float], who: Step) -> float:
-    """How many pixels a person is long in this direction."""
-    return math.hypot(way[0] * who.w, way[1] * who.h)
+def watches(lines: Mapping[str, Line], width_px: int, height_px: int) -> list[LineWatch]:
+    """One for each line of a picture."""
+    return [
+        LineWatch(name, line, width_px, height_px, (each for each in lines.values() if each is not line))
+        for name, line in lines.items()
+    ]
+
+
+def _ends(line: Line, width_px: int, height_px: int) -> tuple[Place, Place]:
+    return (line.a.x * width_px, line.a.y * height_px), (line.b.x * width_px, line.b.y * height_px)
+
+
+def _apart(place: Place, a: Place, b: Place) -> float:
+    """How many pixels it is from the nearest place between a and b."""
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    part = ((place[0] - a[0]) * dx + (place[1] - a[1]) * dy) / (dx * dx + dy * dy)
+    part = min(1.0, max(0.0, part))
+    return math.hypot(place[0] - a[0] - part * dx, place[1] - a[1] - part * dy)

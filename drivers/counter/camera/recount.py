@@ -7,7 +7,7 @@ camera went away: visits end, and who is beyond a line has crossed it.
 
 from __future__ import annotations
 
-from drivers.counter.camera.crossing import LineWatch
+from drivers.counter.camera.crossing import watches
 from drivers.counter.camera.eye import CrossedNow, LineDrawn, Recount, Recounted, VisitedNow
 from drivers.counter.camera.kept import Tracks
 from drivers.counter.camera.options import Anchor, Line
@@ -25,7 +25,7 @@ def recounted(
     `anchor` is the one by which they were kept; `aspect` the picture's width over its height.
     """
     width_px, height_px = WIDTH_PX, round(WIDTH_PX / aspect)
-    lines = [LineWatch(name, _line(line), width_px, height_px) for name, line in question.lines.items()]
+    lines = watches({name: _line(line) for name, line in question.lines.items()}, width_px, height_px)
     zones = [
         ZoneWatch(name, [(x * width_px, y * height_px) for x, y in corners], visit_min_s)
         for name, corners in question.zones.items()

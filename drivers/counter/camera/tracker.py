@@ -4,7 +4,8 @@ Everybody walks on as they went, and as the points upon them go (flow.py). Each 
 tracks that may be in it, first by those who were seen a moment ago. One in a blob of one person's size: they
 are in its middle. Several, or one in a blob too large for one: the pixels are shared out, and each is where
 their points are, or else is looked for by what they look like. A blob that has foreground for one more than
-is known gives birth to one; a track that the foreground does not need is let go, for it was half of another.
+is known, or is too long for the one who is, gives birth to one; a track that the foreground does not need is
+let go, for it was half of another.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ SHARE_LEAST = 0.15  # of a person: less says nothing
 BIRTH = 0.3  # of a person: less is nobody
 SPLIT_BIRTH = 0.6
 ONE_MORE = 0.55  # persons more than are known: there is one more …
-LONG = 2.0  # … and where one is known: a blob of one person's foreground is so wide or high
+LONG = 2.0  # … or, where one is known, so wide or high is the blob, with foreground for one at least
 SPLIT_ROUNDS, SHARE_ROUNDS = 4, 3
 NEED = 0.45  # of a person: who was never seen alone and is needed for less was half of somebody
 PROVEN_NEED = 0.1  # who was seen alone may well be hidden behind somebody
@@ -201,7 +202,7 @@ def _cost(track: Track, group: Group, size: Size) -> float:
 
 
 def _one_more(group: Group, known: int, w: float, h: float) -> bool:
-    """Whether so many people who are known do not explain it; a person is `w` × `h` pixels there."""
+    """Whether so many people who are known do not explain this group; a person is `w` × `h` pixels there."""
     if group.persons >= known + ONE_MORE:
         return True
     return known == 1 and group.persons >= 1 and max(group.w / w, group.h / h) >= LONG

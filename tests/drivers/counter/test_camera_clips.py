@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ def counted(name: str) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[
 @pytest.fixture(scope="module")
 def clips() -> dict[str, tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]]:
     names = sorted(path.stem for path in (FOLDER / "labels").glob("*.json"))
-    with ProcessPoolExecutor(2) as pool:
+    # Spawned: cv2 has threads in this process once other tests have used it, and a fork would wait for them.
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         return dict(zip(names, pool.map(counted, names), strict=True))
 
 
@@ -82,7 +84,7 @@ def f1(sums: dict[str, int]) -> float:
 
 
 def test_people_from_above_are_counted(clips: Any, tmp_path: Path) -> None:
-    """All 24 in and 31 out; one each way may be missed, with small changes anywhere before it."""
+    """54 or 55 of 24 in and 31 out are found, with small changes anywhere before it."""
     sums = scored(clips, FROM_ABOVE, tmp_path)
     assert f1(sums) >= 0.97, sums
     assert abs(sums["in"] - sums["true_in"]) <= 1, sums
@@ -97,7 +99,7 @@ def test_all_clips_together(clips: Any, tmp_path: Path) -> None:
 def test_a_crush_at_a_door(clips: Any, tmp_path: Path) -> None:
     """22 of 27 is the goal; 19 to 21 are found, with small changes anywhere before it."""
     sums = scored(clips, ["metro_alight_crush"], tmp_path)
-    assert sums["tp"] >= 16, sums
+    assert sums["tp"] >= 18, sums
     assert sums["fp"] <= 2, sums
 
 

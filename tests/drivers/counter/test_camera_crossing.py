@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from drivers.counter.camera.crossing import LineWatch
+from drivers.counter.camera.crossing import LineWatch, watches
 from drivers.counter.camera.options import Line
 from drivers.counter.camera.shapes import Crossing, Step
 
@@ -71,6 +71,22 @@ def test_who_passes_its_end_has_not() -> None:
 def test_whose_body_is_over_it_has_crossed_though_their_middle_passes_its_end() -> None:
     for a, b in (((0.0, 0.5), (0.475, 0.5)), ((0.525, 0.5), (1.0, 0.5))):
         assert ways(walk(watch(a, b), [(50, 30), (50, 70)])) == ["in"]
+    for a, b in (((0.0, 0.5), (0.46, 0.5)), ((0.54, 0.5), (1.0, 0.5))):
+        assert walk(watch(a, b), [(50, 30), (50, 70)]) == []
+
+
+def test_where_they_are_on_the_line_is_between_two_pictures() -> None:
+    short = ((0.0, 0.5), (0.5, 0.5))
+    assert ways(walk(watch(*short), [(30, 30), (60, 70)])) == ["in"]  # over it at 45
+    assert walk(watch(*short), [(40, 30), (70, 70)]) == []  # … and at 55
+
+
+def test_who_passes_where_two_lines_meet_crosses_one_of_them() -> None:
+    left = Line.model_validate({"a": (0.0, 0.5), "b": (0.49, 0.5), "in": "down"})
+    right = Line.model_validate({"a": (0.51, 0.5), "b": (1.0, 0.5), "in": "down"})
+    for x, expected in ((48.5, "left"), (49.5, "left"), (50.5, "right"), (51.5, "right")):
+        both = watches({"left": left, "right": right}, 100, 100)
+        assert [crossing.line for line in both for crossing in walk(line, [(x, 30), (x, 70)])] == [expected]
 
 
 def test_who_comes_back_counts_again_when_they_have_really_come_back() -> None:

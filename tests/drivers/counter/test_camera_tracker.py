@@ -40,9 +40,5 @@ def test_a_blob_two_persons_wide_is_two_though_half_of_one_is_not_seen() -> None
     assert walked(WHOLE, hand, half) == 2
 
 
-def test_an_arm_stretched_out_is_nobody() -> None:
-    assert walked(WHOLE, (60, 9, 80, 12)) == 1
-
-
 def test_a_blob_two_persons_wide_without_foreground_for_another_is_one() -> None:
     assert walked(WHOLE, (60, 9, 96, 12)) == 1
