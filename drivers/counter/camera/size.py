@@ -1,8 +1,8 @@
 """How large a person is at a place of the picture: drawn by a technician, or learned from those who walk.
 
-Each blob that walks its own length gives one vote: how wide, high and full it was on its way. One person is
-what most votes agree on: pairs are twice as large and fragments less than half, so that neither is near.
-Where pairs have the most, those half as large go before them; what is smaller still never does.
+Each blob that walks its own length gives one vote: how wide, high and full it was on its way. Some are one
+person, some two or three who walk together, and some anything else: pieces of somebody, a crowd, a door. One
+person is the size with which that mixture makes the votes most likely, and not just the most frequent one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from drivers.counter.camera.blobs import Blob, blobs_of
 from drivers.counter.camera.light import Mask
@@ -24,10 +25,9 @@ VOTES_ENOUGH = 100
 VOTES_LEAST = 3
 WALK_FRAMES, WALK_FRAMES_MOST = 5, 15
 WALK_LENGTHS = 0.6  # of its own height or width
-LARGER = 0.25  # power of the area: in its own lengths the smallest fragment of somebody walks farthest of all
-AGREE = 1.48  # times larger or smaller in area: no more one size
-NEARLY = 0.6
-TWICE = 2.2  # at most: so large are pairs, and what is smaller is half of somebody
+PERSONS = (0.6, 0.2, 0.08)  # of the votes are one, two and three people …
+ELSE = 0.04  # … and so many, in each factor e of the area, are anything else
+ALIKE = 0.2  # people are, in the logarithm of their area: more than twice that apart is another size
 WHOLE = 0.8  # of the frames, in which a person's height is no more than that
 FRAGMENTS_PX = (
     11  # pixels of the small picture: pieces so near are one person, or two of whom nothing is learned
@@ -76,7 +76,7 @@ class Vote(NamedTuple):
     w: float
     h: float
     area: float
-    weight: float  # the larger and the longer seen, the less a fragment
+    weight: float  # the farther it went and the longer it was seen, the less a fragment
 
 
 class _Walk:
@@ -135,12 +135,13 @@ class Learner:
         """None while fewer than `least` have walked by."""
         if not self.votes:
             return None
-        backing = {vote: sum(o.weight * _agree(vote, o) for o in self.votes) for vote in self.votes}
-        most = max(self.votes, key=lambda vote: backing[vote])
-        # Of two sizes that both have much for them the larger is pairs.
-        nearly = [vote for vote in self.votes if backing[vote] >= NEARLY * backing[most]]
-        best = min((vote for vote in nearly if vote.area >= most.area / TWICE), key=lambda vote: vote.area)
-        agreed = [vote for vote in self.votes if _agree(best, vote) > 0]
+        areas = np.log([vote.area for vote in self.votes])
+        apart = areas[None, :] - areas[:, None]  # of each vote from each size that is one's
+        likely = ELSE + sum(
+            part * _bell(apart - math.log(persons)) for persons, part in enumerate(PERSONS, start=1)
+        )
+        best = int((np.log(likely) @ [vote.weight for vote in self.votes]).argmax())
+        agreed = [vote for vote, far in zip(self.votes, apart[best], strict=True) if abs(far) < 2 * ALIKE]
         if len(agreed) < least:
             return None
         return Size(median(vote.w for vote in agreed), median(vote.h for vote in agreed))
@@ -155,7 +156,8 @@ class Learner:
         if far < WALK_LENGTHS:
             return False
         area = median(b.area for b in seen)
-        weight = min(len(seen), WALK_FRAMES_MOST) * far * area**LARGER
+        # How far in pixels: in lengths of their own, pieces of somebody walk farther than they do.
+        weight = min(len(seen), WALK_FRAMES_MOST) * far * math.sqrt(area)
         self.votes.append(Vote(median(b.cy for b in seen), w, h, area, weight))
         return True
 
@@ -163,10 +165,9 @@ class Learner:
         return blob.x <= 0 or blob.y <= 0 or blob.x + blob.w >= self._width or blob.y + blob.h >= self._height
 
 
-def _agree(a: Vote, b: Vote) -> float:
-    """How much two votes are for one size: 1 wholly, 0 not at all."""
-    apart = math.log(a.area / b.area) / math.log(AGREE)
-    return max(0.0, 1 - apart * apart)
+def _bell(apart: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The density of the normal distribution of logarithms of people's areas."""
+    return np.asarray(np.exp(-0.5 * (apart / ALIKE) ** 2) / (ALIKE * math.sqrt(2 * math.pi)))
 
 
 def _overlap(a: Blob, b: Blob) -> float:

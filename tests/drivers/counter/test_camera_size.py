@@ -46,6 +46,14 @@ def test_as_many_pairs_as_people_alone_do_not_make_a_person_larger() -> None:
     assert size.at(50)[0] == pytest.approx(20, abs=1)
 
 
+def test_twice_as_many_pairs_do_not_make_a_person_larger_either() -> None:
+    alone = [walker(20, 30, y) for y in (10, 30, 50)]
+    pairs = [walker(42, 30, y) for y in (5, 10, 20, 30, 40, 50)]
+    size = learned(*alone, *pairs).size()
+    assert size is not None
+    assert size.at(50)[0] == pytest.approx(20, abs=1)
+
+
 def test_a_few_heads_and_feet_do_not_make_a_person_smaller() -> None:
     people = [walker(20, 40, y) for y in (10, 30, 50)]
     heads = [walker(14, 14, y) for y in (10, 30)]
@@ -56,7 +64,7 @@ def test_a_few_heads_and_feet_do_not_make_a_person_smaller() -> None:
 
 def test_pieces_of_people_that_walk_as_far_as_they_do_are_not_people() -> None:
     people = [walker(20, 40, y) for y in (10, 20, 30, 50)]
-    pieces = [walker(10, 10, y) for y in (10, 40, 70)]  # in lengths of their own they walk twice as far
+    pieces = [walker(10, 10, y) for y in (10, 30, 50, 70)]  # in lengths of their own they walk twice as far
     size = learned(*people, *pieces).size()
     assert size is not None
     assert size.at(50) == pytest.approx((20, 40), abs=1)
