@@ -4,7 +4,8 @@ The real agent reads a magnetic stripe from a real pseudo-terminal, finds the me
 store's replica and says so on `/till/events`, where a client of ours listens as a browser does. The clock
 starts before the card is written to the line, whole, and stops when the client has read `event: swipe`. First
 with nothing else to do; then the same while a backlog of sales drains to the centre, whose programs run on
-this machine too.
+this machine too. With `--cameras`, the agent also counts people in as many films, over and over, 10 pictures
+a second each; `camera_cores` is how much of a core one of their workers took.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from bench import rig
+from bench.camera import written
 from bench.drain import LANES, MARK, fill, sales
 from bench.report import options, percentile, report
 from drivers.cardreader.magstripe.protocol import encode_text, track1, track2
+from drivers.counter.camera import simulator
 from drivers.ports.pseudo import PtyPort
 from edge_agent.store.database import open_database
 from edge_agent.store.lines import connect_inline
@@ -34,6 +37,7 @@ TILL = "1"
 SEEN_MAX_S = 5.0
 BETWEEN_S = (0.002, 0.012)  # from one card to the next
 WORDS_AT_ONCE = 2_000
+FILM_S = 20.0
 
 
 def main() -> int:
@@ -42,16 +46,18 @@ def main() -> int:
         swipes=(300, "cards shown without and at least as many with a backlog"),
         members=(100_000, "members in the store's replica"),
         backlog=(100_000, "sales of five lines that drain meanwhile"),
+        cameras=(0, "cameras in which the same agent counts people all the while"),
         folder=("", "where to measure; var/bench if empty"),
     )
     with rig.folder(asked.folder) as where:
-        found = asyncio.run(measure(where, asked.swipes, asked.members, asked.backlog))
+        found = asyncio.run(measure(where, asked.swipes, asked.members, asked.backlog, asked.cameras))
     report(found, asked.json)
     return 0
 
 
-async def measure(where: Path, swipes: int, members: int, backlog: int) -> dict[str, Any]:
+async def measure(where: Path, swipes: int, members: int, backlog: int, cameras: int) -> dict[str, Any]:
     chance = random.Random(4)
+    watching = await asyncio.to_thread(_cameras, where, cameras)
     async with rig.centre(where) as stands:
         await _know(stands, members)
         reader = PtyPort(where / "reader")
@@ -61,12 +67,15 @@ async def measure(where: Path, swipes: int, members: int, backlog: int) -> dict[
                 "driver": "cardreader.magstripe",
                 "port": f"serial://{where / 'reader'}?baud=9600",
                 "till": TILL,
-            }
+            },
+            *watching,
         ]
         try:
             async with rig.edge(stands), Screen(stands.places.edge_port) as screen:
                 await screen.ready(stands)
+                began_s, used_s = time.perf_counter(), _workers_s(stands)
                 quiet = [await _swipe(reader, screen, chance, members) for _ in range(swipes)]
+                cores = (_workers_s(stands) - used_s) / (time.perf_counter() - began_s)
             busy: list[float] = []
             while len(busy) < swipes:
                 busy += await _under_backlog(stands, reader, chance, members, backlog)
@@ -81,6 +90,8 @@ async def measure(where: Path, swipes: int, members: int, backlog: int) -> dict[
         "swipes_under_backlog": len(busy),
         "members": members,
         "backlog": backlog,
+        "cameras": cameras,
+        "camera_cores": round(cores / cameras, 3) if cameras else 0.0,
     }
 
 
@@ -159,6 +170,29 @@ class Screen:
             if line == b"event: swipe\n":
                 self.seen_s = time.perf_counter()
                 self.seen.set()
+
+
+def _cameras(where: Path, count: int) -> list[dict[str, Any]]:
+    """Devices that count people in films of their own, over and over."""
+    devices = []
+    for number in range(count):
+        (folder := where / f"camera-{number}").mkdir()
+        film = simulator.film(number, "busy", lasts_s=FILM_S)
+        devices.append(
+            {
+                "name": folder.name,
+                "driver": "counter.camera",
+                "port": f"camera:file:{written(film, folder, 'mpeg4')}?loop=1",
+                "options": film.options.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+            }
+        )
+    return devices
+
+
+def _workers_s(stands: rig.Rig) -> float:
+    """Processor seconds of the agent's cameras so far: they are forked from a child of its own."""
+    assert stands.edge is not None
+    return sum(rig.cpu_s(each) for child in rig.children(stands.edge.pid) for each in rig.children(child))
 
 
 def _card(number: int) -> str:

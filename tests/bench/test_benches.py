@@ -25,8 +25,8 @@ BENCHES = {
         | {"edge_cpu_s", "broker_cpu_s", "centre_cpu_s"},
     ),
     "swipe": (
-        ["--swipes", "5", "--members", "500", "--backlog", "5000"],
-        {"p50_ms", "p99_ms", "under_backlog_p99_ms"},
+        ["--swipes", "5", "--members", "500", "--backlog", "5000", "--cameras", "1"],
+        {"p50_ms", "p99_ms", "under_backlog_p99_ms", "camera_cores"},
     ),
     "latency": (["--events", "5"], {"p50_ms", "p99_ms"}),
     "devices": (
