@@ -14,12 +14,11 @@ import pytest
 
 from config.edge import EdgeSettings
 from edge_agent.field.doctor.box import Box
-from edge_agent.field.machine import Machine, Who
-from tests.edge_agent.field.doctoring import COMMAND, Fixed, no_command
+from edge_agent.field.machine import Machine
+from tests.edge_agent.field.doctoring import ADA, COMMAND, Fixed, no_command
 
-ADA = Who("ada", 1000, frozenset({1000}))
 GROUPS = {5: "tty", 20: "dialout", 997: "gpio", 996: "input", 0: "root"}
-USERS = {0: "root", 1000: "ada", 994: "tillbeam"}
+USERS = {0: "root", ADA.uid: "ada", 994: "tillbeam"}
 LIMIT_S = 20.0
 
 

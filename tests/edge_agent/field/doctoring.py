@@ -8,9 +8,12 @@ from pathlib import Path
 
 from edge_agent.field.doctor.box import Said
 from edge_agent.field.doctor.findings import Finding
+from edge_agent.field.machine import Who
 from edge_agent.field.words import filled
 from edge_agent.identity import Identity
 
+# Planted files belong to whoever runs the tests: she must be nobody who might, and a first user has 1000.
+ADA = Who("ada", 54_321, frozenset({54_321}))
 BOOT = "0000beef"
 COMMAND = str(Path(sys.executable).with_name("tillbeam-edge"))
 STORE = Identity(

@@ -20,9 +20,8 @@ from edge_agent.field.machine import Who
 from edge_agent.field.port_list import as_json, lines, used_ports, yaml_for
 from edge_agent.field.words import filled
 from edge_agent.listening import EYES
-from tests.edge_agent.field.doctoring import the_one, told
+from tests.edge_agent.field.doctoring import ADA, the_one, told
 
-ADA = Who("ada", 1000, frozenset({1000}))
 ROOT = Who("root", 0, frozenset({0}))
 WEBCAM = "usb-046d_HD_Webcam_A1"
 

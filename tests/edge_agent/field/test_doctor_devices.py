@@ -19,10 +19,8 @@ from edge_agent.field.doctor.examine import Check, examine
 from edge_agent.field.doctor.findings import Finding, bad, ok, without_systemd
 from edge_agent.field.doctor.installed import packages
 from edge_agent.field.doctor.settings import enrolled, settings
-from edge_agent.field.machine import Machine, Who
-from tests.edge_agent.field.doctoring import the_one, told
-
-ADA = Who("ada", 4321, frozenset({4321}))
+from edge_agent.field.machine import Machine
+from tests.edge_agent.field.doctoring import ADA, the_one, told
 
 
 def with_device(port: str, driver: str = "cardreader.rdm6300") -> dict[str, Any]:

@@ -20,8 +20,8 @@ from edge_agent.field.port_list import as_json, device_path, lines, plugs, used_
 from edge_agent.field.rights import may_use, rights_of
 from edge_agent.field.serial_lines import serial_lines, steady_names
 from edge_agent.field.suggested import UNKNOWN_DRIVER
+from tests.edge_agent.field.doctoring import ADA
 
-ADA = Who("ada", 1000, frozenset({1000}))
 ROOT = Who("root", 0, frozenset({0}))
 
 
@@ -67,8 +67,8 @@ def test_a_box_without_sys_still_has_its_usual_ports(planted: Any) -> None:
 def test_who_holds_a_port_is_told_with_the_command_that_frees_it(planted: Any) -> None:
     planted.usb_line("ttyUSB0")
     planted.process(411, "ModemManager", opens="/dev/ttyUSB0", unit="ModemManager.service")
-    planted.process(900, "minicom", uid=1000, opens="/dev/ttyUSB0")
-    planted.process(901, "sh", uid=1000, opens="/dev/null")
+    planted.process(900, "minicom", uid=ADA.uid, opens="/dev/ttyUSB0")
+    planted.process(901, "sh", uid=ADA.uid, opens="/dev/null")
     modem, terminal = holders_of(planted.machine, ["/dev/ttyUSB0"]).by["/dev/ttyUSB0"]
     assert (modem.pid, modem.program, modem.user) == (411, "ModemManager", "root")
     assert (terminal.pid, terminal.program, terminal.user) == (900, "minicom", "ada")
@@ -115,11 +115,11 @@ class Mode:
     ("mode", "who", "write", "usable"),
     [
         (Mode(0o660), ADA, True, False),
-        (Mode(0o660), Who("ada", 1000, frozenset({1000, 20})), True, True),
+        (Mode(0o660), ADA._replace(gids=frozenset({54_321, 20})), True, True),
         (Mode(0o666), ADA, True, True),
         (Mode(0o604), ADA, False, True),
         (Mode(0o604), ADA, True, False),
-        (Mode(0o606), Who("ada", 1000, frozenset({20})), True, False),  # the group's bits count, not the best
+        (Mode(0o606), ADA._replace(gids=frozenset({20})), True, False),  # the group's, not the best
         (Mode(0o600), ROOT, True, True),
     ],
 )
