@@ -22,6 +22,7 @@ from drivers.counter.camera.persons import FILL, Group, farthest, groups_of, pix
 from drivers.counter.camera.shapes import Picture
 from drivers.counter.camera.size import Size
 from drivers.counter.camera.tracks import Track
+from drivers.counter.camera.trolleys import remember_leaders
 
 TRACKS_MAX = 100
 GATE = 0.8  # persons from where somebody should be, and what the filter is unsure of on top
@@ -49,13 +50,10 @@ LONG = 2.0  # … or, where one is known, so wide or high is the blob, with fore
 SPLIT_ROUNDS, SHARE_ROUNDS = 4, 3
 NEED = 0.45  # of a person: who was never seen alone and is needed for less was half of somebody
 PROVEN_NEED = 0.1  # who was seen alone may well be hidden behind somebody
-TROLLEY_SPEED = 0.3  # persons/s: slower, and nobody knows who goes before whom
-TROLLEY_ASIDE = 0.5  # persons
 COAST_S = 1.0  # how long somebody walks on unseen
 YOUNG_COAST_S = 0.35
 LATELY = 0.3  # of the last frame in what is true lately
 NEED_LATELY = 0.2
-PARTS = 0.1  # … and how fast somebody is believed to have been no trolley
 
 
 class Tracker:
@@ -158,7 +156,7 @@ class Tracker:
             track.correct(part * x + (1 - part) * mine.x, part * y + (1 - part) * mine.y, noise, w, h)
             if seen and seen.likeness > LIKE_ENOUGH:
                 _remember(even, track, w, h)
-        _trolleys(tracks, w, h)
+        remember_leaders(tracks, w, h)
         if _one_more(group, len(tracks), w, h):
             known = [(track.x, track.y) for track in tracks]
             *_, another = share(pixels, [*known, farthest(pixels, known, w, h)], w, h, SPLIT_ROUNDS, 1.0)
@@ -206,26 +204,6 @@ def _one_more(group: Group, known: int, w: float, h: float) -> bool:
     if group.persons >= known + ONE_MORE:
         return True
     return known == 1 and group.persons >= 1 and max(group.w / w, group.h / h) >= LONG
-
-
-def _trolleys(tracks: list[Track], w: float, h: float) -> None:
-    """Remembers who goes right before or behind somebody else, in one blob with them."""
-    for track in tracks:
-        follows = slow = judged = False
-        for other in tracks:
-            vx, vy = (track.vx + other.vx) / w, (track.vy + other.vy) / h
-            speed = math.hypot(vx, vy)
-            if other.alone <= track.alone and other.number >= track.number:
-                continue
-            judged = True
-            if speed < 2 * TROLLEY_SPEED:
-                slow = True
-                continue
-            x, y = (track.x - other.x) / w, (track.y - other.y) / h
-            ahead, aside = abs(x * vx + y * vy) / speed, abs(x * vy - y * vx) / speed
-            follows |= aside < TROLLEY_ASIDE and ahead > aside
-        if judged and (follows or not slow):
-            track.follows += (LATELY if follows else PARTS) * (follows - track.follows)
 
 
 def _remember(even: Picture, track: Track, w: float, h: float) -> None:

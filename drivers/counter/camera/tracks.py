@@ -40,9 +40,9 @@ class Track:
         "born_x",
         "born_y",
         "flow",
-        "follows",
         "free",
         "h",
+        "leaders",
         "looks",
         "needed",
         "number",
@@ -76,9 +76,8 @@ class Track:
         self.alone = 0 if split else 1  # … and had a blob for itself
         self.walked = 0.0  # persons from where it was born, the farthest
         self.backing = 1.0  # how much of a person the foreground has for it, lately
-        self.follows = (
-            0.0  # 1: lately it always went before or behind somebody in one blob, as a trolley goes
-        )
+        self.leaders: dict[int, float] = {}  # whom it goes with in one blob; 1: lately always right before or
+        # behind them, as a trolley goes
         self.free = 0.0  # persons that it walked with a blob for itself
         self.needed = 1.0  # how much of a person nobody else could explain, lately
         self.patch: Picture | None = None  # what it looked like, at the last good look
@@ -102,7 +101,7 @@ class Track:
     @property
     def doubtful(self) -> bool:
         """May be a trolley, or half of somebody else."""
-        if self.follows >= FOLLOWS and self.free < FREE_WALKED:
+        if self.free < FREE_WALKED and max(self.leaders.values(), default=0.0) >= FOLLOWS:
             return True
         return self.split and not self.proven and not self._believed
 
