@@ -16,7 +16,8 @@ from drivers.counter.camera.options import Line, Way
 from drivers.counter.camera.shapes import Crossing, Step
 
 BAND = 0.22  # persons beyond the line: there somebody has crossed it
-CERTAIN = 0.45  # … and when they go so far, or out of sight, it is certain
+CERTAIN = 0.45  # … and when they go so far, or out of sight, it is certain …
+ASIDE = 1.0  # … or when they walk away along it, so many persons past its end
 BACK_BAND = 0.5  # … and who crossed it once must go so far to have crossed it back
 BORN_IN_BAND = 0.7  # persons that somebody must go who was first seen on the line itself
 END_ROOM = 0.15  # persons past a line's end: a third of the body of whoever passes there is over the line
@@ -99,7 +100,8 @@ class LineWatch:
             walker.sure = who.sure
             if walker.went_back(BAND):
                 walker.pending = None  # around the line's end
-            if walker.pending and who.sure and abs(across) >= CERTAIN:
+            away = past >= ASIDE * who.w and not walker.went_back(0.0)
+            if walker.pending and who.sure and (abs(across) >= CERTAIN or away):
                 crossings.append(walker.certain())
         for gone in self._walkers.keys() - present:
             walker = self._walkers.pop(gone)

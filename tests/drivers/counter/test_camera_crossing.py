@@ -117,6 +117,12 @@ def test_who_turns_back_around_the_lines_end_before_it_was_certain_has_not() -> 
     assert walk(watch((0.0, 0.5), (0.4, 0.5)), [(30, 40), (30, 57), (60, 57), (60, 40), (60, 30)]) == []
 
 
+def test_who_walks_away_along_it_past_its_end_has_crossed_it() -> None:
+    short = [(50, 30), (50, 45), (50, 56), (60, 54), (75, 54), (90, 54), (105, 54), (120, 30)]
+    assert walk(watch((0.3, 0.5), (0.7, 0.5)), short) == [Crossing(20 / 11 - 4 / 11, "door", "in")]
+    assert walk(watch((0.3, 0.5), (0.7, 0.5)), [*short[:5], (80, 44), (95, 44)]) == []
+
+
 def test_who_goes_out_of_sight_beyond_it_has_crossed_and_who_does_so_before_it_has_not() -> None:
     for last_y, expected in ((57, ["in"]), (48, [])):
         line = watch()
