@@ -120,7 +120,11 @@ def test_who_turns_back_around_the_lines_end_before_it_was_certain_has_not() -> 
 def test_who_walks_away_along_it_past_its_end_has_crossed_it() -> None:
     short = [(50, 30), (50, 45), (50, 56), (60, 54), (75, 54), (90, 54), (105, 54), (120, 30)]
     assert walk(watch((0.3, 0.5), (0.7, 0.5)), short) == [Crossing(20 / 11 - 4 / 11, "door", "in")]
+    nearer = [(x, min(y, 52)) for x, y in short]
+    assert ways(walk(watch((0.3, 0.5), (0.7, 0.5)), nearer)) == ["in"]
     assert walk(watch((0.3, 0.5), (0.7, 0.5)), [*short[:5], (80, 44), (95, 44)]) == []
+    coming = [(120, 51), (90, 51), (60, 51), (50, 47), (40, 38)]  # … but not who comes along it, and turns
+    assert walk(watch((0.3, 0.5), (0.7, 0.5)), coming) == []
 
 
 def test_who_goes_out_of_sight_beyond_it_has_crossed_and_who_does_so_before_it_has_not() -> None:
