@@ -3,6 +3,7 @@
     outside │ band │ inside      who was on one side of the band and goes well beyond the other has crossed,
      ──●────┼──────┼────●──►     and not before: loitering on the line, or a turn back on it, is nothing
 
+Out of a shop's door people turn along its front: who walks away past the line's end is where they are then.
 Distances across a line are in persons, so that a line near the camera and one far away behave alike. Whose
 middle passes an end by less than END_ROOM has crossed too; where lines meet, each has half of that gap.
 """

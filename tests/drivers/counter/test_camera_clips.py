@@ -92,8 +92,8 @@ def test_people_from_above_are_counted(clips: Any, tmp_path: Path) -> None:
 
 
 def test_all_clips_together(clips: Any, tmp_path: Path) -> None:
-    """0.92 is the goal; 0.92 to 0.94 are reached, with small changes anywhere before it."""
-    assert f1(sums := scored(clips, clips, tmp_path)) >= 0.9, sums
+    """0.92 is the goal; 0.93 to 0.95 are reached, with small changes anywhere before it."""
+    assert f1(sums := scored(clips, clips, tmp_path)) >= 0.92, sums
 
 
 def test_a_crush_at_a_door(clips: Any, tmp_path: Path) -> None:
