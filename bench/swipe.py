@@ -5,7 +5,8 @@ store's replica and says so on `/till/events`, where a client of ours listens as
 starts before the card is written to the line, whole, and stops when the client has read `event: swipe`. First
 with nothing else to do; then the same while a backlog of sales drains to the centre, whose programs run on
 this machine too. With `--cameras`, the agent also counts people in as many films, over and over, 10 pictures
-a second each; `camera_cores` is how much of a core one of their workers took.
+a second each, for a whole film at least; `camera_cores` is how much of a core one of their workers took.
+Backlogs begin while nobody walks in them yet.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ TILL = "1"
 SEEN_MAX_S = 5.0
 BETWEEN_S = (0.002, 0.012)  # from one card to the next
 WORDS_AT_ONCE = 2_000
-FILM_S = 20.0
+FILM_S = 12.0  # long enough for many who walk …
+EMPTY_S = 5.0  # … after nobody does
 
 
 def main() -> int:
@@ -73,8 +75,11 @@ async def measure(where: Path, swipes: int, members: int, backlog: int, cameras:
         try:
             async with rig.edge(stands), Screen(stands.places.edge_port) as screen:
                 await screen.ready(stands)
+                await asyncio.sleep(EMPTY_S if cameras else 0)
                 began_s, used_s = time.perf_counter(), _workers_s(stands)
-                quiet = [await _swipe(reader, screen, chance, members) for _ in range(swipes)]
+                quiet: list[float] = []
+                while len(quiet) < swipes or (cameras and time.perf_counter() - began_s < FILM_S):
+                    quiet.append(await _swipe(reader, screen, chance, members))
                 cores = (_workers_s(stands) - used_s) / (time.perf_counter() - began_s)
             busy: list[float] = []
             while len(busy) < swipes:
@@ -157,7 +162,7 @@ class Screen:
         self._writer.close()
 
     async def ready(self, stands: rig.Rig) -> None:
-        """Wait until the reader is up."""
+        """Wait until every device is up."""
         async with asyncio.timeout(SEEN_MAX_S * 2):
             while True:
                 status = await asyncio.to_thread(rig.edge_status, stands)

@@ -3,7 +3,7 @@
     outside │ band │ inside      who was on one side of the band and goes well beyond the other has crossed,
      ──●────┼──────┼────●──►     and not before: loitering on the line, or a turn back on it, is nothing
 
-Out of a shop's door people turn along its front: who walks away past the line's end is where they are then.
+From a shop's door people turn along its front: who went beyond the band and away past the line's end has too.
 Distances across a line are in persons, so that a line near the camera and one far away behave alike. Whose
 middle passes an end by less than END_ROOM has crossed too; where lines meet, each has half of that gap.
 """
@@ -18,7 +18,7 @@ from drivers.counter.camera.shapes import Crossing, Step
 
 BAND = 0.22  # persons beyond the line: there somebody has crossed it
 CERTAIN = 0.45  # … and when they go so far, or out of sight, it is certain …
-ASIDE = 1.0  # … or when they walk away along it, so many persons past its end, however near to it
+AWAY = 1.0  # … or when they walk away along it, so many persons past its end
 BACK_BAND = 0.5  # … and who crossed it once must go so far to have crossed it back
 BORN_IN_BAND = 0.7  # persons that somebody must go who was first seen on the line itself
 END_ROOM = 0.15  # persons past a line's end: a third of the body of whoever passes there is over the line
@@ -94,16 +94,16 @@ class LineWatch:
             walker = self._walkers.get(who.track)
             if walker is None:
                 walker = self._walkers[who.track] = _Walker(across, past, t_s)
-            away = past >= ASIDE * who.w
-            crossing = self._walked(walker, across, past, away, t_s)
+            crossing = self._walked(walker, across, past, t_s)
             if crossing:
                 # There and back before it was certain: nothing happened.
                 walker.pending = None if walker.pending else crossing
             walker.sure = who.sure
             if walker.went_back(BAND):
                 walker.pending = None  # around the line's end
-            there = abs(across) >= CERTAIN or (away and not walker.went_back(0.0))
-            if walker.pending and who.sure and there:
+            person = math.hypot(self._along[0] * who.w, self._along[1] * who.h)
+            away = past >= AWAY * person and not walker.went_back(0.0)
+            if walker.pending and who.sure and (abs(across) >= CERTAIN or away):
                 crossings.append(walker.certain())
         for gone in self._walkers.keys() - present:
             walker = self._walkers.pop(gone)
@@ -115,14 +115,12 @@ class LineWatch:
         """Nobody is seen any more: who was beyond the line has crossed it."""
         return self.step((), 0.0)
 
-    def _walked(self, walker: _Walker, across: float, past: float, away: bool, t_s: float) -> Crossing | None:
+    def _walked(self, walker: _Walker, across: float, past: float, t_s: float) -> Crossing | None:
         if (across > 0) != (walker.across > 0):
             part = walker.across / (walker.across - across)
             walker.over = (walker.t_s + part * (t_s - walker.t_s), walker.past + part * (past - walker.past))
         walker.across, walker.past, walker.t_s = across, past, t_s
         band = BACK_BAND if walker.crossed and not walker.pending else BAND
-        if away and walker.side and not walker.crossed:
-            band = 0.0  # they can no longer turn back on it
         side = 0 if abs(across) <= band else 1 if across > 0 else -1
         if side in (0, walker.side):
             return None

@@ -156,7 +156,7 @@ class Tracker:
             track.correct(part * x + (1 - part) * mine.x, part * y + (1 - part) * mine.y, noise, w, h)
             if seen and seen.likeness > LIKE_ENOUGH:
                 _remember(even, track, w, h)
-        remember_leaders(tracks, w, h)
+        remember_leaders(tracks, self.tracks, w, h)
         if _one_more(group, len(tracks), w, h):
             known = [(track.x, track.y) for track in tracks]
             *_, another = share(pixels, [*known, farthest(pixels, known, w, h)], w, h, SPLIT_ROUNDS, 1.0)

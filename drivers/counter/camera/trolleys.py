@@ -6,7 +6,7 @@ In a crowd everybody goes right behind somebody, for a while; a trolley does so 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from drivers.counter.camera.tracks import Track
 
@@ -15,26 +15,32 @@ ASIDE = 0.5  # persons
 AHEAD = 1.7  # persons, from middle to middle: arms and what they hold reach no farther
 LATELY = 0.3  # of the last frame, in how much of the time it goes so …
 PARTS = 0.1  # … and in how much of it it does not
+LEAST = 0.05  # less is as good as nothing
 
 
-def remember_leaders(tracks: Sequence[Track], w: float, h: float) -> None:
+def remember_leaders(tracks: Sequence[Track], everybody: Iterable[Track], w: float, h: float) -> None:
     """Sets `leaders` of those who are in one blob; a person is `w` × `h` pixels there.
 
-    Of two, the one that was seen alone for longer, or else first, is the leader.
+    Of two, the one that was seen alone for longer, or else first, is the leader. `everybody` in the picture
+    is who lives: who is no more may be here under another number.
     """
-    present = {track.number for track in tracks}
+    here, living = {track.number for track in tracks}, {track.number for track in everybody}
     for track in tracks:
-        # Whom it went with before may be here under another number.
-        gone = max((part for number, part in track.leaders.items() if number not in present), default=0.0)
-        leaders = {}
+        before, judged = track.leaders, {}
+        lost = max((part for number, part in before.items() if number not in living), default=0.0)
         for other in tracks:
             vx, vy = (track.vx + other.vx) / w, (track.vy + other.vy) / h
             speed = math.hypot(vx, vy)
-            if (other.alone <= track.alone and other.number >= track.number) or speed < 2 * SPEED:
+            if (other.alone, -other.number) <= (track.alone, -track.number) or speed < 2 * SPEED:
                 continue
             x, y = (track.x - other.x) / w, (track.y - other.y) / h
             ahead, aside = abs(x * vx + y * vy) / speed, abs(x * vy - y * vx) / speed
             follows = aside < ASIDE and aside < ahead < AHEAD
-            before = track.leaders.get(other.number, gone)
-            leaders[other.number] = before + (LATELY if follows else PARTS) * (follows - before)
-        track.leaders = leaders or track.leaders
+            part = before.get(other.number, lost)
+            judged[other.number] = part + (LATELY if follows else PARTS) * (follows - part)
+        if judged:
+            elsewhere = {
+                n: part - PARTS * part for n, part in before.items() if n not in here and part > LEAST
+            }
+            still = {n: part for n, part in before.items() if n in here}
+            track.leaders = still | elsewhere | judged

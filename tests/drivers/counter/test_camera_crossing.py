@@ -118,13 +118,18 @@ def test_who_turns_back_around_the_lines_end_before_it_was_certain_has_not() -> 
 
 
 def test_who_walks_away_along_it_past_its_end_has_crossed_it() -> None:
-    short = [(50, 30), (50, 45), (50, 56), (60, 54), (75, 54), (90, 54), (105, 54), (120, 30)]
-    assert walk(watch((0.3, 0.5), (0.7, 0.5)), short) == [Crossing(20 / 11 - 4 / 11, "door", "in")]
-    nearer = [(x, min(y, 52)) for x, y in short]
-    assert ways(walk(watch((0.3, 0.5), (0.7, 0.5)), nearer)) == ["in"]
-    assert walk(watch((0.3, 0.5), (0.7, 0.5)), [*short[:5], (80, 44), (95, 44)]) == []
-    coming = [(120, 51), (90, 51), (60, 51), (50, 47), (40, 38)]  # … but not who comes along it, and turns
-    assert walk(watch((0.3, 0.5), (0.7, 0.5)), coming) == []
+    door = ((0.3, 0.5), (0.7, 0.5))
+    beyond = [(50, 30), (50, 45), (50, 56), (60, 54), (75, 54), (90, 54)]
+    assert walk(watch(*door), [*beyond, (105, 54), (120, 30)]) == [Crossing(20 / 11 - 4 / 11, "door", "in")]
+    assert walk(watch(*door), [*beyond[:4], (75, 53), (85, 48), (95, 47), (95, 30)]) == []  # around the end
+
+
+def test_who_passes_along_it_has_not_however_near() -> None:
+    door = ((0.3, 0.5), (0.7, 0.5))
+    assert (
+        walk(watch(*door), [(130, 40), (110, 49), (95, 50.4), (65, 50.2), (60, 49), (30, 40), (0, 38)]) == []
+    )
+    assert walk(watch(*door), [(50, 30), (50, 45), (60, 50.1), (94, 50.1), (110, 45), (120, 30)]) == []
 
 
 def test_who_goes_out_of_sight_beyond_it_has_crossed_and_who_does_so_before_it_has_not() -> None:
