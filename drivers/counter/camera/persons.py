@@ -21,6 +21,7 @@ FRAGMENTS_APART = 0.35  # … and which are no farther apart are one
 BLOBS_MAX = 60  # of one frame, the largest
 REACH = 0.75  # persons from somebody's middle: what is farther is not theirs
 OWN = 0.6  # … and what is nearer to two of them needs only one
+EVENLY = math.sqrt(12)  # standard deviations from end to end
 PIXELS_FEW, PIXELS_MANY = 400, 2000  # a blob of more is looked at coarsely
 
 
@@ -103,6 +104,7 @@ class Share(NamedTuple):
     y: float
     pixels: int
     needed: int  # those that are nobody else's
+    high: float  # persons from top to bottom, if they are spread evenly
 
 
 def share(
@@ -126,12 +128,14 @@ def share(
             if mine.any():
                 at[k] = places[mine].mean(axis=0)
     lone = (apart <= OWN * OWN).sum(axis=1) <= 1
+    ys = [places[whose == k, 1] for k in range(len(at))]
     return [
         Share(
             float(at[k][0] * w),
             float(at[k][1] * h),
             int((whose == k).sum()),
             int(((whose == k) & lone).sum()),
+            float(ys[k].std()) * EVENLY if len(ys[k]) else 0.0,
         )
         for k in range(len(at))
     ]

@@ -23,7 +23,7 @@ from drivers.counter.camera.persons import FILL, Group, farthest, groups_of, pix
 from drivers.counter.camera.shapes import Picture
 from drivers.counter.camera.size import Size
 from drivers.counter.camera.tracks import Track
-from drivers.counter.camera.trolleys import remember_leaders
+from drivers.counter.camera.trolleys import remember_height, remember_leaders
 
 TRACKS_MAX = 100
 GATE = 0.8  # persons from where somebody should be, and what the filter is unsure of on top
@@ -127,6 +127,7 @@ class Tracker:
         track.backing += LATELY * (min(1.0, group.persons) - track.backing)
         track.needed += NEED_LATELY * (1 - track.needed)
         track.free += math.hypot(track.vx / w, track.vy / h) * dt_s
+        remember_height(track, group.h / h, w, h)
         track.w += NEED_LATELY * (group.w - track.w)
         track.h += NEED_LATELY * (group.h - track.h)
         _remember(even, track, w, h)
@@ -147,6 +148,7 @@ class Tracker:
             backing = mine.pixels * each / person
             track.backing += LATELY * (min(1.0, backing) - track.backing)
             track.needed += NEED_LATELY * (min(1.0, mine.needed * each / person) - track.needed)
+            remember_height(track, mine.high, w, h)
             if backing < SHARE_LEAST:
                 continue
             if track.flow:

@@ -20,7 +20,8 @@ NO_POINTS: Points = np.empty((0, 2), np.float32)
 ACCELERATION = 3.0  # persons/s²
 FIRST_SPEED = 2.0  # persons/s: how fast somebody may be who was just found
 FOLLOWS = 0.6  # so much of the time right before or behind somebody, in one blob, goes a trolley …
-FREE_WALKED = 2.0  # persons: … but no trolley walks so far with a blob for itself
+FREE_WALKED = 2.0  # persons: … but no trolley walks so far with a blob for itself …
+TROLLEY_HIGH = 0.8  # persons: … or is so high
 FIRST_NOISE = 0.10  # persons
 SURE_FRAMES = 3
 SURE_WALKED = 0.5  # persons: who never goes so far from where they were found is a curtain
@@ -42,6 +43,7 @@ class Track:
         "flow",
         "free",
         "h",
+        "high",
         "leaders",
         "looks",
         "needed",
@@ -79,6 +81,7 @@ class Track:
         self.backing = 1.0  # how much of a person the foreground has for it, lately
         self.leaders: dict[int, float] = {}  # whom it goes with in one blob; 1: lately always right before or
         # behind them, as a trolley goes
+        self.high = 0.0  # persons, how high the foreground has it lately, where that tells trolleys (trolleys.py)
         self.free = 0.0  # persons that it walked with a blob for itself
         self.needed = 1.0  # how much of a person nobody else could explain, lately
         self.passes = False  # walks past somebody who comes towards it (passing.py)
@@ -103,9 +106,13 @@ class Track:
     @property
     def doubtful(self) -> bool:
         """May be a trolley, or half of somebody else."""
-        if self.free < FREE_WALKED and max(self.leaders.values(), default=0.0) >= FOLLOWS:
-            return True
-        return self.split and not self.proven and not self._believed
+        return self._trolley or (self.split and not self.proven and not self._believed)
+
+    @property
+    def _trolley(self) -> bool:
+        if self.free >= FREE_WALKED or self.high >= TROLLEY_HIGH:
+            return False
+        return max(self.leaders.values(), default=0.0) >= FOLLOWS
 
     @property
     def _believed(self) -> bool:

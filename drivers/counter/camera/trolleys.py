@@ -1,6 +1,7 @@
 """What somebody pushes or pulls: it goes right before or behind them, always, and in one blob with them.
 
-In a crowd everybody goes right behind somebody, for a while; a trolley does so with one and the same.
+In a crowd everybody goes right behind somebody, for a while; a trolley does so with one and the same. So do
+couples; but seen from the side, where people are higher than wide, no trolley is so high as a person.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ AHEAD = 1.7  # persons, from middle to middle: arms and what they hold reach no 
 LATELY = 0.3  # of the last frame, in how much of the time it goes so …
 PARTS = 0.1  # … and in how much of it it does not
 LEAST = 0.05  # less is as good as nothing
+OBLIQUE = 1.5  # widths: people who are not so high are seen from above, where a trolley is as large as they are
+
+
+def remember_height(track: Track, high: float, w: float, h: float) -> None:
+    """Sets `high`: the foreground had it so high, in persons; a person is `w` × `h` pixels there."""
+    track.high += LATELY * (min(1.0, high) * (h >= OBLIQUE * w) - track.high)
 
 
 def remember_leaders(tracks: Sequence[Track], everybody: Iterable[Track], w: float, h: float) -> None:

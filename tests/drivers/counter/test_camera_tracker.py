@@ -42,3 +42,15 @@ def test_a_blob_two_persons_wide_is_two_though_half_of_one_is_not_seen() -> None
 
 def test_a_blob_two_persons_wide_without_foreground_for_another_is_one() -> None:
     assert walked(WHOLE, (60, 9, 96, 12)) == 1
+
+
+def test_how_high_somebody_is_in_a_crowd_is_remembered_where_people_are_higher_than_wide() -> None:
+    size, tracker = Size(20, 40), Tracker()
+    for frame in range(20):
+        mask = np.zeros((HIGH, WIDE), np.uint8)
+        mask[20:60, 10 + 2 * frame : 28 + 2 * frame] = 255
+        mask[40:60, 28 + 2 * frame : 48 + 2 * frame] = 255  # half as high, and one blob with the other
+        tracker.step(Foreground(PLAIN, mask, *blobs_of(mask), flooded=False), size, frame / 10)
+    left, right = sorted(tracker.tracks, key=lambda track: track.x)
+    assert left.high > 0.8
+    assert 0.4 < right.high < 0.8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drivers.counter.camera.tracks import Track
-from drivers.counter.camera.trolleys import remember_leaders
+from drivers.counter.camera.trolleys import remember_height, remember_leaders
 
 PERSON = 20.0  # pixels, wide and high
 FRAMES = 10
@@ -84,3 +84,19 @@ def test_who_walked_away_from_it_is_none() -> None:
     together(track(1, 0, 0), pushed)
     pushed.free = 2.5
     assert not pushed.doubtful
+
+
+def test_of_a_couple_seen_from_the_side_neither_is_a_trolley() -> None:
+    first, second = track(1, 0, 0), track(2, 0, -1.0)
+    for _ in range(FRAMES):
+        remember_height(second, 0.95, PERSON, 2 * PERSON)
+    assert together(first, second) == [False, False]
+
+
+def test_from_the_side_it_is_lower_and_from_above_nobody_knows() -> None:
+    pusher, low, above = track(1, 0, 0), track(2, 0, 1.0), track(3, 0, -1.0)
+    for _ in range(FRAMES):
+        remember_height(low, 0.5, PERSON, 2 * PERSON)
+        remember_height(above, 1.0, PERSON, PERSON)
+    assert together(pusher, low) == [False, True]
+    assert together(pusher, above) == [False, True]
