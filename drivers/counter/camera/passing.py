@@ -1,8 +1,8 @@
 """Who walks past somebody who comes towards them.
 
-For some tenths of a second both are one blob, of one person at times. Its pixels cannot be shared out then, and
-points upon the one who is behind slide onto the other: both would stop, and turn back. So they walk on as they
-went, for nobody turns so quickly, and are found again when they are apart.
+For some tenths of a second both are one blob, of one person at times. Its pixels cannot be shared out then,
+and points upon the one who is behind slide onto the other: both would stop, and turn back. So they walk on as
+they went, for nobody turns so quickly, and are found again when they are apart.
 """
 
 from __future__ import annotations

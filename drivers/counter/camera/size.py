@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from statistics import median
 from typing import NamedTuple
 
 import cv2
@@ -18,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.counter.camera.blobs import Blob, blobs_of
+from drivers.counter.camera.growth import Walked, growth
 from drivers.counter.camera.light import Mask
 from drivers.counter.camera.options import Box
 
 VOTES_ENOUGH = 100
 VOTES_LEAST = 3
 WALK_FRAMES, WALK_FRAMES_MOST = 5, 15
+SEEN_KEPT = 60  # frames of each, thinned out when there are more
 WALK_LENGTHS = 0.6  # of its own height or width
 PERSONS = (0.6, 0.2, 0.08)  # of the votes are one, two and three people …
 ELSE = 0.04  # … and so many, in each factor e of the area, are anything else
@@ -72,11 +73,26 @@ def drawn(boxes: Sequence[Box]) -> Size | None:
 
 
 class Vote(NamedTuple):
-    y: float
-    w: float
-    h: float
-    area: float
+    """Somebody who walked by."""
+
+    seen: NDArray[np.float64]  # n × 4: how far down in heights of the picture; width, height, area in pixels
     weight: float  # the farther it went and the longer it was seen, the less a fragment
+
+    def of(self, grows: float) -> tuple[float, float, float]:
+        """Its width, height and area, in the middle of a picture in which people grow so."""
+        down, w, h, area = self.seen.T
+        times = 1 + grows * (down - 0.5)
+        # Legs come and go in the foreground: who is seen whole is as high as they are.
+        whole = np.sort(h / times)[int(WHOLE * len(h))]
+        return float(np.median(w / times)), float(whole), float(np.median(area / times**2))
+
+    @property
+    def walked(self) -> Walked:
+        third = max(2, len(self.seen) // 3)
+        (first_y, first), (last_y, last) = (
+            np.median(part[:, (0, 3)], axis=0).tolist() for part in (self.seen[:third], self.seen[-third:])
+        )
+        return Walked(first_y, math.sqrt(first), last_y, math.sqrt(last))
 
 
 class _Walk:
@@ -135,30 +151,33 @@ class Learner:
         """None while fewer than `least` have walked by."""
         if not self.votes:
             return None
-        areas = np.log([vote.area for vote in self.votes])
+        grows = growth([(vote.walked, vote.weight) for vote in self.votes])
+        people = np.array([vote.of(grows) for vote in self.votes])
+        areas = np.log(people[:, 2])
         apart = areas[None, :] - areas[:, None]  # of each vote from each size that is one's
         likely = ELSE + sum(
             part * _bell(apart - math.log(persons)) for persons, part in enumerate(PERSONS, start=1)
         )
         best = int((np.log(likely) @ [vote.weight for vote in self.votes]).argmax())
-        agreed = [vote for vote, far in zip(self.votes, apart[best], strict=True) if abs(far) < 2 * ALIKE]
+        agreed = people[np.abs(apart[best]) < 2 * ALIKE]
         if len(agreed) < least:
             return None
-        return Size(median(vote.w for vote in agreed), median(vote.h for vote in agreed))
+        w, h, _ = np.median(agreed, axis=0).tolist()
+        top, each_px = 1 - grows / 2, grows / self._height
+        return Size(w * top, h * top, w * each_px, h * each_px)
 
     def _vote(self, walk: _Walk) -> bool:
         seen = [blob for blob in walk.seen if not self._cut_off(blob)]
         if len(seen) < WALK_FRAMES:
             return False
-        # Legs come and go in the foreground: who is seen whole is as high as they are.
-        w, h = median(b.w for b in seen), sorted(b.h for b in seen)[int(WHOLE * len(seen))]
+        thinned = seen[:: 1 + len(seen) // SEEN_KEPT]
+        vote = Vote(np.array([(b.cy / self._height, b.w, b.h, b.area) for b in thinned], float), 0.0)
+        w, h, area = vote.of(0.0)
         far = math.hypot((walk.last.cx - walk.first.cx) / w, (walk.last.cy - walk.first.cy) / h)
         if far < WALK_LENGTHS:
             return False
-        area = median(b.area for b in seen)
         # How far in pixels: in lengths of their own, pieces of somebody walk farther than they do.
-        weight = min(len(seen), WALK_FRAMES_MOST) * far * math.sqrt(area)
-        self.votes.append(Vote(median(b.cy for b in seen), w, h, area, weight))
+        self.votes.append(vote._replace(weight=min(len(seen), WALK_FRAMES_MOST) * far * math.sqrt(area)))
         return True
 
     def _cut_off(self, blob: Blob) -> bool:

@@ -17,7 +17,8 @@ from itertools import count
 from drivers.counter.camera.assignment import assign
 from drivers.counter.camera.blobs import Foreground
 from drivers.counter.camera.flow import Flow, pointed
-from drivers.counter.camera.passing import NOISE as PASSING_NOISE, remember_passing
+from drivers.counter.camera.passing import NOISE as PASSING_NOISE
+from drivers.counter.camera.passing import remember_passing
 from drivers.counter.camera.patches import cut, find
 from drivers.counter.camera.persons import FILL, Group, farthest, groups_of, pixels_of, share
 from drivers.counter.camera.shapes import Picture

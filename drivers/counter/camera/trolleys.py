@@ -17,7 +17,9 @@ AHEAD = 1.7  # persons, from middle to middle: arms and what they hold reach no 
 LATELY = 0.3  # of the last frame, in how much of the time it goes so …
 PARTS = 0.1  # … and in how much of it it does not
 LEAST = 0.05  # less is as good as nothing
-OBLIQUE = 1.5  # widths: people who are not so high are seen from above, where a trolley is as large as they are
+OBLIQUE = (
+    1.5  # widths: people who are not so high are seen from above, where a trolley is as large as they are
+)
 
 
 def remember_height(track: Track, high: float, w: float, h: float) -> None:

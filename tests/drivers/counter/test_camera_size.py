@@ -70,6 +70,35 @@ def test_pieces_of_people_that_walk_as_far_as_they_do_are_not_people() -> None:
     assert size.at(50) == pytest.approx((20, 40), abs=1)
 
 
+def nearer(w: float, h: float, x: int, first_y: int = 12, last_y: int = 80) -> list[Mask]:
+    """Somebody who walks down towards the camera; `w` and `h` of them in the middle of the picture."""
+    masks = []
+    for y in range(first_y, last_y, 2):
+        times = 1 + 1.2 * (y / 100 - 0.5)
+        wide, high = w * times, h * times
+        top, left = round(y - high / 2), round(x - wide / 2)
+        mask = np.zeros((100, 200), np.uint8)
+        mask[max(0, top) : top + round(high), left : left + round(wide)] = 255
+        masks.append(mask)
+    return masks
+
+
+def test_people_who_come_nearer_say_how_much_larger_they_are_there() -> None:
+    size = learned(*[nearer(14, 22, x) for x in (30, 60, 90, 120, 150)], nearer(28, 22, 100)).size()
+    assert size is not None
+    assert size.at(25) == pytest.approx((14 * 0.7, 22 * 0.7), abs=1.5)
+    assert size.at(75) == pytest.approx((14 * 1.3, 22 * 1.3), abs=1.5)
+
+
+def test_people_far_away_are_of_the_size_of_those_nearby() -> None:
+    far = [nearer(14, 22, x, 14, 40) for x in (30, 90, 150)]
+    near = [nearer(14, 22, x, 56, 82) for x in (30, 60, 90, 120)]
+    size = learned(*far, *near).size()
+    assert size is not None
+    assert size.at(25)[1] == pytest.approx(22 * 0.7, abs=1.5)
+    assert size.at(75)[1] == pytest.approx(22 * 1.3, abs=1.5)
+
+
 def test_nothing_is_learned_from_what_does_not_walk_or_is_cut_off() -> None:
     assert learned(*[walker(20, 30, 20, step=0) for _ in range(5)]).votes == learned().votes
     assert not learned(*[walker(20, 30, 0) for _ in range(5)]).votes  # its head is outside the picture
