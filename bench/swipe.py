@@ -38,8 +38,8 @@ TILL = "1"
 SEEN_MAX_S = 5.0
 BETWEEN_S = (0.002, 0.012)  # from one card to the next
 WORDS_AT_ONCE = 2_000
-FILM_S = 12.0  # long enough for many who walk …
-EMPTY_S = 5.0  # … after nobody does
+FILM_S = 12.0  # long enough for many who walk
+EMPTY_S = 5.0  # longer than nobody does at first
 
 
 def main() -> int:

@@ -83,7 +83,7 @@ def factor_for(size: Size, width: int) -> int:
 
     Whole factors only: cv2's averaging is five to eight times dearer for others.
     """
-    wanted_px = max(LOOKED_AT_PX, PERSON_PX / max(1e-6, size.w0 + size.dw / 2))
+    wanted_px = max(LOOKED_AT_PX, PERSON_PX / max(1e-6, size.exact(0.5)[0]))
     return max(1, round(width / wanted_px), math.ceil(width / LOOKED_AT_MOST_PX))
 
 
@@ -106,7 +106,7 @@ class Scene:
         self.width_px, self.height_px = w, h = width // self._factor, height // self._factor
         self._foot = options.anchor == "foot"
         self.size = size.scaled(w, h)  # of a person, in pixels
-        self._learner = Learner(w, h) if learns else None
+        self._learner = Learner(w, h, size.grows) if learns else None
         self._narrow: tuple[Size, float] | None = None  # people who want a finer picture, known since then
         self._background = Background(w, h, self._looked(options.masks))
         self.tracker = Tracker(numbers)

@@ -101,8 +101,8 @@ class LineWatch:
             walker.sure = who.sure
             if walker.went_back(BAND):
                 walker.pending = None  # around the line's end
-            person = math.hypot(self._along[0] * who.w, self._along[1] * who.h)
-            away = past >= AWAY * person and not walker.went_back(0.0)
+            person_along = math.hypot(self._along[0] * who.w, self._along[1] * who.h)
+            away = past >= AWAY * person_along and not walker.went_back(0.0)
             if walker.pending and who.sure and (abs(across) >= CERTAIN or away):
                 crossings.append(walker.certain())
         for gone in self._walkers.keys() - present:

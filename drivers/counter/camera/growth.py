@@ -4,9 +4,9 @@
 
 On a flat floor that is so for whatever stands on it, high or low, one or two. So each walk says it for
 itself: its first third and its last give the growth. The median of them counts, for some come out from behind
-things or leave their friends; and none where a good part of them says otherwise, as below a camera that looks
-straight down, where people are largest all around. Source: the pinhole camera, as in Hoiem, Efros and Hebert
-2008, Putting Objects in Perspective.
+things or leave their friends; and none where a good part of them says otherwise. Below a camera that looks
+straight down people lean outwards: whoever walks through says none, and one half alone some, for that half.
+Source: the pinhole camera, as in Hoiem, Efros and Hebert 2008, Putting Objects in Perspective.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ def growth_of(walked: Walked) -> float | None:
     return float(np.clip(growth, -MOST, MOST))
 
 
-def growth(walks: Sequence[tuple[Walked, float]]) -> float:
-    """From all, each with its weight; 0: people are of one size everywhere, for all that is known."""
+def growth(walks: Sequence[tuple[Walked, float]]) -> float | None:
+    """From all, each with its weight; 0: people are of one size everywhere; None: too few say anything."""
     said = [
         (grown, weight * abs(walked.last_y - walked.first_y))
         for walked, weight in walks
         if (grown := growth_of(walked)) is not None
     ]
     if len(said) < WALKS_LEAST:
-        return 0.0
+        return None
     values, weights = np.array(sorted(said)).T
     sums = np.cumsum(weights)
     low, middle = values[np.searchsorted(sums, np.array([LOW, 0.5]) * sums[-1])].tolist()

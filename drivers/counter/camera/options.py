@@ -88,7 +88,7 @@ class CameraOptions(Options):
     persons: Annotated[tuple[Box, ...], Field(max_length=PERSONS_MAX)] = Field(
         default=(),
         description="One or two boxes, `[x, y, width, height]`, each drawn around one person, near and far; "
-        "without them the size of people, and how it grows towards the camera, is learned from those who walk.",
+        "without them the size of people, and how it grows towards the camera, is learned from walkers.",
     )
     frames_per_s: float = Field(
         default=25.0,

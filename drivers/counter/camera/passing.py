@@ -2,7 +2,8 @@
 
 For some tenths of a second both are one blob, of one person at times. Its pixels cannot be shared out then,
 and points upon the one who is behind slide onto the other: both would stop, and turn back. So they walk on as
-they went, for nobody turns so quickly, and are found again when they are apart.
+they went, and are found again when they are apart. Who meets and does turn back is taken for the other, then;
+far more people pass.
 """
 
 from __future__ import annotations

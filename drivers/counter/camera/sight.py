@@ -137,5 +137,5 @@ def _boxes(size: Size | None) -> tuple[Rectangle, ...]:
     """One person far and one near."""
     if size is None:
         return ()
-    sizes = ((y, size.w0 + size.dw * y, size.h0 + size.dh * y) for y in (FAR, NEAR))
+    sizes = ((y, *size.exact(y)) for y in (FAR, NEAR))
     return tuple((0.5 - w / 2, y - h / 2, w, h) for y, w, h in sizes)

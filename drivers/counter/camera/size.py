@@ -24,7 +24,7 @@ from drivers.counter.camera.options import Box
 VOTES_ENOUGH = 100
 VOTES_LEAST = 3
 WALK_FRAMES, WALK_FRAMES_MOST = 5, 15
-SEEN_KEPT = 60  # frames of each, thinned out when there are more
+SEEN = 15  # frames of each, evenly taken from all
 WALK_LENGTHS = 0.6  # of its own height or width
 PERSONS = (0.6, 0.2, 0.08)  # of the votes are one, two and three people …
 ELSE = 0.04  # … and so many, in each factor e of the area, are anything else
@@ -40,19 +40,36 @@ BOXES_APART = 0.1  # of the picture's height: boxes side by side say nothing abo
 
 
 class Size(NamedTuple):
-    """A person in pixels: width and height at `y = 0`, and what a pixel further down adds."""
+    """A person in pixels: width and height at `y = 0`, and what a pixel further down adds.
+
+    Nobody was seen above `top` and below `bottom`: there people are taken to be as large as at these.
+    """
 
     w0: float
     h0: float
     dw: float = 0.0
     dh: float = 0.0
+    top: float = -math.inf
+    bottom: float = math.inf
 
     def at(self, y: float) -> tuple[float, float]:
-        return max(2.0, self.w0 + self.dw * y), max(2.0, self.h0 + self.dh * y)
+        """Two pixels at least."""
+        w, h = self.exact(y)
+        return max(2.0, w), max(2.0, h)
+
+    def exact(self, y: float) -> tuple[float, float]:
+        """In whatever measure it is."""
+        y = min(max(y, self.top), self.bottom)
+        return self.w0 + self.dw * y, self.h0 + self.dh * y
+
+    @property
+    def grows(self) -> float:
+        """As in growth.py, of a size in fractions."""
+        return self.dw / (self.w0 + self.dw / 2)
 
     def scaled(self, x: float, y: float) -> Size:
         """The same in another measure: of pixels as fractions, or back."""
-        return Size(self.w0 * x, self.h0 * y, self.dw * x / y, self.dh)
+        return Size(self.w0 * x, self.h0 * y, self.dw * x / y, self.dh, self.top * y, self.bottom * y)
 
 
 FIRST_GUESS = Size(0.13, 0.26)  # of the picture; a camera hangs so that a person is 1/8 to 1/3 of it
@@ -75,24 +92,11 @@ def drawn(boxes: Sequence[Box]) -> Size | None:
 class Vote(NamedTuple):
     """Somebody who walked by."""
 
-    seen: NDArray[np.float64]  # n × 4: how far down in heights of the picture; width, height, area in pixels
+    seen: NDArray[
+        np.float64
+    ]  # SEEN × 4: how far down in heights of the picture; width, height, area in pixels
+    walked: Walked
     weight: float  # the farther it went and the longer it was seen, the less a fragment
-
-    def of(self, grows: float) -> tuple[float, float, float]:
-        """Its width, height and area, in the middle of a picture in which people grow so."""
-        down, w, h, area = self.seen.T
-        times = 1 + grows * (down - 0.5)
-        # Legs come and go in the foreground: who is seen whole is as high as they are.
-        whole = np.sort(h / times)[int(WHOLE * len(h))]
-        return float(np.median(w / times)), float(whole), float(np.median(area / times**2))
-
-    @property
-    def walked(self) -> Walked:
-        third = max(2, len(self.seen) // 3)
-        (first_y, first), (last_y, last) = (
-            np.median(part[:, (0, 3)], axis=0).tolist() for part in (self.seen[:third], self.seen[-third:])
-        )
-        return Walked(first_y, math.sqrt(first), last_y, math.sqrt(last))
 
 
 class _Walk:
@@ -109,7 +113,11 @@ class _Walk:
 class Learner:
     """Learns from the blobs of each frame how large people are."""
 
-    def __init__(self, width_px: int, height_px: int) -> None:
+    def __init__(self, width_px: int, height_px: int, grows: float = 0.0) -> None:
+        """`grows` (growth.py) is taken for known until enough have walked up or down."""
+        self._grows = grows
+        self._known: Size | None = None
+        self._agreed = 0  # votes for it
         self._width, self._height = width_px, height_px
         self._join = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (FRAGMENTS_PX, FRAGMENTS_PX))
         self._walks: list[_Walk] = []
@@ -149,10 +157,12 @@ class Learner:
 
     def size(self, least: int = VOTES_LEAST) -> Size | None:
         """None while fewer than `least` have walked by."""
-        if not self.votes:
-            return None
+        return self._known if self._agreed >= least else None
+
+    def _weigh(self) -> None:
         grows = growth([(vote.walked, vote.weight) for vote in self.votes])
-        people = np.array([vote.of(grows) for vote in self.votes])
+        grows = self._grows if grows is None else grows
+        people = _in_the_middle(np.array([vote.seen for vote in self.votes]), grows)
         areas = np.log(people[:, 2])
         apart = areas[None, :] - areas[:, None]  # of each vote from each size that is one's
         likely = ELSE + sum(
@@ -160,28 +170,42 @@ class Learner:
         )
         best = int((np.log(likely) @ [vote.weight for vote in self.votes]).argmax())
         agreed = people[np.abs(apart[best]) < 2 * ALIKE]
-        if len(agreed) < least:
-            return None
+        self._agreed = len(agreed)
         w, h, _ = np.median(agreed, axis=0).tolist()
-        top, each_px = 1 - grows / 2, grows / self._height
-        return Size(w * top, h * top, w * each_px, h * each_px)
+        start, each = 1 - grows / 2, grows / self._height
+        downs = [y * self._height for vote in self.votes for y in (vote.walked.first_y, vote.walked.last_y)]
+        self._known = Size(w * start, h * start, w * each, h * each, min(downs), max(downs))
 
     def _vote(self, walk: _Walk) -> bool:
         seen = [blob for blob in walk.seen if not self._cut_off(blob)]
         if len(seen) < WALK_FRAMES:
             return False
-        thinned = seen[:: 1 + len(seen) // SEEN_KEPT]
-        vote = Vote(np.array([(b.cy / self._height, b.w, b.h, b.area) for b in thinned], float), 0.0)
-        w, h, area = vote.of(0.0)
+        every = np.array([(b.cy / self._height, b.w, b.h, b.area) for b in seen])
+        kept = every[np.linspace(0, len(every) - 1, SEEN).round().astype(int)]
+        w, h, area = _in_the_middle(kept[None], 0.0)[0].tolist()
         far = math.hypot((walk.last.cx - walk.first.cx) / w, (walk.last.cy - walk.first.cy) / h)
         if far < WALK_LENGTHS:
             return False
         # How far in pixels: in lengths of their own, pieces of somebody walk farther than they do.
-        self.votes.append(vote._replace(weight=min(len(seen), WALK_FRAMES_MOST) * far * math.sqrt(area)))
+        weight = min(len(seen), WALK_FRAMES_MOST) * far * math.sqrt(area)
+        (first_y, first), (last_y, last) = (
+            np.median(part[:, (0, 3)], axis=0).tolist() for part in (kept[: SEEN // 3], kept[-SEEN // 3 :])
+        )
+        self.votes.append(Vote(kept, Walked(first_y, math.sqrt(first), last_y, math.sqrt(last)), weight))
+        self._weigh()
         return True
 
     def _cut_off(self, blob: Blob) -> bool:
         return blob.x <= 0 or blob.y <= 0 or blob.x + blob.w >= self._width or blob.y + blob.h >= self._height
+
+
+def _in_the_middle(seen: NDArray[np.float64], grows: float) -> NDArray[np.float64]:
+    """Width, height and area of each, n × 3, in the middle of a picture in which people grow so."""
+    down, w, h, area = np.moveaxis(seen, 2, 0)
+    times = 1 + grows * (down - 0.5)
+    # Legs come and go in the foreground: who is seen whole is as high as they are.
+    whole = np.sort(h / times, axis=1)[:, round(WHOLE * (SEEN - 1))]
+    return np.stack([np.median(w / times, axis=1), whole, np.median(area / times**2, axis=1)], axis=1)
 
 
 def _bell(apart: NDArray[np.float64]) -> NDArray[np.float64]:

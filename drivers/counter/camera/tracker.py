@@ -149,9 +149,9 @@ class Tracker:
             backing = mine.pixels * each / person
             track.backing += LATELY * (min(1.0, backing) - track.backing)
             track.needed += NEED_LATELY * (min(1.0, mine.needed * each / person) - track.needed)
-            remember_height(track, mine.high, w, h)
             if backing < SHARE_LEAST:
                 continue
+            remember_height(track, mine.high, w, h)
             if track.flow:
                 part, (x, y), noise = FLOW_WEIGHT, track.flow, FLOW_NOISE
             elif seen:
@@ -163,7 +163,7 @@ class Tracker:
             track.correct(part * x + (1 - part) * mine.x, part * y + (1 - part) * mine.y, noise, w, h)
             if seen and seen.likeness > LIKE_ENOUGH:
                 _remember(even, track, w, h)
-        remember_leaders(tracks, self.tracks, w, h)
+        remember_leaders(tracks, w, h)
         if _one_more(group, len(tracks), w, h):
             known = [(track.x, track.y) for track in tracks]
             *_, another = share(pixels, [*known, farthest(pixels, known, w, h)], w, h, SPLIT_ROUNDS, 1.0)

@@ -17,12 +17,14 @@ def watch(
     return LineWatch("door", Line.model_validate({"a": a, "b": b, "in": way}), 100, 100)
 
 
-def walk(line: LineWatch, places: Iterable[tuple[float, float]], *, sure: bool = True) -> list[Crossing]:
+def walk(
+    line: LineWatch, places: Iterable[tuple[float, float]], *, sure: bool = True, high: float = PERSON
+) -> list[Crossing]:
     """One step a second along `places`, in pixels."""
     return [
         crossing
         for t_s, (x, y) in enumerate(places)
-        for crossing in line.step([Step(1, x, y, PERSON, PERSON, sure, True)], float(t_s))
+        for crossing in line.step([Step(1, x, y, PERSON, high, sure, True)], float(t_s))
     ]
 
 
@@ -122,6 +124,13 @@ def test_who_walks_away_along_it_past_its_end_has_crossed_it() -> None:
     beyond = [(50, 30), (50, 45), (50, 56), (60, 54), (75, 54), (90, 54)]
     assert walk(watch(*door), [*beyond, (105, 54), (120, 30)]) == [Crossing(20 / 11 - 4 / 11, "door", "in")]
     assert walk(watch(*door), [*beyond[:4], (75, 53), (85, 48), (95, 47), (95, 30)]) == []  # around the end
+
+
+def test_past_the_end_of_a_line_that_stands_it_is_heights_that_count() -> None:
+    line = watch((0.5, 0.3), (0.5, 0.7), "right")
+    beyond = [(30, 50), (45, 50), (56, 50), (54, 60), (54, 75), (54, 95)]
+    assert walk(line, beyond, high=3 * PERSON) == []
+    assert ways(walk(line, [(54, 135)], high=3 * PERSON)) == ["in"]
 
 
 def test_who_passes_along_it_has_not_however_near() -> None:

@@ -23,7 +23,7 @@ def track(number: int, across: float, ahead: float, *, pixels_s: float = 30.0) -
 def together(*tracks: Track, frames: int = FRAMES) -> Sequence[bool]:
     """Whether each may be a trolley after they were in one blob for so long."""
     for _ in range(frames):
-        remember_leaders(tracks, tracks, PERSON, PERSON)
+        remember_leaders(tracks, PERSON, PERSON)
     return [each.doubtful for each in tracks]
 
 
@@ -34,7 +34,11 @@ def test_what_goes_right_before_somebody_is_a_trolley() -> None:
 
 def test_of_two_one_only_is_a_trolley() -> None:
     first, second = track(1, 0, 0), track(2, 0, 1.0)
-    first.alone, second.alone, second.split = 1, 2, False
+    first.alone, second.alone = 3, 2
+    second.split = False
+    assert together(first, second)[1]
+    second.alone = 4  # … also when it turns out who
+    first.split = False
     assert together(first, second) == [True, False]
 
 
@@ -51,7 +55,7 @@ def test_who_follows_now_one_and_now_another_in_a_crowd_is_none() -> None:
     crowd, who = [track(number, 2.0 * number, 0) for number in range(8)], track(9, 0, -1.0)
     for frame in range(8 * FRAMES):
         who.y = PERSON * 2.0 * (frame // 2 % len(crowd))
-        remember_leaders([*crowd, who], [*crowd, who], PERSON, PERSON)
+        remember_leaders([*crowd, who], PERSON, PERSON)
         assert not who.doubtful
 
 
@@ -75,7 +79,7 @@ def test_who_followed_somebody_that_is_in_another_blob_now_is_not_suspected_with
     one, other, who = track(1, 0, 0), track(2, 2.0, 0), track(3, 0, -1.0)
     together(one, who)
     for _ in range(FRAMES):
-        remember_leaders([other, who], [one, other, who], PERSON, PERSON)
+        remember_leaders([other, who], PERSON, PERSON)
     assert not who.doubtful
 
 
@@ -86,17 +90,42 @@ def test_who_walked_away_from_it_is_none() -> None:
     assert not pushed.doubtful
 
 
+def across(track: Track, high: float) -> Track:
+    """Seen so high for a while, from the side."""
+    for _ in range(2 * FRAMES):
+        remember_height(track, high, PERSON, 3 * PERSON)
+    return track
+
+
 def test_of_a_couple_seen_from_the_side_neither_is_a_trolley() -> None:
-    first, second = track(1, 0, 0), track(2, 0, -1.0)
-    for _ in range(FRAMES):
-        remember_height(second, 0.95, PERSON, 2 * PERSON)
-    assert together(first, second) == [False, False]
+    assert together(across(track(1, 0, 0), 0.95), across(track(2, 0, -1.0), 0.95)) == [False, False]
 
 
-def test_from_the_side_it_is_lower_and_from_above_nobody_knows() -> None:
-    pusher, low, above = track(1, 0, 0), track(2, 0, 1.0), track(3, 0, -1.0)
+def test_from_the_side_the_lower_one_is_a_trolley_whoever_came_first() -> None:
+    assert together(across(track(1, 0, 0), 0.95), across(track(2, 0, 1.0), 0.5)) == [False, True]
+    low = across(track(1, 0, 1.0), 0.5)
+    low.alone = 9
+    assert together(low, across(track(2, 0, 0), 0.95)) == [True, False]
+
+
+def test_half_of_somebody_may_be_hidden_for_a_moment() -> None:
+    second = across(track(2, 0, -1.0), 1.0)
+    remember_height(second, 0.3, PERSON, 3 * PERSON)
+    remember_height(second, 0.3, PERSON, 3 * PERSON)
+    assert together(across(track(1, 0, 0), 1.0), second) == [False, False]
+
+
+def test_from_above_or_towards_the_camera_height_tells_nothing() -> None:
+    above, nearer = track(2, 0, 1.0), track(3, 0, 1.0)
+    nearer.vx, nearer.vy = 0.0, 30.0
     for _ in range(FRAMES):
-        remember_height(low, 0.5, PERSON, 2 * PERSON)
         remember_height(above, 1.0, PERSON, PERSON)
-    assert together(pusher, low) == [False, True]
-    assert together(pusher, above) == [False, True]
+    assert across(nearer, 1.0).high == above.high == 0.0
+    assert together(track(1, 0, 0), above) == [False, True]
+
+
+def test_those_whom_somebody_followed_long_ago_are_forgotten() -> None:
+    who = track(99, 0, -1.0)
+    for number in range(80):
+        together(track(number, 0, 0), who, frames=2)
+        assert len(who.leaders) < 30
