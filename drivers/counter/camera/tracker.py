@@ -1,11 +1,11 @@
 """Who is who from frame to frame.
 
-Everybody walks on as they went, and as the points upon them go (flow.py). Each group of a frame is met by the
-tracks that may be in it, first by those who were seen a moment ago. One in a blob of one person's size: they
-are in its middle. Several, or one in a blob too large for one: the pixels are shared out, and each is where
-their points are, or else is looked for by what they look like; who passes somebody walks on (passing.py). A
-blob that has foreground for one more than is known, or is too long for the one who is, gives birth to one; a
-track that the foreground does not need is let go, for it was half of another.
+Everybody walks on as they went, and as the points upon them go (flow.py), but for those who pass each
+other (passing.py). Each group of a frame is met by the tracks that may be in it, first by those who were
+seen a moment ago. One in a blob of one person's size: they are in its middle. Several, or one in a blob
+too large for one: the pixels are shared out, and each is where their points are, or else is looked for by
+what they look like. A blob that has foreground for one more than is known, or is too long for the one who
+is, gives birth to one; a track that the foreground does not need is let go, for it was half of another.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from itertools import count
 from drivers.counter.camera.assignment import assign
 from drivers.counter.camera.blobs import Foreground
 from drivers.counter.camera.flow import Flow, pointed
-from drivers.counter.camera.passing import NOISE as PASSING_NOISE
-from drivers.counter.camera.passing import remember_passing
+from drivers.counter.camera.passing import passing
 from drivers.counter.camera.patches import cut, find
 from drivers.counter.camera.persons import FILL, Group, farthest, groups_of, pixels_of, share
 from drivers.counter.camera.shapes import Picture
 from drivers.counter.camera.size import Size
-from drivers.counter.camera.tracks import Track
+from drivers.counter.camera.tracks import NO_POINTS, Track
 from drivers.counter.camera.trolleys import remember_height, remember_leaders
 
 TRACKS_MAX = 100
@@ -71,7 +70,8 @@ class Tracker:
         """One frame."""
         even = foreground.even
         dt_s = max((t_s - track.t_s for track in self.tracks), default=0.0)
-        remember_passing(self.tracks, size)
+        for track in passing(self.tracks, size):
+            track.points = NO_POINTS
         self._flow.follow(even, self.tracks, size, dt_s)
         for track in self.tracks:
             track.predict(t_s)
@@ -158,8 +158,6 @@ class Tracker:
                 part, x, y, noise = LOOKS_WEIGHT, seen.x, seen.y, LIKE_NOISE
             else:
                 part, x, y, noise = 0.0, 0.0, 0.0, CROWD_NOISE
-            if track.passes:
-                noise = PASSING_NOISE
             track.correct(part * x + (1 - part) * mine.x, part * y + (1 - part) * mine.y, noise, w, h)
             if seen and seen.likeness > LIKE_ENOUGH:
                 _remember(even, track, w, h)

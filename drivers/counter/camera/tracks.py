@@ -51,7 +51,6 @@ class Track:
         "p00",
         "p01",
         "p11",
-        "passes",
         "patch",
         "person",
         "points",
@@ -86,7 +85,6 @@ class Track:
         )
         self.free = 0.0  # persons that it walked with a blob for itself
         self.needed = 1.0  # how much of a person nobody else could explain, lately
-        self.passes = False  # walks past somebody who comes towards it (passing.py)
         self.patch: Picture | None = None  # what it looked like, at the last good look
         self.points = NO_POINTS  # upon it (flow.py) …
         self.flow: tuple[float, float] | None = None  # … and where they say that it is; None: nothing

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from drivers.counter.camera.blobs import Foreground, blobs_of
-from drivers.counter.camera.passing import remember_passing
+from drivers.counter.camera.passing import passing
 from drivers.counter.camera.shapes import Picture
 from drivers.counter.camera.size import Size
 from drivers.counter.camera.tracker import Tracker
@@ -46,36 +46,22 @@ def test_two_who_meet_walk_on_behind_each_other(px: float) -> None:
 def walker(x: float, px_s: float) -> Track:
     track = Track(1, x, 45, W, H, 0.0, split=False)
     track.vx, track.age, track.walked = px_s, 9, 2.0
-    track.points = np.zeros((4, 2), np.float32)
     return track
 
 
-def passing(*tracks: Track) -> list[bool]:
-    remember_passing(tracks, SIZE)
-    assert [len(track.points) == 0 for track in tracks] == [track.passes for track in tracks]
-    return [track.passes for track in tracks]
-
-
 def test_who_comes_towards_somebody_near_passes_them() -> None:
-    assert passing(walker(50, 20), walker(58, -20)) == [True, True]
-    assert passing(walker(50, 20), walker(90, -20)) == [False, False]
+    one, other, far = walker(50, 20), walker(58, -20), walker(90, -20)
+    assert passing([far, one, other], SIZE) == [one, other]
+    assert passing([one, far], SIZE) == []
 
 
 def test_who_goes_the_same_way_or_stands_passes_nobody() -> None:
-    assert passing(walker(50, 20), walker(58, 30)) == [False, False]
-    assert passing(walker(50, 20), walker(58, -2)) == [False, False]
+    assert passing([walker(50, 20), walker(58, 30)], SIZE) == []
+    assert passing([walker(50, 20), walker(58, -2)], SIZE) == []
 
 
 def test_nobody_is_passed_who_may_be_half_of_somebody() -> None:
     half = walker(58, -20)
     half.split = True
-    assert passing(walker(50, 20), half) == [False, False]
-
-
-def test_who_has_passed_does_so_no_more() -> None:
-    one, other = walker(50, 20), walker(58, -20)
-    passing(one, other)
-    other.x = 90
-    remember_passing([one, other], SIZE)
-    assert not one.passes
-    assert not other.passes
+    assert passing([walker(50, 20), half], SIZE) == []
+    assert passing([], SIZE) == []
