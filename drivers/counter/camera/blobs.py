@@ -24,7 +24,7 @@ SHADOW_THRESHOLD = 0.62  # the default of 0.5 takes dark clothes for shadows
 BACKGROUND_RATIO = 0.7  # what stands for less than a third of what is remembered is not background yet
 LEARN_S = 40.0  # how long the background remembers, once it is known …
 LEARN_FIRST_S = 2.0  # … and at first
-LEARN_EVERY_S = 0.15  # learning costs as much as looking
+LEARN_EVERY_S = 0.2  # learning costs as much as looking: at 10 pictures a second every other one
 FLOOD_SHARE = 0.45  # of the picture in front: no crowd, but the light
 
 
