@@ -109,8 +109,13 @@ class HttpListenPort:
         """Raises OSError when the address is taken."""
         handshake_s = REQUEST_WAIT_S if tls else None
         self._server = await asyncio.start_server(
-            self._called, host, number, ssl=tls, ssl_handshake_timeout=handshake_s
+            self._called, host, number, ssl=tls, ssl_handshake_timeout=handshake_s, start_serving=False
         )
+        try:
+            await self._server.start_serving()
+        except BaseException:  # cancelled, too: nobody else would let go of the address
+            await self.close()
+            raise
         self.address = self._server.sockets[0].getsockname()[:2]
 
     async def read(self) -> bytes:

@@ -79,7 +79,12 @@ class TcpListenPort:
         self._caller: asyncio.Future[TcpPort] = asyncio.get_running_loop().create_future()
 
     async def listen(self, host: str, number: int) -> None:
-        self._server = await asyncio.start_server(self._called, host, number)
+        self._server = await asyncio.start_server(self._called, host, number, start_serving=False)
+        try:
+            await self._server.start_serving()
+        except BaseException:  # cancelled, too: nobody else would let go of the address
+            await self.close()
+            raise
         self.address = self._server.sockets[0].getsockname()[:2]
 
     def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

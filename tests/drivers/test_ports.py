@@ -6,12 +6,14 @@ import asyncio
 import io
 import random
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from demo.programs import free_port
 from drivers.base import Heard, QuietDecoder
 from drivers.errors import BadPort, PortEnded, PortGone, PortHeld, PortRested
 from drivers.ports import RecordingPort, check_port, open_port
@@ -136,6 +138,20 @@ async def test_nobody_at_a_tcp_address_is_gone() -> None:
     await listening.close()
     with pytest.raises(PortGone):
         await open_here(f"tcp://127.0.0.1:{number}")
+
+
+@pytest.mark.parametrize("kind", ["tcp-listen", "http-listen"])
+@pytest.mark.parametrize("steps", range(12))
+async def test_who_gives_up_while_a_port_opens_leaves_nobody_listening(kind: str, steps: int) -> None:
+    number = free_port()
+    opening = asyncio.create_task(open_here(f"{kind}://127.0.0.1:{number}"))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    opening.cancel()
+    with suppress(asyncio.CancelledError):
+        await (await opening).close()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", number)
 
 
 async def test_udp_hears_datagrams_and_answers_the_last_one() -> None:
