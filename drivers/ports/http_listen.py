@@ -30,7 +30,7 @@ import struct
 import termios
 from collections import deque
 from collections.abc import Awaitable, Mapping
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from typing import Any, TypeVar
 
 import h11
@@ -111,11 +111,10 @@ class HttpListenPort:
         self._server = await asyncio.start_server(
             self._called, host, number, ssl=tls, ssl_handshake_timeout=handshake_s, start_serving=False
         )
-        try:
+        async with AsyncExitStack() as undone:  # cancelled, too: nobody else would let go of the address
+            undone.push_async_callback(self.close)
             await self._server.start_serving()
-        except BaseException:  # cancelled, too: nobody else would let go of the address
-            await self.close()
-            raise
+            undone.pop_all()
         self.address = self._server.sockets[0].getsockname()[:2]
 
     async def read(self) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import AsyncExitStack
 from typing import cast
 
 from drivers.errors import PortGone, PortHeld, PortRested
@@ -80,11 +81,10 @@ class TcpListenPort:
 
     async def listen(self, host: str, number: int) -> None:
         self._server = await asyncio.start_server(self._called, host, number, start_serving=False)
-        try:
+        async with AsyncExitStack() as undone:  # cancelled, too: nobody else would let go of the address
+            undone.push_async_callback(self.close)
             await self._server.start_serving()
-        except BaseException:  # cancelled, too: nobody else would let go of the address
-            await self.close()
-            raise
+            undone.pop_all()
         self.address = self._server.sockets[0].getsockname()[:2]
 
     def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -128,17 +128,13 @@ def share(
             if mine.any():
                 at[k] = places[mine].mean(axis=0)
     lone = (apart <= OWN * OWN).sum(axis=1) <= 1
-    ys = [places[whose == k, 1] for k in range(len(at))]
-    return [
-        Share(
-            float(at[k][0] * w),
-            float(at[k][1] * h),
-            int((whose == k).sum()),
-            int(((whose == k) & lone).sum()),
-            float(ys[k].std()) * EVENLY if len(ys[k]) else 0.0,
-        )
-        for k in range(len(at))
-    ]
+    found = []
+    for k, (x, y) in enumerate(at.tolist()):
+        mine = whose == k
+        count = int(mine.sum())
+        high = float(places[mine, 1].std()) * EVENLY if count else 0.0
+        found.append(Share(x * w, y * h, count, int((mine & lone).sum()), high))
+    return found
 
 
 def farthest(

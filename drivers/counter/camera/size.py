@@ -3,6 +3,7 @@
 Each blob that walks its own length gives one vote: how wide, high and full it was on its way. Some are one
 person, some two or three who walk together, and some anything else: pieces of somebody, a crowd, a door. One
 person is the size with which that mixture makes the votes most likely, and not just the most frequent one.
+They are compared as they would be in the middle of the picture, by how people grow on their way (growth.py).
 """
 
 from __future__ import annotations
@@ -92,9 +93,7 @@ def drawn(boxes: Sequence[Box]) -> Size | None:
 class Vote(NamedTuple):
     """Somebody who walked by."""
 
-    seen: NDArray[
-        np.float64
-    ]  # SEEN × 4: how far down in heights of the picture; width, height, area in pixels
+    seen: NDArray[np.float64]  # SEEN × 4: heights of the picture down; width, height, area in pixels
     walked: Walked
     weight: float  # the farther it went and the longer it was seen, the less a fragment
 

@@ -80,9 +80,7 @@ class Track:
         self.backing = 1.0  # how much of a person the foreground has for it, lately
         self.leaders: dict[int, float] = {}  # whom it goes with in one blob; 1: lately always right before or
         # behind them, as a trolley goes
-        self.high = (
-            0.0  # persons, how high the foreground has it lately, where that tells trolleys (trolleys.py)
-        )
+        self.high = 0.0  # persons, how high it was lately, where that tells trolleys (trolleys.py)
         self.free = 0.0  # persons that it walked with a blob for itself
         self.needed = 1.0  # how much of a person nobody else could explain, lately
         self.patch: Picture | None = None  # what it looked like, at the last good look
