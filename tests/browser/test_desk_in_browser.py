@@ -16,7 +16,7 @@ from central_server.staff.rights import RIGHTS
 from central_server.staff.service import NewUser
 from central_server.web.deps import Viewer
 from demo.stage import Stage
-from tests.browser.test_office_in_browser import check_in_both_languages
+from tests.browser.test_office_in_browser import check_in_both_languages, first
 from tests.browser.watched import Watched
 
 ROOMS = ("/cards", "/cards/batches", "/cards/programmes", "/cards/programmes/new", "/cards/catalogue")
@@ -55,8 +55,8 @@ async def do(page: Page, move: str, **fields: str) -> None:
         else:
             await field.fill(value)
     await form.locator("button[type=submit]").focus()
-    await page.keyboard.press("Enter")
-    await page.wait_for_load_state()
+    async with page.expect_navigation():  # the old page's "loaded" would be true at once
+        await page.keyboard.press("Enter")
 
 
 @pytest.mark.parametrize("path", [*ROOMS, *ROOMS_TOO])
@@ -111,13 +111,14 @@ async def test_a_correction_waits_until_another_person_allows_it(
     await page.goto(f"/cards/{card}")
     await do(page, "issue")
     await do(page, "activate", amount="100")
-    await page.locator("a[href^='/cards/purses/']").first.click()
-    purse = page.url
+    purse = await first(page, f"/cards/{card}", "a[href^='/cards/purses/']")
+    await page.goto(purse)
     await check_in_both_languages(watched)
     await page.set_viewport_size({"width": 1280, "height": 800})
     await page.goto(purse)
     await do(page, "correct", amount="-30.50", why="typed wrong")
     await expect(page).to_have_url(re.compile("/approvals$"))
+    await expect(page.locator("h1")).to_be_visible()
     assert await page.locator("button[value=yes]").count() == 0  # whoever asked cannot decide
     await decide_as_another(house, browser)
     await page.goto(purse)
