@@ -51,6 +51,9 @@ def count(wish: Counting, *, as_json: bool, lang: str) -> int:
             screen.complain(_("Nothing is counted without a line or a zone: give --line or --zone."))
         for told in count_film(wish.film, options, warmup_frames=wish.warmup_frames):
             typer.echo(json.dumps(told, ensure_ascii=False) if as_json else _sentence(told, lang))
+            if told.get("missing"):
+                says = _("{path}: {missing} of its pictures could not be read; it is damaged, or not whole")
+                screen.complain(says, path=wish.film, missing=told["missing"])
     except _Typo as typo:
         screen.complain(typo.says, **typo.args_of)
         return WRONG
@@ -60,6 +63,11 @@ def count(wish: Counting, *, as_json: bool, lang: str) -> int:
     except DriverError as error:
         screen.complain("{why}", why=error)
         return WRONG if is_wrong_command(error) else FAILED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        screen.complain(_("What was counted cannot be written: {why}"), why=error)
+        return FAILED
     return 0
 
 
@@ -98,7 +106,10 @@ def _options(wish: Counting) -> dict[str, Any]:
         _numbers(text, 4, _("A person is written x,y,width,height, not {given}")) for text in wish.persons
     ]
     drawn = {"lines": lines, "zones": zones, "persons": boxes, "anchor": wish.anchor}
-    return {key: value for key, value in drawn.items() if value} | dict(wish.options)
+    given = {key: value for key, value in drawn.items() if value}
+    for twice in sorted(given.keys() & wish.options.keys()):
+        raise _Typo(_("{name} is given by --set and by an option of its own: give it once"), name=twice)
+    return given | dict(wish.options)
 
 
 def _numbers(text: str, count: int, says: str) -> list[float]:

@@ -307,6 +307,14 @@ def open_network(url: str) -> Capture:
     return _Opened(capture)
 
 
+def pictures_said(path: Path) -> int:
+    """How many pictures a film says that it has; some say nothing, and some not quite what is true."""
+    capture = _opened_film(path)
+    said = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    capture.release()
+    return max(0, round(said))
+
+
 def film(path: Path, loop: bool) -> Iterator[tuple[float, Picture]]:
     """The pictures of a file with their times, once or without end. Raises CameraGone."""
     after_s = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import resource
 import time
 from bisect import bisect_left
@@ -13,7 +14,7 @@ from typing import Any
 
 import cv2
 
-from drivers.counter.camera.camera import Pace, film
+from drivers.counter.camera.camera import NoFilm, Pace, film, pictures_said
 from drivers.counter.camera.counter import Counter, factor_for
 from drivers.counter.camera.options import CameraOptions
 from drivers.counter.camera.shapes import Looked
@@ -23,6 +24,7 @@ from drivers.errors import NoDetector
 
 LEARN_MAX_S = 120.0  # of the film are looked at before it is counted, to learn how large people are
 TIMES_KEPT = 4096  # frames; a crossing is told at most some seconds after it was
+WHOLE = 0.75  # of the pictures that a film says it has: whole ones say up to one in five too many
 
 
 def count_film(
@@ -35,8 +37,9 @@ def count_film(
     """An object for each crossing and visit, as they become known, and at last their sums and what it cost.
 
     Without drawn boxes the film is looked at twice, or three times if people are narrow in it, since a camera
-    that has hung for a day knows how large they are. What happened before `warmup_frames` is left out. Raises
-    CameraGone, and NoDetector.
+    that has hung for a day knows how large they are. What happened before `warmup_frames` is left out. The
+    sums say how many pictures are `missing` of a film that could not be read whole. Raises CameraGone, and
+    NoDetector.
     """
     cv2.setNumThreads(1)
     cv2.utils.logging.setLogLevel(0)  # of a model that it cannot read it says pages; we say why
@@ -48,28 +51,33 @@ def count_film(
     pace, clock = Pace(options.frames_per_s), Frames()
     ways = {"in": 0, "out": 0}
     took_ms: list[float] = []
-    t_s = 0.0
+    t_s, since_s = 0.0, math.inf
 
     def told(looked: Looked) -> Iterator[dict[str, Any]]:
-        for one in _told(looked, clock, warmup_frames):
+        for one in _told(looked, clock, warmup_frames, since_s):
             if "dir" in one:
                 ways[one["dir"]] += 1
             yield one
 
     for t_s, picture in film(path, loop=False):
         clock.add(t_s)
+        if clock.count == warmup_frames + 1:
+            since_s = t_s
         if not pace.due(t_s):
             continue
         before_s = processor_s()
         looked = counter.look(picture, t_s)
         took_ms.append((processor_s() - before_s) * 1000)
         yield from told(looked)
+    if not clock.count:
+        raise NoFilm(path)
     yield from told(counter.close(t_s))
     spent_s = max(processor_s() - began_s, 1e-9)
     cuts = quantiles(took_ms, n=20) if len(took_ms) > 1 else [0.0] * 19
     detector = {"detector": witness.figures._asdict() | {"why": witness.why}} if witness else {}
     yield ways | {
         "frames": clock.count,
+        **_missing(clock.count, pictures_said(path)),
         "looked_at": len(took_ms),
         "fps_one_core": round(clock.count / spent_s, 1),
         "ms_per_frame_p50": round(median(took_ms), 3) if took_ms else 0.0,
@@ -123,13 +131,17 @@ class Frames:
         return first + after
 
 
-def _told(looked: Looked, clock: Frames, warmup_frames: int) -> Iterator[dict[str, Any]]:
+def _missing(found: int, said: int) -> dict[str, int]:
+    return {"missing": said - found} if found < WHOLE * said else {}
+
+
+def _told(looked: Looked, clock: Frames, warmup_frames: int, since_s: float) -> Iterator[dict[str, Any]]:
     for crossing in looked.crossings:
         frame = clock.at(crossing.t_s)
         if frame >= warmup_frames:
             yield {"frame": frame, "t_s": round(crossing.t_s, 3), "line": crossing.line, "dir": crossing.way}
     for visit in looked.visits:
-        if clock.at(visit.entered_s) >= warmup_frames:
+        if visit.entered_s >= since_s:  # it may be longer ago than frames are kept
             yield {
                 "zone": visit.zone,
                 "enter_s": round(visit.entered_s, 3),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import cv2
 import pytest
 from typer.testing import CliRunner
 
+from drivers.counter.camera import films
 from drivers.counter.camera.drawn.film import Film
 from drivers.counter.camera.films import Frames
 from drivers.counter.camera.shapes import Picture
@@ -171,3 +174,54 @@ def test_a_detector_that_is_not_there_is_told_before_anything_is_counted(drawn: 
     status, text, complaint = run("--video", str(path), *line_of(drawn), "--set", f"detector={missing}")
     assert (status, text) == (1, "")
     assert complaint == f"{missing}: there is no such file\n"
+
+
+def test_of_a_film_that_was_cut_off_the_missing_pictures_are_told(
+    drawn: Film, path: Path, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    status, text, complaint = run("--video", str(cut), *line_of(drawn), "--json")
+    *_, summary = told(text)
+    assert status == 0
+    assert 0 < summary["frames"] < 100
+    assert summary["frames"] + summary["missing"] == 200
+    assert f"{summary['missing']} of its pictures could not be read" in complaint
+    whole = told(run("--video", str(path), *line_of(drawn), "--json")[1])[-1]
+    assert "missing" not in whole
+
+
+@pytest.mark.parametrize("boxes", [[], ["--person", "0.4,0.4,0.1,0.2"]])
+def test_a_film_without_a_picture_is_none(path: Path, tmp_path: Path, boxes: list[str]) -> None:
+    empty = tmp_path / "empty.avi"
+    head = path.read_bytes()
+    empty.write_bytes(head[: head.index(b"movi") + 4])
+    wanted = ["--video", str(empty), "--line", "0,0.5,1,0.5", *boxes]
+    assert run(*wanted) == (1, "", f"{empty}: this is no film, or not a whole one\n")
+
+
+def test_a_visit_that_began_in_the_warm_up_does_not_count_however_long_ago(
+    drawn: Film, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(films, "TIMES_KEPT", 10)
+    everywhere = ["--zone", "all=0,0;1,0;1,1;0,1", "--set", "visit_min_s=1", *line_of(drawn)[4:], "--json"]
+    visits = [each for each in told(run("--video", str(path), *everywhere)[1]) if "zone" in each]
+    entered_s = sorted(visit["enter_s"] for visit in visits)
+    warm_up = str(round(entered_s[2] * RATE) + 1)
+    later = told(run("--video", str(path), *everywhere, "--warmup-frames", warm_up)[1])
+    assert sorted(each["enter_s"] for each in later if "zone" in each) == entered_s[3:]
+
+
+def test_what_cannot_be_written_is_told_in_a_word(drawn: Film, path: Path) -> None:
+    command = [sys.executable, "-P", "-m", "edge_agent", "count", "--video", str(path), *line_of(drawn)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "What was counted cannot be written: No space left on device\n"
+
+
+def test_what_is_given_by_set_and_by_its_own_option_is_given_twice(path: Path) -> None:
+    wanted = ["--video", str(path), "--line", "0,0.5,1,0.5", "--anchor", "centroid", "--set", "anchor=foot"]
+    status, text, error = run(*wanted)
+    assert (status, text) == (2, "")
+    assert error == "anchor is given by --set and by an option of its own: give it once\n"
