@@ -17,6 +17,7 @@ from edge_agent.field.words import _, filled, is_wrong_command
 
 DRIVER = "counter.camera"
 UNNAMED = "line"
+CORNERS_LEAST = 3
 _TWICE = _("{name} is given twice; each line and each zone has a name of its own")
 
 
@@ -102,6 +103,8 @@ def _options(wish: Counting) -> dict[str, Any]:
         if name in zones:
             raise _Typo(_TWICE, name=name)
         zones[name] = [_numbers(corner, 2, says) for corner in rest.split(";")]
+        if len(zones[name]) < CORNERS_LEAST:
+            raise _Typo(says, given=text)
     boxes = [
         _numbers(text, 4, _("A person is written x,y,width,height, not {given}")) for text in wish.persons
     ]
@@ -119,6 +122,8 @@ def _numbers(text: str, count: int, says: str) -> list[float]:
         numbers = []
     if len(numbers) != count:
         raise _Typo(says, given=text)
+    if not all(0 <= number <= 1 for number in numbers):
+        raise _Typo(_("Places are fractions of the picture, from 0 to 1, not {given}"), given=text)
     return numbers
 
 
