@@ -26,16 +26,16 @@ from drivers.counter.camera.tracks import NO_POINTS, Track
 from drivers.counter.camera.trolleys import remember_height, remember_leaders
 
 TRACKS_MAX = 100
-GATE = 0.8  # persons from where somebody should be, and what the filter is unsure of on top
+GATE = 0.9  # persons from where somebody should be, and what the filter is unsure of on top
 UNSURE_MAX = 2.0  # persons: after a gap in the pictures somebody is not anywhere
 MEETS_MAX = 0.8  # gates …
-POINTED = 0.5  # … and so many nearer when all of somebody's points are there
+POINTED = 0.3  # … and so many nearer when all of somebody's points are there
 JUST_S = 0.15  # who was seen so short a time ago goes before others
 HOPELESS = 100.0
 CROWD_MAX = 6  # people in one blob
 INSIDE = 0.3  # persons from a crowd's rim: there somebody's middle may be
 
-ALONE_NOISE = 0.10  # persons: how well the middle of a blob tells where somebody is …
+ALONE_NOISE = 0.18  # persons: how well the middle of a blob tells where somebody is …
 CROWD_NOISE = 0.25  # … the middle of their share of one …
 LIKE_NOISE = 0.15  # … and that and their looks together
 LOOKS_WEIGHT = 0.5

@@ -1,7 +1,7 @@
 """The counter against labelled clips of real people, where a folder has them.
 
 TILLBEAM_CLIPS is a folder with `labels/NAME.json`, `score.py` and the films as `NAME.*`; the films are other
-people's and never kept here. The same settings for all; only line, zones, anchor and a drawn person differ.
+people's and never kept here. The same settings for all; only line, zones, anchor and drawn persons differ.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 SHOP_FRONT = (0.047, 0.21)
+DOOR = [(0.43, 0.23, 0.14, 0.28), (0.41, 0.61, 0.18, 0.23)]  # around who steps out and who has: lower, wider
 PERSONS = {  # width and height of a box drawn around somebody, in fractions of the picture
     "courtyard_loiter": (0.15, 0.40),
     "femb_plaza": (0.11, 0.20),
     "pavement_strollers": (0.16, 0.29),
     "pavement_walkers": (0.155, 0.36),
-    "metro_alight_crush": (0.15, 0.28),
     "intel_table_dwell": (0.17, 0.80),
 }
 FROM_ABOVE = ("courtyard_loiter", "femb_plaza", "pavement_strollers", "pavement_walkers")
@@ -43,13 +43,14 @@ def counted(name: str) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[
     label = json.loads((FOLDER / "labels" / f"{name}.json").read_text())
     film = next(path for path in FOLDER.glob(f"{name}.*"))
     w, h = PERSONS.get(name, SHOP_FRONT)
+    drawn = DOOR if name == "metro_alight_crush" else [(0, 0, w, h)]
     line = label["line"]
     options = CameraOptions.model_validate(
         {
             "lines": {"line": {"a": line["p1"], "b": line["p2"], "in": line["in_direction"]}},
             "zones": {zone["name"]: zone["polygon"] for zone in label["zones"]},
             "anchor": label["anchor"],
-            "persons": [(0, 0, w, h)],
+            "persons": drawn,
         }
     )
     told = list(count_film(film, options, warmup_frames=label["warmup_frames"]))[:-1]
@@ -92,14 +93,14 @@ def test_people_from_above_are_counted(clips: Any, tmp_path: Path) -> None:
 
 
 def test_all_clips_together(clips: Any, tmp_path: Path) -> None:
-    """0.92 is the goal; 0.93 is reached, and 0.915 to 0.94 with small changes anywhere before it."""
+    """0.92 is the goal; 0.956 is reached, and 0.93 to 0.956 with small changes anywhere before it."""
     assert f1(sums := scored(clips, clips, tmp_path)) >= 0.92, sums
 
 
 def test_a_crush_at_a_door(clips: Any, tmp_path: Path) -> None:
-    """22 of 27 is the goal; 18 to 22 are found, with small changes anywhere before it."""
+    """22 of 27 and two false is the goal; 21 to 24, none to three, with small changes anywhere before it."""
     sums = scored(clips, ["metro_alight_crush"], tmp_path)
-    assert sums["tp"] >= 18, sums
+    assert sums["tp"] >= 22, sums
     assert sums["fp"] <= 2, sums
 
 
