@@ -8,7 +8,7 @@ lost from sight there and found again near by has not left. A visit shorter than
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 
 from drivers.counter.camera.shapes import Step, Visit
 
@@ -19,12 +19,12 @@ STITCH_PERSONS = 1.0
 
 
 class _Stay:
-    __slots__ = ("entered_s", "frames", "last_s", "lost", "sure", "x", "y")
+    __slots__ = ("entered_s", "frames", "last_s", "sure", "x", "y")
 
     def __init__(self, t_s: float) -> None:
         self.entered_s = self.last_s = t_s
         self.frames = 0
-        self.sure = self.lost = False
+        self.sure = False
         self.x = self.y = 0.0
 
 
@@ -43,11 +43,10 @@ class ZoneWatch:
         """In it now."""
         return sum(stay.sure and stay.frames >= ENTER_FRAMES for stay in self._stays.values())
 
-    def step(self, people: Iterable[Step], t_s: float) -> list[Visit]:
-        """The visits that ended."""
-        present = set()
+    def step(self, people: Sequence[Step], t_s: float) -> list[Visit]:
+        """The visits that ended. Pictures without anybody may be left out."""
+        present = {who.track for who in people}
         for who in people:
-            present.add(who.track)
             if who.refused:
                 self._stays.pop(who.track, None)
                 continue
@@ -55,8 +54,7 @@ class ZoneWatch:
                 continue
             stay = self._stays.get(who.track)
             if stay is None:
-                stay = self._found_again(who, t_s) or _Stay(t_s)
-                stay.lost = False
+                stay = self._found_again(who, present, t_s) or _Stay(t_s)
                 self._stays[who.track] = stay
             if who.seen:
                 stay.last_s = t_s
@@ -65,8 +63,7 @@ class ZoneWatch:
             stay.sure = stay.sure or who.sure
         ended = []
         for track, stay in list(self._stays.items()):
-            stay.lost = track not in present
-            if t_s - stay.last_s > (STITCH_S if stay.lost else LEAVE_S):
+            if t_s - stay.last_s > (LEAVE_S if track in present else STITCH_S):
                 del self._stays[track]
                 ended += self._visit(stay)
         return ended
@@ -81,13 +78,14 @@ class ZoneWatch:
             return []
         return [Visit(self.name, stay.entered_s, stay.last_s)]
 
-    def _found_again(self, who: Step, t_s: float) -> _Stay | None:
-        for track, stay in self._stays.items():
-            apart = math.hypot((stay.x - who.x) / who.w, (stay.y - who.y) / who.h)
-            if stay.lost and stay.sure and apart <= STITCH_PERSONS:
-                del self._stays[track]
-                return stay
-        return None
+    def _found_again(self, who: Step, present: Container[int], t_s: float) -> _Stay | None:
+        apart = {
+            track: math.hypot((stay.x - who.x) / who.w, (stay.y - who.y) / who.h)
+            for track, stay in self._stays.items()
+            if track not in present and stay.sure and t_s - stay.last_s <= STITCH_S
+        }
+        nearest = min(apart, key=apart.__getitem__, default=None)
+        return self._stays.pop(nearest) if nearest is not None and apart[nearest] <= STITCH_PERSONS else None
 
     def _inside(self, x: float, y: float) -> bool:
         inside = False

@@ -22,3 +22,22 @@ def test_who_was_last_seen_beyond_a_line_has_crossed_it(last: float, ways: list[
         Recount(lines={"door": DOOR}, zones={}), tracks, 60.0, anchor="centroid", aspect=1.0, visit_min_s=1.0
     )
     assert [one.way for one in answer.crossed] == ways
+
+
+def test_after_an_empty_minute_somebody_at_the_same_place_is_another_visit() -> None:
+    """Pictures without anybody are not kept, so nothing ended the first stay in time."""
+
+    def seen(track: int, x: float) -> Seen:
+        return Seen(track, x, 0.5, (x - 0.05, 0.4, 0.1, 0.2), sure=True)
+
+    tracks = Tracks()
+    for t_s in range(7):
+        tracks.add(float(t_s), (seen(1, 0.25),))
+    tracks.add(7.0, (seen(2, 0.9),))
+    for t_s in range(100, 108):
+        tracks.add(float(t_s), (seen(3, 0.26),))
+    left = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+    answer = recounted(
+        Recount(zones={"left": left}), tracks, 110.0, anchor="centroid", aspect=1.0, visit_min_s=1.0
+    )
+    assert [(one.entered_s, one.left_s) for one in answer.visited] == [(0.0, 6.0), (100.0, 107.0)]

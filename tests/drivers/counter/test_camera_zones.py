@@ -85,3 +85,37 @@ def test_two_people_are_two_visits(stage: Stage) -> None:
     assert stage.zone.people == 2
     stage.play(5)
     assert len(stage.visits) == 2
+
+
+def test_of_two_who_were_lost_the_nearer_is_the_one_found_again(stage: Stage) -> None:
+    stage.play(2, (1, 10))
+    stage.play(6, (1, 10), (2, 25))
+    stage.play(STITCH_S - 1)
+    stage.play(6, (3, 26))
+    stage.play(5)
+    assert stage.dwells_s() == pytest.approx([8 - FRAME_S, 12 + STITCH_S - 1 - FRAME_S])
+
+
+@pytest.mark.parametrize(("away_s", "visits"), [(1.0, 1), (STITCH_S - FRAME_S, 1), (STITCH_S, 2), (60.0, 2)])
+@pytest.mark.parametrize("empty_pictures", [True, False])
+def test_visits_are_the_same_when_pictures_without_anybody_are_left_out(
+    stage: Stage, away_s: float, visits: int, empty_pictures: bool
+) -> None:
+    stage.play(6, (1, 25))
+    stage.play(FRAME_S, (9, 90))  # somebody else, outside: by then the first is known to be lost
+    if empty_pictures:
+        stage.play(away_s - FRAME_S)
+    else:
+        stage.t_s += away_s - FRAME_S
+    stage.play(7, (2, 30))
+    stage.visits += stage.zone.close()
+    joined = [13 + away_s - FRAME_S]
+    assert stage.dwells_s() == pytest.approx(joined if visits == 1 else [6 - FRAME_S, 7 - FRAME_S])
+
+
+def test_who_is_found_in_the_first_picture_without_them_has_not_left(stage: Stage) -> None:
+    """A replay cannot tell it from some empty pictures in between."""
+    stage.play(6, (1, 25))
+    stage.t_s += 1.0
+    stage.play(6, (2, 30))
+    assert [visit.dwell_s for visit in stage.zone.close()] == [13 - FRAME_S]
