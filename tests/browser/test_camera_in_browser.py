@@ -13,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from demo.programs import free_port
-from drivers.counter.camera.eye import CrossedNow, DetectorNow
+from drivers.counter.camera.eye import CrossedNow, DetectorNow, Past
 from tests.browser.watched import Watched
 from tests.edge_agent.web.camera_house import CameraHouse, camera_house
 
@@ -238,6 +238,22 @@ async def test_a_changed_line_is_held_against_a_count_by_hand(open_page: Any, sh
     await expect(page.locator("#at")).not_to_have_value("0")
     await page.locator("#live").click()
     await expect(page.locator("#player")).to_be_hidden()
+
+
+async def test_of_a_crowd_the_pictures_come_a_few_at_a_time_and_all_of_them_do(
+    open_page: Any, shop: CameraHouse
+) -> None:
+    shop.eye.pictures_s = tuple(60 + n / 4 for n in range(80))
+    shop.eye.room = 30
+    page = (await open_page()).page
+    await page.locator("#load").click()
+    await expect(page.locator("#replaying")).to_be_visible()
+    assert await page.locator("#at").get_attribute("max") == "79"
+    assert [one.after_s for one in shop.eye.asked if isinstance(one, Past) and one.most] == [
+        -1.0,
+        67.25,
+        74.75,
+    ]
 
 
 async def test_beside_what_a_picture_costs_stands_how_its_detector_does(

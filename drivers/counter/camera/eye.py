@@ -82,7 +82,10 @@ class Look(_Word, frozen=True, tag_field="ask", tag="look"):
 
 
 class Past(_Word, frozen=True, tag_field="ask", tag="past"):
-    """Kept pictures after `after_s`, the oldest first, at most `most`; 0: only from when on."""
+    """Kept pictures after `after_s`, the oldest first, at most `most`; 0: only from when on.
+
+    In a crowd they are fewer, since where everybody was has to fit: ask on until `until_s` was taken.
+    """
 
     after_s: float = -1.0
     most: Annotated[int, msgspec.Meta(ge=0, le=PAST_GIVEN_MAX)] = PAST_GIVEN_MAX
@@ -172,7 +175,7 @@ class Kept(_Word, frozen=True, tag_field="say", tag="kept"):
 
     t_s: float
     from_s: float = 0.0  # of the oldest picture that is kept; 0: none
-    until_s: float = 0.0
+    until_s: float = 0.0  # of the newest
     tracks_from_s: float = 0.0  # as far back as `Recount` can go
     taken_s: tuple[float, ...] = ()
     tracks: dict[int, tuple[tuple[float, float, float], ...]] = {}  # t_s, x, y, within those times

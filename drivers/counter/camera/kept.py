@@ -27,6 +27,8 @@ from drivers.counter.camera.shapes import Picture, Seen
 
 SEEN_MAX = 40_000  # 3 MB: ten minutes of six people at ten pictures a second
 PICTURES_BYTES_MAX = 8 * 1024 * 1024
+PLACES_MAX = 20_000  # in one answer: of 45 bytes at most, so that they leave room in its ANSWER_BYTES_MAX
+PLACE_DIGITS, TIME_DIGITS = 4, 3  # a tenth of a pixel, and a ms: sixteen digits are three times the bytes
 LOOK_QUALITY, PAST_QUALITY = 80, 60  # of JPEG
 _COLUMNS = 9  # t_s, track, x, y, left, top, width, height, sure
 
@@ -136,14 +138,24 @@ def jpeg_of(picture: Picture, width_max: int, quality: int = LOOK_QUALITY) -> by
 def past_of(
     question: Past, pictures: Pictures, tracks: Tracks, now_s: float
 ) -> tuple[Kept, tuple[bytes, ...]]:
-    """The answer to `Past`: the times, the pictures, and where people were meanwhile."""
+    """The answer to `Past`: the times, the pictures, and where people were meanwhile.
+
+    Fewer pictures than were asked for, one at least, when that would be more than PLACES_MAX places.
+    """
     from_s, until_s = pictures.span_s
     given = pictures.after(question.after_s)[: question.most]
     paths: dict[int, list[tuple[float, float, float]]] = {}
+    places = 0
     if given:
         for t_s, seen in tracks.between(given[0][0] - 1.0, given[-1][0]):
+            places += len(seen)
+            if places > PLACES_MAX:
+                given = [each for each in given if each[0] < t_s] or given[:1]
+                break
+            at_s = round(t_s, TIME_DIGITS)
             for one in seen:
-                paths.setdefault(one.track, []).append((t_s, one.x, one.y))
+                place = at_s, round(one.x, PLACE_DIGITS), round(one.y, PLACE_DIGITS)
+                paths.setdefault(one.track, []).append(place)
     kept = Kept(
         t_s=now_s,
         from_s=from_s,

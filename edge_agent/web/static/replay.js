@@ -64,7 +64,7 @@ export class Replay {
           this.tracks.set(track, [...(this.tracks.get(track) ?? []), ...places]);
         after = this.pictures.at(-1).t_s;
         byId("loaded").textContent = filled(this.words.loading, { n: this.pictures.length });
-        if (pictures.length < ASK_MOST) break;
+        if (after >= said.until_s) break; // fewer than asked are not the last: a crowd's places take their room
       }
     } catch {
       // What came so far can be shown.

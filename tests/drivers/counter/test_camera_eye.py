@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import selectors
 import socket
 import threading
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 from drivers.counter.camera.camera import Frame
 from drivers.counter.camera.eye import (
+    ANSWER_BYTES_MAX,
     PAST_GIVEN_MAX,
     PAST_KEPT_S,
     PAST_S,
@@ -42,7 +44,7 @@ from drivers.counter.camera.eye import (
 )
 from drivers.counter.camera.eye_server import CALLERS_MAX, IDLE_S, EyeServer
 from drivers.counter.camera.health import Health
-from drivers.counter.camera.kept import SEEN_MAX, Tracks
+from drivers.counter.camera.kept import SEEN_MAX, Pictures, Tracks, past_of
 from drivers.counter.camera.options import CameraOptions
 from drivers.counter.camera.shapes import Crossing, Looked, Picture, Seen
 from drivers.counter.camera.sight import Eye
@@ -191,6 +193,29 @@ def test_a_camera_that_gives_no_more_pictures_keeps_none_for_longer():
     assert len(worker.ask(Past())[1]) > 30
     worker.wait(12)
     assert worker.ask(Past())[1] == ()
+
+
+def test_where_a_crowd_was_fits_into_its_answers_and_none_of_it_is_left_out():
+    """A hundred people in each of 25 pictures a second, each seen once only, and a worker of four months."""
+    tracks, pictures = Tracks(), Pictures()
+    numbers = itertools.count(10_000_000)
+    pictures.asked(1e7)
+    for frame in range(SEEN_MAX // 100):
+        t_s = 1e7 + frame / 25 + 1 / 3e4
+        nobody = Seen(0, -1 / 3, -2 / 3, (0.1, 0.1, 0.1, 0.1), sure=True)
+        tracks.add(t_s, tuple(nobody._replace(track=next(numbers)) for _ in range(100)))
+        pictures.add(Frame(np.zeros((9, 16, 3), np.uint8), t_s))
+    taken: list[float] = []
+    times: set[float] = set()
+    until_s = pictures.span_s[1]
+    while not taken or taken[-1] < until_s:
+        kept, jpegs = past_of(Past(after_s=taken[-1] if taken else -1.0), pictures, tracks, 2e7)
+        assert len(write_answer(kept, jpegs).split(b"\n")[0]) < 0.9 * ANSWER_BYTES_MAX
+        assert jpegs
+        taken += kept.taken_s
+        times |= {t_s for path in kept.tracks.values() for t_s, _, _ in path}
+    assert taken == [t_s for t_s, _ in pictures.after(-1.0)]
+    assert len(times) == sum(1 for _ in tracks.between(0.0, until_s))
 
 
 def test_other_lines_and_zones_are_counted_by_the_tracks_that_are_kept():

@@ -100,6 +100,7 @@ class FakeEye:
     )
     crossed: tuple[CrossedNow, ...] = ()  # of the last minutes, by any line of that name
     pictures_s: tuple[float, ...] = ()
+    room: int = 120  # pictures in one answer; in a crowd they are few
     refuses: str = ""  # why it cannot count anew
     waiting: int = 0  # pictures that it has yet to count again, three for each question
     counted: int | None = None  # … and has
@@ -111,9 +112,11 @@ class FakeEye:
             case Look(width=width):
                 return self.sight, (JPEG,) if width and self.sight.picture_s else ()
             case Past(after_s=after_s, most=most):
-                taken = tuple(t_s for t_s in self.pictures_s if t_s > after_s)[:most]
+                taken = tuple(t_s for t_s in self.pictures_s if t_s > after_s)[: min(most, self.room)]
                 tracks = {7: tuple((t_s, 0.5, 0.4) for t_s in taken)}
-                return Kept(t_s=self.sight.t_s, taken_s=taken, tracks=tracks), (JPEG,) * len(taken)
+                from_s, until_s = (self.pictures_s[0], self.pictures_s[-1]) if self.pictures_s else (0.0, 0.0)
+                kept = Kept(t_s=self.sight.t_s, from_s=from_s, until_s=until_s, taken_s=taken, tracks=tracks)
+                return kept, (JPEG,) * len(taken)
             case Recount() if self.refuses:
                 return Refused(why=self.refuses), ()
             case Recount(lines=lines, from_s=from_s, until_s=until_s):
