@@ -37,6 +37,10 @@ FRAGMENTS_PX = (
 LEAST_SHARE = 0.0015  # of the picture
 MOST_SHARE = 0.25
 LOST_S = 0.4
+SAME_OVERLAP = 0.35  # of the smaller box: two thirds of a person in a tenth of a second nobody walks …
+SAME_AREA = (0.6, 1.7)  # … and legs come and go by less: two who meet are twice as much, and no one's walk
+WALKS_MAX = 100  # at once: more are noise, and each is compared with every blob
+WALK_SEEN_MAX = 500  # frames of each: twenty seconds; who takes longer than that stood
 BOXES_APART = 0.1  # of the picture's height: boxes side by side say nothing about depth
 
 
@@ -134,22 +138,23 @@ class Learner:
             blob = max(free, key=lambda b: _overlap(walk.last, b), default=None)
             if (
                 blob is not None
-                and _overlap(walk.last, blob) > 0.35
-                and 0.6 < blob.area / walk.last.area < 1.7
+                and _overlap(walk.last, blob) > SAME_OVERLAP
+                and SAME_AREA[0] < blob.area / walk.last.area < SAME_AREA[1]
             ):
                 free.remove(blob)
                 walk.last, walk.t_s = blob, t_s
-                if not self._cut_off(blob) and len(walk.seen) < 500:
+                if not self._cut_off(blob) and len(walk.seen) < WALK_SEEN_MAX:
                     walk.seen.append(blob)
                 kept.append(walk)
             elif t_s - walk.t_s <= LOST_S:
                 kept.append(walk)
             else:
                 voted |= self._vote(walk)
-        self._walks = kept + [_Walk(blob, t_s) for blob in free][:100]
+        self._walks = (kept + [_Walk(blob, t_s) for blob in free])[:WALKS_MAX]
         return voted
 
     def end(self) -> None:
+        """No more frames come, or not for long: those who walk now vote as far as they went."""
         for walk in self._walks:
             self._vote(walk)
         self._walks = []

@@ -7,7 +7,7 @@ import pytest
 
 from drivers.counter.camera.light import Mask
 from drivers.counter.camera.options import Box
-from drivers.counter.camera.size import Learner, drawn
+from drivers.counter.camera.size import WALKS_MAX, Learner, drawn
 
 
 def walker(w: int, h: int, y: int, frames: int = 20, step: int = 4) -> list[Mask]:
@@ -126,6 +126,20 @@ def test_too_few_say_nothing_unless_nothing_else_is_to_be_had() -> None:
     learner = learned(walker(20, 30, 20))
     assert learner.size() is None
     assert learner.size(least=1) is not None
+
+
+def test_pieces_that_are_others_in_each_picture_are_no_more_walks_than_there_may_be() -> None:
+    learner = Learner(400, 300)
+    held = []
+    for frame in range(8):
+        down, right = divmod(frame % 4, 2)
+        mask = np.zeros((300, 400), np.uint8)
+        for y in range(1 + 13 * down, 280, 26):
+            for x in range(1 + 13 * right, 380, 26):
+                mask[y : y + 14, x : x + 14] = 255
+        learner.step(mask, frame / 25)
+        held.append(len(learner._walks))
+    assert held == [WALKS_MAX] * 8
 
 
 def test_two_drawn_boxes_make_a_person_larger_where_the_camera_is_near() -> None:
