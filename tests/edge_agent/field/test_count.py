@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +17,7 @@ from typer.testing import CliRunner
 
 from drivers.counter.camera import films
 from drivers.counter.camera.drawn.film import Film
-from drivers.counter.camera.films import Frames
+from drivers.counter.camera.films import Frames, Took
 from drivers.counter.camera.shapes import Picture
 from drivers.counter.camera.simulator import film
 from edge_agent.cli import app
@@ -171,6 +174,29 @@ def test_times_become_the_frames_nearest_to_them() -> None:
     for t_s in (0.0, 0.1, 0.5, 0.6):
         frames.add(t_s)
     assert [frames.at(t_s) for t_s in (-1.0, 0.04, 0.06, 0.4, 0.56, 9.0)] == [0, 0, 1, 2, 3, 3]
+
+
+def test_how_long_pictures_took_is_told_by_those_in_the_middle_and_the_slow_ones(
+    drawn: Film, path: Path
+) -> None:
+    took_ms = random.Random(1).sample([n / 10 for n in range(1, 201)], 200)
+    ticks_s = [0.0, *(s for ms in took_ms for s in (0.005, ms / 1000))]  # 5 ms between two are not its own
+    now_s = itertools.accumulate(itertools.chain(ticks_s, itertools.repeat(0.0)))
+    *_, summary = films.count_film(path, drawn.options, processor_s=lambda: next(now_s))
+    assert summary["looked_at"] == 200
+    assert summary["ms_per_frame_p50"] == pytest.approx(10.0, rel=0.01)
+    assert summary["ms_per_frame_p95"] == pytest.approx(19.0, rel=0.01)
+
+
+def test_a_film_of_a_day_needs_no_more_memory_to_tell_how_long_its_pictures_took() -> None:
+    chance, took = random.Random(2), Took()
+    for _ in range(100_000):
+        took.add(chance.lognormvariate(1.0, 3.0))
+    took.add(0.0)
+    took.add(1e9)
+    assert len(took._by_step) < 3000
+    assert took.at(0.5) == pytest.approx(math.e, rel=0.05)
+    assert Took().at(0.5) == 0.0
 
 
 def test_a_detector_that_is_not_there_is_told_before_anything_is_counted(drawn: Film, path: Path) -> None:
