@@ -53,9 +53,13 @@ class Counter:
 
     @property
     def size(self) -> Size | None:
-        """Of a person, in fractions of the picture: drawn, or learned so far; None: not known."""
-        least = VOTES_LEAST if self._learned else 1
-        return self._given or (self._scene.learned(least) if self._scene else None) or self._learned
+        """Of a person, by which it counts, in fractions of the picture: drawn or learned; None: a guess."""
+        return self._given or (self._scene.known if self._scene else None) or self._learned
+
+    def learned(self, least: int) -> Size | None:
+        """Learned from `least` who walked by, in fractions; from more, where more have said it before."""
+        least = VOTES_LEAST if self._learned else least
+        return (self._scene.learned(least) if self._scene else None) or self._learned
 
     def look(self, frame: Picture, t_s: float) -> Looked:
         """What this frame tells. Frames may come at any rate, and with gaps; their size may change."""
@@ -106,6 +110,7 @@ class Scene:
         self.width_px, self.height_px = w, h = width // self._factor, height // self._factor
         self._foot = options.anchor == "foot"
         self.size = size.scaled(w, h)  # of a person, in pixels
+        self.known: Size | None = None  # … and in fractions, once it was learned here
         self._learner = Learner(w, h, size.grows) if learns else None
         self._narrow: tuple[Size, float] | None = None  # people who want a finer picture, known since then
         self._background = Background(w, h, self._looked(options.masks))
@@ -124,6 +129,7 @@ class Scene:
             return Looked(flooded=True)
         if self._learner and self._learner.step(foreground.mask, t_s):
             self.size = self._learner.size() or self.size
+            self.known = self.learned(VOTES_LEAST) or self.known
             self._grow(t_s)
         self.tracker.step(foreground, self.size, t_s)
         if self._witness:

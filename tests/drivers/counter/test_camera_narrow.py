@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 
 from drivers.counter.camera.counter import LOOKED_AT_MOST_PX, Counter, factor_for
+from drivers.counter.camera.films import learned_size
 from drivers.counter.camera.options import CameraOptions
 from drivers.counter.camera.shapes import Picture
-from drivers.counter.camera.size import VOTES_LEAST, Size
+from drivers.counter.camera.size import FIRST_GUESS, VOTES_LEAST, Size
 
 WIDE_PX, HIGH_PX, RATE = 640, 360, 10.0
 BODY_PX = (20, 44)
@@ -81,6 +83,28 @@ def test_what_was_learned_stays_known_when_the_picture_becomes_finer() -> None:
         known |= counter.size is not None
         assert counter.size is not None or not known
     assert known
+
+
+def test_the_size_that_is_told_is_the_one_by_which_people_are_counted() -> None:
+    counter = Counter(options())
+    for t_s, picture in square(5):
+        counter.look(picture, t_s)
+        scene = counter._scene
+        assert scene is not None
+        counts_by = scene.size.scaled(1 / scene.width_px, 1 / scene.height_px)
+        assert tuple(counter.size or FIRST_GUESS) == pytest.approx(tuple(counts_by))
+    assert counter.size is not None
+
+
+def test_of_a_film_with_one_walker_the_size_of_people_is_his(tmp_path: Path) -> None:
+    path = tmp_path / "one.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), RATE, (WIDE_PX, HIGH_PX))
+    for _, picture in square(1):
+        writer.write(picture)
+    writer.release()
+    size = learned_size(path, options())
+    assert size is not None
+    assert (size.w0 * WIDE_PX, size.h0 * HIGH_PX) == pytest.approx(BODY_PX, rel=0.3)
 
 
 def test_whoever_stands_there_is_waited_for_before_the_picture_becomes_finer() -> None:
