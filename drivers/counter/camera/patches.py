@@ -20,6 +20,8 @@ LIKE = 0.45  # correlation: less is somebody else
 
 
 class Found(NamedTuple):
+    """Where somebody's middle is, in pixels of the small picture."""
+
     x: float
     y: float
     likeness: float  # 1 the same, 0 no relation

@@ -38,6 +38,7 @@ def light_step(
 
 
 def step_gain(t_s: float, *, at_s: float, lasts_s: float = 3.0, depth: float = 0.35) -> float:
+    """What the light of `light_step` is then, as a share of the full light."""
     return 1.0 - depth if at_s <= t_s < at_s + lasts_s else 1.0
 
 
@@ -49,6 +50,7 @@ def light_ramp(
 
 
 def ramp_gain(t_s: float, *, at_s: float, over_s: float = 20.0, depth: float = 0.45) -> float:
+    """What the light of `light_ramp` is then, as a share of the full light."""
     return 1.0 - depth * max(0.0, 1.0 - abs(t_s - at_s - over_s) / over_s)
 
 
