@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
 from drivers.counter.camera import DRIVER
+from drivers.counter.camera.camera import PORTS
 from drivers.counter.camera.eye import EyeShut, Look, Past, Sight, ask, door
+from drivers.counter.camera.words import Setup
 from drivers.errors import BadPort, PortEnded, PortGone
 from drivers.ports import Surroundings, masked, open_port
-from drivers.ports.camera import CameraPort
+from drivers.ports.camera import NETWORK, CameraPort, CameraSource
 from sync.clock import SystemClock
 
 PATIENCE_S = 20.0
@@ -62,6 +65,16 @@ async def gone(pid: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while lives(pid):
             await asyncio.sleep(0.02)
+
+
+def test_the_port_and_its_worker_mean_the_same_by_a_camera():
+    """They agree by JSON alone: a port knows no driver."""
+    said, read = (
+        [(field.name, field.type, field.default) for field in msgspec.structs.fields(each)]
+        for each in (CameraSource, Setup)
+    )
+    assert said == read
+    assert NETWORK == PORTS
 
 
 async def test_a_worker_says_what_it_sees_and_can_be_asked_until_the_port_is_closed(tmp_path: Path):
