@@ -8,6 +8,11 @@ DriverError
 │   ├── PortHeld    somebody else has it open
 │   ├── PortRested  who had dialled in hung up; the next one may
 │   └── PortEnded   a file was read to its end; opened again it would say the same once more
+├── CameraGone      a camera gives its worker no picture, and why (counter/camera/camera.py)
+│   ├── NoFilm      its film is none, or not a whole one
+│   └── CameraEnded its film was seen to the end
+├── EyeShut         nobody answers the technician's question of a camera (counter/camera/eye.py)
+├── BadProfile      a till profile cannot be used; says which field, and why (pos/escpos_tap/profiles.py)
 ├── NoDetector      a camera's detector cannot be used; says why in one word
 └── BadOptions      a driver's options are wrong; each mistake with its path
 """

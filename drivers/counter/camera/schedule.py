@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-DAY_MIN = 24 * 60
-
 Hours = tuple[tuple[int, int], ...]
 """Spans of minutes since midnight; one whose end is not behind its beginning goes past midnight."""
 

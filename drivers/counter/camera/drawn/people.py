@@ -28,7 +28,6 @@ PHASES = 8
 STANDS = -1  # instead of a phase
 SHADOW_PX = 48
 SHADOW_PART = 0.7  # of its canvas: the rest is the soft edge
-HURRY = 1.6  # m/s: the stride grows with the pace up to this
 
 SKIN: tuple[Colour, ...] = ((140, 175, 225), (105, 140, 200), (70, 100, 150), (50, 70, 105))
 HAIR: tuple[Colour, ...] = ((25, 25, 30), (30, 45, 70), (60, 100, 150), (140, 145, 150), (20, 20, 22))
