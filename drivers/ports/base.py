@@ -27,8 +27,13 @@ camera:/dev/video0   camera:rtsp://user:password@192.0.2.30/stream2   camera:fil
 
 WHOLE = ("camera",)  # kinds whose place is itself a URL, with its own parameters
 
-_LOGIN = re.compile(r"(?<=://)[^\s'\"]*@")  # to the last @: a password may have some of its own
-_PARAMETER = re.compile(r"((?:rtsps?|https?)://[^\s?]*\?)[^\s'\"]*")
+_LOGIN = re.compile(r"(?<=://)\S*@")  # to the last @: a password may have some of its own
+# A recorder wants its password in the path (/user=admin&password=…), another has nothing but a secret there
+# (:7447/AbC123): no path is told from a password, so of a camera's address only its host is shown …
+_CAMERA = r"(?:camera:[a-z]+|rtsps?|https?)://"
+_BEHIND_HOST = re.compile(rf"({_CAMERA}[^\s/?#]+)[/?#]\S+", re.IGNORECASE)
+# … and not even that when an @ stands behind its first slash: that may be the path's, or the login's.
+_NO_HOST = re.compile(rf"({_CAMERA})[^\s/?#]*[/?#]\S*@\S*", re.IGNORECASE)
 
 
 class Port(Protocol):
@@ -116,7 +121,7 @@ def read_url(text: str) -> PortUrl:
 
 def masked(text: str) -> str:
     """`text` without what a URL in it has of passwords: for logs, events and pages."""
-    return _PARAMETER.sub(r"\1…", _LOGIN.sub("…@", text))
+    return _LOGIN.sub("…@", _BEHIND_HOST.sub(r"\1/…", _NO_HOST.sub(r"\1…", text)))
 
 
 async def sleep_until(clock: Clock, mono_ms: int) -> None:

@@ -128,7 +128,7 @@ async def test_a_worker_that_stands_still_is_given_up_and_killed():
 
 
 async def test_a_password_is_told_to_the_worker_and_to_nobody_else():
-    port = await opened("camera:rtsp://door:Geh%40eim@127.0.0.1:1/stream2?key=Auch")
+    port = await opened("camera:rtsp://door:Geh%40eim@127.0.0.1:1/password=Dies&channel=1?key=Auch")
     down = await said(port, "state")
     assert down["state"] == "down"
     shown = json.dumps(down) + port.name + repr(port)
@@ -136,7 +136,7 @@ async def test_a_password_is_told_to_the_worker_and_to_nobody_else():
         shown += Path(f"/proc/{port.pid}/{file}").read_bytes().decode("utf-8", "replace")
     await port.close()
     os_says = str((await asyncio.gather(port.read(), return_exceptions=True))[0])
-    for secret in ("Geh", "eim", "Auch"):
+    for secret in ("Geh", "eim", "Dies", "Auch"):
         assert secret not in shown + os_says
     assert "127.0.0.1:1" in down["detail"]
 
@@ -144,9 +144,21 @@ async def test_a_password_is_told_to_the_worker_and_to_nobody_else():
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("camera:rtsp://door:p@ss/w@host:554/a?key=1 x", "camera:rtsp://…@host:554/a?… x"),
-        ("http://host/video?user=a&pwd=b", "http://host/video?…"),
+        ("camera:rtsp://door:p@ss@host:554/a?key=1 x", "camera:rtsp://…@host:554/… x"),
+        ("camera:rtsp://door:it's@host", "camera:rtsp://…@host"),
+        ("camera:rtsp://door:p@ss/w@host:554/a?key=1 x", "camera:rtsp://… x"),
+        ("camera:rtsp://host:554/user=a&password=b&channel=1", "camera:rtsp://host:554/…"),
+        ("camera:rtsp://host/user=a&password=p@ss&channel=1", "camera:rtsp://…"),
+        ("camera:rtsp://[2001:db8::1]:7447/AbC123", "camera:rtsp://[2001:db8::1]:7447/…"),
+        (
+            "no picture: RTSP://door:b@host/password=c, http://host#d",
+            "no picture: RTSP://…@host/… http://host/…",
+        ),
+        ("camera:rtmp://host/password=b", "camera:rtmp://host/…"),
+        ("http://host/video?user=a&pwd=b", "http://host/…"),
+        ("rtsp://192.0.2.30:554/", "rtsp://192.0.2.30:554/"),
         ("camera:/dev/video0", "camera:/dev/video0"),
+        ("camera:file:///srv/morning.mp4?loop=1", "camera:file:///srv/morning.mp4?loop=1"),
         ("serial:///dev/ttyUSB0?baud=9600", "serial:///dev/ttyUSB0?baud=9600"),
         ("http-listen://0.0.0.0:8443?cert=a&key=b", "http-listen://0.0.0.0:8443?cert=a&key=b"),
     ],

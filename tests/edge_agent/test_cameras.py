@@ -167,5 +167,5 @@ async def test_a_camera_that_is_covered_is_blocked_on_the_page_until_it_sees_aga
             said.put_nowait(state)
             await said.join()
             assert supervisor.status()[0].state == shown
-        assert supervisor.status()[0].port == "camera:rtsp://…@host/stream"
+        assert supervisor.status()[0].port == "camera:rtsp://…@host/…"
         await supervisor.stop()
