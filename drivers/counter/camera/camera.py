@@ -153,7 +153,10 @@ class Live:
         except (cv2.error, OSError, RuntimeError, ValueError, MemoryError) as error:
             # Whatever OpenCV and its drivers raise; their texts may have the whole URL in them.
             self._gone = CameraGone(f"{type(error).__name__}")
-        self._ring()
+        finally:
+            # Whatever else it was: a thread that ended and does not say so would be waited for for ever.
+            self._gone = self._gone or CameraGone("its thread ended")
+            self._ring()
 
     def _grab_from(self, capture: Capture) -> None:
         while not self._ending.is_set():

@@ -328,3 +328,19 @@ def test_what_a_driver_raises_is_told_without_its_words():
     assert rung.wait(5)
     with pytest.raises(CameraGone, match=r"^RuntimeError$"):
         camera.frame(0)
+
+
+def test_a_camera_whose_thread_ends_by_what_nobody_thought_of_is_gone_and_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    rung, told = threading.Event(), threading.Event()
+    monkeypatch.setattr(threading, "excepthook", lambda args: told.set())
+
+    def broken() -> Any:
+        raise SystemError("<built-in method> returned a result with an exception set")
+
+    camera = Live(broken, Pace(10), lambda: 0.0, rung.set)
+    assert rung.wait(5)
+    with pytest.raises(CameraGone, match=r"^its thread ended$"):
+        camera.frame(0)
+    assert told.wait(5)  # on the worker's stderr
