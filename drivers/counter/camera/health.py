@@ -49,6 +49,8 @@ Real = NDArray[np.float32]
 # So long after it was there; three of the last five pictures, for those that are judged by their middle.
 AFTER_S: dict[State, float] = {"frozen": 30.0, "dark": 5.0, "covered": 5.0, "moved": 25.0, "flooded": 5.0}
 OVER_AFTER_S = 3.0
+# What is not about the place: after a night, or an hour without a plug, it is as likely over.
+OF_NOW: tuple[State, ...] = ("frozen", "dark", "flooded")
 
 
 class Trouble(NamedTuple):
@@ -78,6 +80,10 @@ class Lasting:
                 self.on, self._since_s = now, None
         return self.on
 
+    def interrupt(self) -> None:
+        """Nobody looked for a while: what was seen before lasts no longer."""
+        self._since_s = None
+
 
 class Health:
     """Looks at every picture of one camera, in order, and remembers its place."""
@@ -106,6 +112,15 @@ class Health:
             self._greys.append(_small(picture))
             if len(self._greys) == MIDDLE_OF:
                 self._judge(t_s)
+        return self._worst()
+
+    def away(self) -> Trouble | None:
+        """No pictures come for a while. What is still believed of the next: what is about the place."""
+        self._before, self._dark = None, False
+        self._greys.clear()
+        self._troubles |= {state: Lasting(AFTER_S[state]) for state in OF_NOW}
+        for trouble in self._troubles.values():
+            trouble.interrupt()
         return self._worst()
 
     def _judge(self, t_s: float) -> None:

@@ -93,7 +93,7 @@ class Loop:
     def _rest(self, now_s: float) -> float:
         if self._camera is not None:
             self._let_go()
-        self._open_at_s, self._retry_s, self._picture_s = now_s, RETRY_FIRST_S, now_s
+        self._open_at_s, self._retry_s, self._picture_s, self._why = now_s, RETRY_FIRST_S, now_s, ""
         self._tell(self._watch.rest(self.t_s))
         return CLOCK_LOOK_S
 

@@ -96,6 +96,8 @@ class Watch:
 
     def _away(self, t_s: float, state: State, detail: str) -> list[Said]:
         self.newest, self.looked = None, Looked()
+        # Else the morning would be judged by the evening: lights that are on would be dark until proven so.
+        self._trouble, self._late = self._health.away(), Lasting(LATE_AFTER_S)
         return self._turn(t_s, state, detail)
 
     def _turn(self, t_s: float, state: State, detail: str) -> list[Said]:

@@ -162,3 +162,44 @@ def test_shelves_that_are_moved_bit_by_bit_become_its_place(camera: Camera):
 def test_what_is_dark_from_the_beginning_is_said_too():
     camera = Camera()
     assert camera.see(20, scaled(0.05)) == ["dark"]
+
+
+def away(camera: Camera) -> Trouble | None:
+    """No picture comes for an hour; what is still believed then."""
+    camera.t_s += 3600
+    return camera.health.away()
+
+
+@pytest.mark.parametrize(
+    ("seen", "noise", "s"), [(scaled(0.06), 3.0, 9.0), (steady, 0.0, 28.0), (pushed(40, 0), 3.0, 28.0)]
+)
+def test_what_began_before_it_was_away_begins_anew(
+    camera: Camera, seen: Callable[[float], Picture], noise: float, s: float
+):
+    assert camera.see(s, seen, noise=noise) == []
+    assert away(camera) is None
+    assert camera.see(s, seen, noise=noise) == []
+    assert len(camera.see(30, seen, noise=noise)) == 1
+
+
+@pytest.mark.parametrize(("seen", "noise"), [(scaled(0.06), 3.0), (steady, 0.0)])
+def test_that_it_was_dark_or_frozen_is_not_believed_after_it_was_away(
+    camera: Camera, seen: Callable[[float], Picture], noise: float
+):
+    assert len(camera.see(40, seen, noise=noise)) == 1
+    assert away(camera) is None
+    camera.said.append(None)
+    assert camera.see(60, steady) == []
+
+
+def test_who_was_dark_before_it_was_away_is_frozen_as_soon_as_any_other_after_it(camera: Camera):
+    camera.see(20, scaled(0.06))
+    away(camera)
+    assert camera.see(32, steady, noise=0) == ["clear", "frozen"]
+
+
+def test_that_it_was_moved_is_still_believed_after_it_was_away_and_so_is_its_place(camera: Camera):
+    camera.see(55, pushed(64, 0))
+    assert away(camera) == camera.said[-1] == Trouble("moved", "10 % of the picture's width")
+    assert camera.see(30, pushed(64, 0)) == []
+    assert camera.see(30, steady) == ["clear"]

@@ -48,6 +48,7 @@ class Box:
     def __init__(self, **options: Any) -> None:
         self.now_s, self.minute = 0.0, 600
         self.lit = True
+        self.opens_in_s = 0.0
         self.there, self.stuck, self.opened, self.closed = True, False, 0, 0
         self.offered = self.missed = 0
         self.said: list[Said] = []
@@ -79,7 +80,7 @@ class _Camera:
     def __init__(self, box: Box) -> None:
         self._box = box
         self.offered = self.missed = 0
-        self._last_s = box.now_s
+        self._last_s = box.now_s + box.opens_in_s
 
     def frame(self, now_s: float) -> Frame | None:
         if not self._box.there:
@@ -157,6 +158,72 @@ def test_in_closed_hours_it_rests_and_lets_the_camera_go():
     box.minute = 9 * 60
     assert box.run(20) == ["up"]
     assert box.opened == 2
+
+
+def night(box: Box) -> None:
+    """It rests, and is to look again."""
+    box.minute, box.missed = 22 * 60, 0
+    assert box.run(3600) == ["resting"]
+    box.minute = 9 * 60
+
+
+def outage(box: Box) -> None:
+    """It is unplugged, and is plugged in again."""
+    box.there, box.missed = False, 0
+    assert box.run(60) == ["down"]
+    box.there = True
+
+
+AWAY = pytest.mark.parametrize("away", [night, outage])
+
+
+@AWAY
+def test_lights_that_went_out_before_it_was_away_are_not_dark_when_they_are_lit_after_it(away: Any):
+    box = Box(hours="09:00-22:00")
+    box.run(10)
+    box.lit = False
+    assert box.run(20) == ["dark"]
+    away(box)
+    box.lit = True
+    assert box.run(30) == ["up"]
+    looked = box.counter.pictures
+    box.lit = False
+    assert box.run(20) == ["dark"]
+    assert box.counter.pictures - looked > 50
+
+
+@AWAY
+def test_a_slow_moment_before_it_was_away_and_one_after_it_are_not_late(away: Any):
+    box = Box(hours="09:00-22:00")
+    box.run(10)
+    box.missed = 80
+    box.run(6)
+    away(box)
+    for _ in range(4):
+        box.missed += 80
+        assert "late" not in box.run(5)
+
+
+@AWAY
+def test_a_box_that_was_late_before_it_was_away_is_not_late_with_its_first_picture(away: Any):
+    box = Box(hours="09:00-22:00")
+    box.run(10)
+    for _ in range(8):
+        box.missed += 80
+        box.run(5)
+    assert box.watch.state == "late"
+    away(box)
+    assert box.run(30) == ["up"]
+
+
+def test_a_camera_that_failed_in_the_evening_may_take_its_time_in_the_morning():
+    box = Box(hours="09:00-22:00")
+    box.run(10)
+    box.there = False
+    box.run(1)
+    night(box)
+    box.there, box.opens_in_s = True, 9.0
+    assert box.run(30) == ["up"]
 
 
 def test_visits_end_when_it_is_gone_and_who_was_beyond_a_line_has_crossed_it():
