@@ -15,8 +15,8 @@ from drivers.counter.camera.schedule import open_at, read_hours
 from drivers.counter.camera.watch import Watch
 from drivers.counter.camera.words import STATS_EVERY_S, Said, Stats
 
-NO_PICTURE_S = 5.0  # after which a camera that failed is told to be down
-OPENING_S = 15.0  # … and one that is still being opened
+NO_PICTURE_S = 5.0  # after which a camera that failed, or went silent, is told to be down
+OPENING_S = 15.0  # … and one that is still being opened, and may take its time
 RETRY_FIRST_S, RETRY_MOST_S = 1.0, 10.0
 HANGS_S = 60.0  # in a driver, or in a library: it can only be ended together with this process
 CLOCK_LOOK_S = 5.0  # how often the hours are looked at
@@ -56,7 +56,8 @@ class Loop:
         self._open_at_s = 0.0
         self._retry_s = RETRY_FIRST_S
         self._why = ""  # it failed last; empty: it has not
-        self._picture_s = clock()  # when the last came, or was begun to be waited for
+        self._picture_s = clock()  # when the last came, or was begun to be waited for …
+        self._patience_s = OPENING_S  # … for so long
         self._moved_s = clock()  # when the camera last showed that it lives
         self._offered = 0
         self._after_s = 0.0  # what a film's times begin with, when it is opened once more
@@ -93,13 +94,18 @@ class Loop:
     def _rest(self, now_s: float) -> float:
         if self._camera is not None:
             self._let_go()
-        self._open_at_s, self._retry_s, self._picture_s, self._why = now_s, RETRY_FIRST_S, now_s, ""
+        self._open_at_s, self._retry_s, self._why = now_s, RETRY_FIRST_S, ""
+        self._picture_s, self._patience_s = now_s, OPENING_S
         self._tell(self._watch.rest(self.t_s))
         return CLOCK_LOOK_S
 
     def _look(self, now_s: float) -> float:
-        if now_s - self._picture_s >= (NO_PICTURE_S if self._why else OPENING_S):
+        wait_s = self._seek(now_s)
+        if now_s - self._picture_s >= self._patience_s:
             self._tell(self._watch.no_picture(self.t_s, self._why or "no picture"))
+        return wait_s
+
+    def _seek(self, now_s: float) -> float:
         if self._leaving is not None and self._leaving.closed:
             self._leaving = None
         if self._camera is None:
@@ -116,7 +122,7 @@ class Loop:
             self._tell(self._watch.end(self.t_s))
             raise Ended from None
         except CameraGone as gone:
-            self._why = str(gone)
+            self._why, self._patience_s = str(gone), NO_PICTURE_S
             self._let_go()
             self._open_at_s = now_s + self._retry_s
             self._retry_s = min(2 * self._retry_s, RETRY_MOST_S)
@@ -127,12 +133,16 @@ class Loop:
         self._mind_hanging(camera, now_s)
         if frame is None:
             wait_s = camera.wait_s(now_s)
-            return 1.0 if wait_s is None else wait_s
+            if wait_s is None:
+                return 1.0
+            self._picture_s = now_s  # a film is not silent: it knows when its next is due
+            return wait_s
         if frame.t_s + self._after_s <= self._last_s:
             self._after_s = self._last_s - frame.t_s + 0.1
         frame = Frame(frame.picture, frame.t_s + self._after_s)
         self._last_s, self._ahead_s = frame.t_s, frame.t_s - now_s
-        self._picture_s, self._retry_s, self._why = now_s, RETRY_FIRST_S, ""
+        self._picture_s, self._patience_s = now_s, NO_PICTURE_S
+        self._retry_s, self._why = RETRY_FIRST_S, ""
         began_s = self._clock()
         said = self._watch.look(frame)
         self._looks_s.append(self._clock() - began_s)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drivers.counter.camera.camera import CameraGone, Frame
+from drivers.counter.camera.camera import CameraGone, Frame, Pace, Played
 from drivers.counter.camera.health import Health
 from drivers.counter.camera.loop import HANGS_S, RETRY_MOST_S, Hangs, Loop
 from drivers.counter.camera.options import CameraOptions
@@ -49,6 +49,7 @@ class Box:
         self.now_s, self.minute = 0.0, 600
         self.lit = True
         self.opens_in_s = 0.0
+        self.film: Played | None = None  # in place of it
         self.there, self.stuck, self.opened, self.closed = True, False, 0, 0
         self.offered = self.missed = 0
         self.said: list[Said] = []
@@ -65,14 +66,14 @@ class Box:
 
     def open(self) -> Any:
         self.opened += 1
-        return _Camera(self)
+        return self.film or _Camera(self)
 
-    def run(self, s: float) -> list[str]:
+    def run(self, s: float, wait_most_s: float = 0.1) -> list[str]:
         """So many seconds; the states that were said."""
         before, until_s = len(self.said), self.now_s + s
         while self.now_s < until_s:
             wait_s = self.loop.turn()
-            self.now_s += max(0.001, min(wait_s, 0.1))
+            self.now_s += max(0.001, min(wait_s, wait_most_s))
         return [each.state for each in self.said[before:] if each.state]
 
 
@@ -139,6 +140,30 @@ def test_a_camera_that_says_nothing_from_the_beginning_is_down_after_a_while():
     box.stuck = True
     assert box.run(14) == []
     assert box.run(2) == ["down"]
+
+
+def test_a_camera_that_is_not_there_is_down_without_the_time_that_opening_may_take():
+    box = Box()
+    box.there = False
+    assert box.run(4.5) == []
+    assert box.run(1.5) == ["down"]
+
+
+def test_a_camera_that_goes_silent_without_an_error_is_down_as_soon_as_one_that_fails():
+    box = Box()
+    box.run(20)
+    box.stuck = True
+    assert box.run(4.5) == []
+    assert box.run(1.5) == ["down"]
+    box.stuck = False
+    assert box.run(1) == ["up"]
+
+
+def test_a_film_that_has_no_picture_for_a_while_is_not_down():
+    box = Box()
+    box.film = Played(((20.0 * number, picture()) for number in range(9)), Pace(10), 1.0)
+    assert box.run(90, wait_most_s=60) == ["up"]
+    assert box.counter.pictures == 5
 
 
 def test_a_camera_that_hangs_in_its_driver_ends_the_process():
