@@ -62,6 +62,8 @@ class Loop:
         self._offered = 0
         self._after_s = 0.0  # what a film's times begin with, when it is opened once more
         self._ahead_s = 0.0  # of the camera's clock before ours
+        self._told_s = 0.0  # the latest time by it that anybody was told
+        self._opening = False  # no picture has come yet since it was opened
         self._last_s = -1.0  # the last picture's time
         self._stats_s = clock() + STATS_EVERY_S
         self._counts = (0, 0, 0)  # looked at, offered, missed: at the last stats
@@ -72,8 +74,9 @@ class Loop:
 
     @property
     def t_s(self) -> float:
-        """Now, on the camera's clock."""
-        return max(0.0, self._clock() + self._ahead_s)
+        """Now, on the camera's clock. It never goes back: where ours runs ahead of a slow film's it waits."""
+        self._told_s = max(self._told_s, self._clock() + self._ahead_s)
+        return self._told_s
 
     @property
     def look_ms(self) -> float:
@@ -113,7 +116,7 @@ class Loop:
                 self._mind_hanging(self._leaving, now_s)
                 return max(0.1, min(self._open_at_s - now_s, 1.0))
             self._opened += 1
-            self._offered, self._moved_s = 0, now_s
+            self._offered, self._moved_s, self._opening = 0, now_s, True
         try:
             if self._camera is None:
                 self._camera = self._open_it()
@@ -137,6 +140,10 @@ class Loop:
                 return 1.0
             self._picture_s = now_s  # a film is not silent: it knows when its next is due
             return wait_s
+        if self._opening and camera.wait_s(now_s) is not None:
+            # A film begins with its first second again, but what was told since its last has later times.
+            self._after_s = max(self._after_s, self._told_s - frame.t_s)
+        self._opening = False
         if frame.t_s + self._after_s <= self._last_s:
             self._after_s = self._last_s - frame.t_s + 0.1
         frame = Frame(frame.picture, frame.t_s + self._after_s)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,10 @@ CHANCE = np.random.default_rng(1)
 
 def picture() -> Picture:
     return CHANCE.integers(0, 255, (36, 64, 3), np.uint8)
+
+
+def film(between_s: float = 0.1, speed: float = 1.0) -> Played:
+    return Played(((number * between_s, picture()) for number in count()), Pace(10), speed)
 
 
 class Tool:
@@ -49,7 +55,8 @@ class Box:
         self.now_s, self.minute = 0.0, 600
         self.lit = True
         self.opens_in_s = 0.0
-        self.film: Played | None = None  # in place of it
+        self.age_s = 0.0  # of its pictures
+        self.film: Callable[[], Played] | None = None  # in place of it
         self.there, self.stuck, self.opened, self.closed = True, False, 0, 0
         self.offered = self.missed = 0
         self.said: list[Said] = []
@@ -66,7 +73,7 @@ class Box:
 
     def open(self) -> Any:
         self.opened += 1
-        return self.film or _Camera(self)
+        return self.film() if self.film else _Camera(self)
 
     def run(self, s: float, wait_most_s: float = 0.1) -> list[str]:
         """So many seconds; the states that were said."""
@@ -91,7 +98,7 @@ class _Camera:
         self._last_s = now_s
         self.offered += 1
         self.missed = self._box.missed
-        return Frame(picture() if self._box.lit else np.zeros_like(picture()), now_s)
+        return Frame(picture() if self._box.lit else np.zeros_like(picture()), now_s - self._box.age_s)
 
     def wait_s(self, now_s: float) -> float | None:
         return None
@@ -161,7 +168,7 @@ def test_a_camera_that_goes_silent_without_an_error_is_down_as_soon_as_one_that_
 
 def test_a_film_that_has_no_picture_for_a_while_is_not_down():
     box = Box()
-    box.film = Played(((20.0 * number, picture()) for number in range(9)), Pace(10), 1.0)
+    box.film = lambda: film(between_s=20.0)
     assert box.run(90, wait_most_s=60) == ["up"]
     assert box.counter.pictures == 5
 
@@ -321,3 +328,35 @@ def test_it_says_how_it_is_every_five_seconds_whatever_becomes_of_its_camera():
     box.minute = 0
     box.run(20)
     assert sum(each.stats is not None for each in box.said) in (11, 12)
+
+
+def test_a_film_that_is_opened_anew_does_not_turn_its_clock_back():
+    box = Box(hours="09:00-22:00")
+    box.film = film
+    box.run(20)
+    night(box)
+    assert box.run(20) == ["up"]
+    times = [each.t_ms for each in box.said]
+    assert times == sorted(times)
+    assert times[-1] == pytest.approx(box.now_s * 1000, abs=5500)
+
+
+def test_the_clock_of_a_slow_film_waits_for_it_and_does_not_go_back():
+    box = Box()
+    box.film = lambda: film(speed=0.1)
+    times = []
+    for _ in range(200):
+        box.run(0.1)
+        times.append(box.loop.t_s)
+    assert times == sorted(times)
+    assert times[-1] == pytest.approx(0.1 * box.now_s, abs=1)
+
+
+def test_a_camera_that_is_opened_anew_keeps_its_own_times():
+    box = Box(hours="09:00-22:00")
+    box.run(20)
+    night(box)
+    box.age_s = 3.0
+    box.run(20)
+    assert box.watch.newest is not None
+    assert box.now_s - box.watch.newest.t_s == pytest.approx(3.0, abs=0.2)
