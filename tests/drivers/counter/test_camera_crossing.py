@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable
 
 from drivers.counter.camera.crossing import LineWatch, watches
@@ -146,3 +147,14 @@ def test_who_goes_out_of_sight_beyond_it_has_crossed_and_who_does_so_before_it_h
         line = watch()
         assert walk(line, [(50, 40), (50, 57), (50, last_y)]) == []
         assert ways(line.step([], 3.0)) == expected
+
+
+def test_nothing_is_kept_of_who_has_gone_however_many_they_were() -> None:
+    line, sizes, crossed = watch(), [], 0
+    for track in range(1000, 1500):
+        for y in (30, 45, 55, 70):
+            crossed += len(line.step([Step(track, 50, y, PERSON, PERSON, True, True)], float(y)))
+        line.step([], 80.0)
+        sizes.append(len(pickle.dumps(line)))
+    assert crossed == 500
+    assert max(sizes) == sizes[0]

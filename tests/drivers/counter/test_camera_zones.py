@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from drivers.counter.camera.shapes import Step, Visit
@@ -119,3 +121,13 @@ def test_who_is_found_in_the_first_picture_without_them_has_not_left(stage: Stag
     stage.t_s += 1.0
     stage.play(6, (2, 30))
     assert [visit.dwell_s for visit in stage.zone.close()] == [13 - FRAME_S]
+
+
+def test_nothing_is_kept_of_who_has_gone_however_many_they_were(stage: Stage) -> None:
+    sizes = []
+    for track in range(1000, 1500):
+        stage.play(6, (track, 25))
+        stage.play(STITCH_S + 1, *([(track, 75)] if track % 2 else []))
+        sizes.append(len(pickle.dumps(stage.zone)))
+    assert len(stage.visits) == 500
+    assert max(sizes) == sizes[0]
