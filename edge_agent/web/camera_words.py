@@ -79,6 +79,7 @@ def for_page(lang: str, detector: str = "") -> dict[str, Any]:
         "keeping": _("Pictures are kept from now on, in memory only. Come back in a minute."),
         "loading": _("{n} pictures"),
         "compared": _("Compared: {seconds} s of {all} s"),
+        "gone": _("The camera no longer has these minutes to compare with. Load the last minutes again."),
         "pieces": {"play": _("Play"), "pause": _("Pause")},
     }
 

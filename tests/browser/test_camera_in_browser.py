@@ -14,12 +14,9 @@ from playwright.async_api import Browser, Page, expect
 
 from demo.programs import free_port
 from drivers.counter.camera.eye import CrossedNow, DetectorNow, Past
+from tests.browser.camera import LIMIT_MS, PAGE, PHONE, drag, pages_of, save, spot
 from tests.browser.watched import Watched
 from tests.edge_agent.web.camera_house import CameraHouse, camera_house
-
-PAGE = "/edge/camera/entrance"
-PHONE = {"width": 360, "height": 740}
-LIMIT_MS = 10_000
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -30,40 +27,8 @@ async def shop(tmp_path: Path) -> AsyncIterator[CameraHouse]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_page(shop: CameraHouse, browser: Browser) -> AsyncIterator[Any]:
-    """`await open_page(lang=…, phone=…)`; at the end nothing may have gone wrong."""
-    opened: list[Watched] = []
-
-    async def opens(*, lang: str = "en", phone: bool = False) -> Watched:
-        how: dict[str, Any] = {"viewport": PHONE, "has_touch": True, "is_mobile": True} if phone else {}
-        context = await browser.new_context(base_url=shop.url, **how)
-        context.set_default_timeout(LIMIT_MS)
-        await context.add_cookies([{"name": "tillbeam_lang", "value": lang, "url": shop.url}])
-        watched = Watched(await context.new_page())
-        opened.append(watched)
-        await watched.page.goto(PAGE)
-        await expect(watched.page.locator("#state")).to_have_class("state up")
-        return watched
-
-    yield opens
-    for watched in opened:
-        await watched.page.context.close()
-    assert not [each for watched in opened for each in watched.wrong]
-
-
-async def spot(page: Page, x: float, y: float) -> tuple[float, float]:
-    """A place of the picture, on the screen."""
-    await page.locator("#stage").scroll_into_view_if_needed()
-    box = await page.locator("#drawn").bounding_box()
-    assert box
-    return box["x"] + x * box["width"], box["y"] + y * box["height"]
-
-
-async def drag(page: Page, tool: str, start: tuple[float, float], end: tuple[float, float]) -> None:
-    await page.locator(f"[data-draw={tool}]").click()
-    await page.mouse.move(*await spot(page, *start))
-    await page.mouse.down()
-    await page.mouse.move(*await spot(page, *end), steps=4)
-    await page.mouse.up()
+    async with pages_of(shop, browser) as opens:
+        yield opens
 
 
 async def finger(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -76,12 +41,6 @@ async def finger(page: Page, start: tuple[float, float], end: tuple[float, float
         point = {"x": x1 + (x2 - x1) * n / 4, "y": y1 + (y2 - y1) * n / 4}
         await session.send(touch, {"type": "touchMove", "touchPoints": [point]})
     await session.send(touch, {"type": "touchEnd", "touchPoints": []})
-
-
-async def save(page: Page) -> None:
-    async with page.expect_response("**/save"):
-        await page.locator("#save").click()
-    await expect(page.locator("#saved")).to_have_text(re.compile("As in the settings file|与设置文件一致"))
 
 
 async def test_a_line_drawn_by_mouse_and_named_stands_in_the_yaml_and_is_taken_back(
@@ -196,7 +155,8 @@ async def test_counts_go_up_while_the_page_is_open_and_begin_from_zero(
     await expect(inside).to_have_text("0")
     shop.eye.goes_on(totals={"door": (5, 1)}, t_s=101.0)
     await expect(inside).to_have_text("2")
-    shop.eye.goes_on(totals={"door": (1, 0)}, t_s=2.0)  # another worker
+    shop.eye.worker = "second"
+    shop.eye.goes_on(totals={"door": (1, 0)}, t_s=2.0)
     await expect(inside).to_have_text("3")
     await page.locator("#reset").click()
     await expect(inside).to_have_text("0")
@@ -349,6 +309,10 @@ async def test_with_its_real_worker_a_camera_is_seen_drawn_on_and_counts_anew(
         # A new worker has kept none yet, and a drawing is tried every other second at most.
         some = re.compile(r"[1-9]\d* of \d+ so far")
         await expect(page.locator("#trying")).to_contain_text(some, timeout=LIMIT_MS)
+        await page.locator("#load").click()
+        await expect(page.locator("#span")).to_contain_text("Compared", timeout=LIMIT_MS)
+        await save(page)  # and with it the worker goes that had these pictures
+        await expect(page.locator("#span")).to_contain_text("Load the last minutes again", timeout=LIMIT_MS)
         await context.close()
         assert not watched.wrong
     files = [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -16,7 +16,8 @@ each question. Pictures are in the worker's memory and nowhere else, and nothing
   counted again, a few for each time it is asked: ask until none is `left`. That, too, has them kept.
 
 Every place is a fraction of the picture from its top left corner; `t_s` is the worker's own clock, seconds
-that never go back, the same in all answers of one worker. This file needs neither OpenCV nor numpy.
+that never go back, the same in all answers of one worker: by another `worker` it is another clock, and
+nothing of both may be compared. This file needs neither OpenCV nor numpy.
 """
 
 from __future__ import annotations
@@ -167,6 +168,7 @@ class Sight(_Word, frozen=True, tag_field="say", tag="sight"):
     persons: tuple[Rectangle, ...] = ()  # sizes of people that were learned, far and near; else empty
     lines: Lines = {}  # by which it counts
     zones: Zones = {}
+    worker: str = ""  # who answers
     jpegs_bytes: tuple[int, ...] = ()
 
 
@@ -179,6 +181,7 @@ class Kept(_Word, frozen=True, tag_field="say", tag="kept"):
     tracks_from_s: float = 0.0  # as far back as `Recount` can go
     taken_s: tuple[float, ...] = ()
     tracks: dict[int, tuple[tuple[float, float, float], ...]] = {}  # t_s, x, y, within those times
+    worker: str = ""  # who answers
     jpegs_bytes: tuple[int, ...] = ()
 
 
@@ -191,6 +194,7 @@ class Recounted(_Word, frozen=True, tag_field="say", tag="recounted"):
     visited: tuple[VisitedNow, ...] = ()
     pictures: int | None = None  # counted again so far; None: by the tracks
     left: int = 0  # pictures that are still to be counted: ask again
+    worker: str = ""  # who answers
     jpegs_bytes: tuple[int, ...] = ()
 
 

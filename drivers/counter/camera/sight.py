@@ -12,6 +12,7 @@ from drivers.counter.camera.eye import (
     Answer,
     CrossedNow,
     DetectorNow,
+    Kept,
     LineDrawn,
     Look,
     Past,
@@ -41,9 +42,11 @@ class Eye:
         watch: Watch,
         size: Callable[[], Size | None] = lambda: None,
         witness: Witness | None = None,
+        worker: str = "",
     ) -> None:
-        """`size` of a person as it was drawn or learned, in fractions of the picture."""
+        """`size` of a person as it was drawn or learned, in fractions of the picture; `worker`: its name."""
         self._options, self._watch, self._size, self._witness = options, watch, size, witness
+        self._worker = worker
         self._tracks, self._pictures = Tracks(), Pictures()
         self._aspect = 16 / 9
         self._again: Again | None = None
@@ -65,6 +68,12 @@ class Eye:
         self, question: Question, now_s: float, frames_per_s: float, look_ms: float
     ) -> tuple[Answer, tuple[bytes, ...]]:
         """The answer and its pictures."""
+        said, jpegs = self._answer(question, now_s, frames_per_s, look_ms)
+        return replace(said, worker=self._worker), jpegs
+
+    def _answer(
+        self, question: Question, now_s: float, frames_per_s: float, look_ms: float
+    ) -> tuple[Sight | Kept | Recounted, tuple[bytes, ...]]:
         if isinstance(question, Recount):
             return self._recount(question, now_s), ()
         if isinstance(question, Past):

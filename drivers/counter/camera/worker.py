@@ -73,7 +73,7 @@ def serve(setup: Setup, options: CameraOptions, stdin: _Stdin) -> None:
     witness = witness_of(options)
     counter = Counter(options, witness=witness)
     watch = Watch(counter, Health())
-    eye = Eye(options, watch, lambda: counter.size, witness)
+    eye = Eye(options, watch, lambda: counter.size, witness, worker=os.urandom(4).hex())
 
     def clock() -> float:
         return time.monotonic() - began_s

@@ -21,6 +21,7 @@ const anchor = byId("anchor");
 const fingers = matchMedia("(pointer: coarse)");
 
 let stands = read("stands"); // what the settings file has
+let worker = null; // who answers: after a save it is another one, with another clock
 let sinceS = null; // of the worker's clock: when the drawing changed, or counting began from zero
 let nowS = 0; // of the worker's clock
 let pictureAt = performance.now();
@@ -136,8 +137,9 @@ async function look() {
   tell(said.state ?? "down", said.detail);
   if (said.say !== "sight") return false;
   nowS = said.t_s;
-  sinceS ??= nowS;
-  if (sinceS > nowS) sinceS = nowS; // another worker, another clock
+  if (said.worker !== worker) sinceS = nowS;
+  worker = said.worker;
+  replay.answers(worker);
   countUp(said.totals);
   lists.occupy(said.occupancy ?? {});
   if (same() && !replay.showing) shine(said.crossed ?? []);
@@ -173,7 +175,7 @@ async function tryOut() {
     try {
       const wanted = drawing();
       const still = () => plain(wanted) === plain(drawing()) && !same() && !replay.counting;
-      const tookMs = await recounted(path, wanted, { from_s: sinceS, until_s: nowS }, (said) => {
+      const tookMs = await recounted(path, wanted, { worker, from_s: sinceS, until_s: nowS }, (said) => {
         if (!still()) return false;
         byId("trying").textContent = tried(words.trying, said);
         for (const name of Object.keys(wanted.lines)) lists.count(name, said ? tally(said.crossed, name) : ["–", "–"]);

@@ -4,13 +4,13 @@ import { asked } from "./frames.js";
 
 const REST_MS = 40; // between two questions: it counts what it sees now, too
 
-// `told(said)` after each answer, null when there is none; false ends it. Tells how long the last one took.
-export async function recounted(path, drawing, span, told) {
+// `told(said)` after each answer, null when there is none of that worker; false ends it. Tells how long the last one took.
+export async function recounted(path, drawing, { worker, ...span }, told) {
   for (;;) {
     const began = performance.now();
     const { said } = await asked(`${path}/recount`, { ...drawing, ...span });
     const tookMs = performance.now() - began;
-    const known = said.say === "recounted" ? { ...said, crossed: said.crossed ?? [] } : null;
+    const known = said.say === "recounted" && said.worker === worker ? { ...said, crossed: said.crossed ?? [] } : null;
     if (!told(known) || !known?.left) return tookMs;
     await new Promise((rested) => setTimeout(rested, REST_MS));
   }

@@ -18,6 +18,8 @@ export class Replay {
     this.playing = 0; // the timer of the next picture
     this.pictures = []; // {t_s, blob}
     this.tracks = new Map(); // track: [[t_s, x, y], …]
+    this.worker = null; // whose pictures these are …
+    this.answering = null; // … and who answers now
     this.crossed = null; // by the lines as drawn; null: not known
     this.counting = false; // pictures are being counted again
     this.seenUntil = 0; // the index up to which somebody has watched
@@ -53,12 +55,17 @@ export class Replay {
     const button = byId("load");
     button.disabled = true;
     this.stop();
+    this.unknown();
     this.pictures = [];
     this.tracks = new Map();
+    this.seenUntil = 0;
+    this.hands.clear();
     try {
       for (let after = -1; this.pictures.length < PICTURES_MOST; ) {
         const { said, pictures } = await asked(`${this.path}/past?after=${after}&most=${ASK_MOST}`);
         if (said.say !== "kept" || !pictures.length) break;
+        if (!this.pictures.length) this.worker = this.answering = said.worker;
+        if (said.worker !== this.worker) break;
         pictures.forEach((blob, index) => this.pictures.push({ t_s: said.taken_s[index], blob }));
         for (const [track, places] of Object.entries(said.tracks ?? {}))
           this.tracks.set(track, [...(this.tracks.get(track) ?? []), ...places]);
@@ -72,11 +79,10 @@ export class Replay {
     button.disabled = false;
     byId("player").hidden = this.pictures.length < 2;
     if (this.pictures.length < 2) {
+      this.turned(false);
       byId("loaded").textContent = this.words.keeping;
       return;
     }
-    this.seenUntil = 0;
-    this.hands.clear();
     byId("at").max = this.pictures.length - 1;
     this.turned(true);
     this.redrawn();
@@ -156,10 +162,25 @@ export class Replay {
     this.recounting = setTimeout(() => this.recount(), RECOUNT_AFTER_MS);
   }
 
+  // After a save another worker answers: it has not seen these minutes, and its clock began anew.
+  answers(worker) {
+    if (worker === this.answering) return;
+    this.answering = worker;
+    if (this.worker !== worker) this.unknown();
+    this.compare();
+  }
+
+  unknown() {
+    this.run = null;
+    this.counting = false;
+    this.crossed = null;
+    byId("again").hidden = true;
+  }
+
   async recount() {
-    if (!this.pictures.length) return;
+    if (!this.pictures.length || this.worker !== this.answering) return;
     const wanted = this.drawing();
-    const span = { from_s: this.pictures[0].t_s, until_s: this.pictures.at(-1).t_s };
+    const span = { worker: this.worker, from_s: this.pictures[0].t_s, until_s: this.pictures.at(-1).t_s };
     const run = (this.run = {}); // another one takes its place
     this.counting = true;
     try {
@@ -213,6 +234,7 @@ export class Replay {
       place.className = `n ${off === null ? "" : off === 0 ? "good" : "bad"}`;
     });
     const all = this.pictures.at(-1).t_s - first;
-    byId("span").textContent = filled(this.words.compared, { seconds: Math.round(until - first), all: Math.round(all) });
+    const compared = filled(this.words.compared, { seconds: Math.round(until - first), all: Math.round(all) });
+    byId("span").textContent = this.worker !== this.answering ? this.words.gone : this.crossed ? compared : "";
   }
 }

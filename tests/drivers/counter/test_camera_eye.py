@@ -114,6 +114,13 @@ def test_a_look_has_the_picture_and_all_that_is_seen_in_it():
     assert worker.ask(Look(width=0))[1] == ()
 
 
+def test_every_answer_tells_whose_it_is_since_clocks_of_two_workers_cannot_be_compared():
+    worker = Worker()
+    worker.eye = Eye(OPTIONS, worker.watch, worker="3f0a")
+    worker.run(1)
+    assert [worker.ask(one)[0].worker for one in (Look(), Past(), Recount())] == ["3f0a"] * 3
+
+
 def test_what_is_wrong_with_its_detector_is_told_when_one_was_wanted():
     assert Worker().ask(Look(width=0))[0].detector is None
     witness = witness_of(CameraOptions(detector="/nowhere/people.onnx"))

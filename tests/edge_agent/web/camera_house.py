@@ -101,6 +101,7 @@ class FakeEye:
     crossed: tuple[CrossedNow, ...] = ()  # of the last minutes, by any line of that name
     pictures_s: tuple[float, ...] = ()
     room: int = 120  # pictures in one answer; in a crowd they are few
+    worker: str = "first"
     refuses: str = ""  # why it cannot count anew
     waiting: int = 0  # pictures that it has yet to count again, three for each question
     counted: int | None = None  # … and has
@@ -108,6 +109,10 @@ class FakeEye:
 
     def answer(self, question: Question) -> tuple[Answer, tuple[bytes, ...]]:
         self.asked.append(question)
+        said, jpegs = self._answer(question)
+        return said if isinstance(said, Refused) else msgspec.structs.replace(said, worker=self.worker), jpegs
+
+    def _answer(self, question: Question) -> tuple[Answer, tuple[bytes, ...]]:
         match question:
             case Look(width=width):
                 return self.sight, (JPEG,) if width and self.sight.picture_s else ()
