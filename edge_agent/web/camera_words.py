@@ -79,6 +79,13 @@ def for_page(lang: str, detector: str = "") -> dict[str, Any]:
         "keeping": _("Pictures are kept from now on, in memory only. Come back in a minute."),
         "loading": _("{n} pictures"),
         "compared": _("Compared: {seconds} s of {all} s"),
+        "forgot": _(
+            "The camera no longer knows the first {seconds} s: they are left out, and so are {n} counted by"
+            " hand in them."
+        ),
+        "timeless": _(
+            "No difference is told: numbers that were typed, or pressed before playing, are of a longer time."
+        ),
         "gone": _("The camera no longer has these minutes to compare with. Load the last minutes again."),
         "pieces": {"play": _("Play"), "pause": _("Pause")},
     }

@@ -76,3 +76,52 @@ async def test_a_drawing_is_tried_only_on_what_the_worker_that_answers_has_seen(
             return
         await page.wait_for_timeout(100)
     raise AssertionError([one for one in asked if isinstance(one, Recount)])
+
+
+async def test_what_the_camera_has_forgotten_since_is_left_out_of_both_counts(
+    page: Page, shop: CameraHouse
+) -> None:
+    await load(page)
+    for second, way in ((2, "in"), (3, "out"), (5, "in"), (9, "in"), (19.75, "out")):
+        await page.locator("#at").fill(str(round(second * 4)))
+        await page.locator(f"[data-hand={way}]").click()
+    await expect(inward(page, "input")).to_have_value("3")
+    await expect(inward(page, "[data-off]")).to_have_text("0")
+    shop.eye.forgot_s = 64.0
+    await page.locator("#lines [data-turn]").click()
+    span = page.locator("#span")
+    await expect(span).to_have_text(
+        "Compared: 16 s of 20 s · The camera no longer knows the first 4 s:"
+        " they are left out, and so are 2 counted by hand in them."
+    )
+    await expect(inward(page, "[data-counted]")).to_have_text("2")
+    await expect(inward(page, "input")).to_have_value("2")
+    await expect(inward(page, "[data-off]")).to_have_text("0")
+    await inward(page, "input").fill("4")  # of the span that is told: those before it stay left out
+    await expect(inward(page, "[data-off]")).to_have_text("−2")
+    await expect(span).to_contain_text("so are 2 counted by hand")
+    shop.eye.forgot_s = 90.0
+    await page.locator("#lines [data-turn]").click()
+    await expect(span).to_have_text(
+        "The camera no longer has these minutes to compare with. Load the last minutes again."
+    )
+    await expect(inward(page, "[data-counted]")).to_have_text("–")  # not nobody
+
+
+async def test_a_number_typed_for_a_longer_time_is_held_against_nothing(
+    page: Page, shop: CameraHouse
+) -> None:
+    await load(page)
+    await inward(page, "input").fill("3")
+    await expect(inward(page, "[data-off]")).to_have_text("0")
+    shop.eye.forgot_s = 61.0  # a mask was drawn at once: next to nothing is missing
+    await page.locator("#lines [data-turn]").click()
+    await expect(page.locator("#span")).to_have_text("Compared: 19 s of 20 s")
+    await expect(inward(page, "[data-off]")).to_have_text("0")
+    shop.eye.forgot_s = 64.0
+    await page.locator("#lines [data-turn]").click()
+    await expect(inward(page, "[data-counted]")).to_have_text("2")
+    await expect(inward(page, "[data-off]")).to_have_text("–")
+    await expect(page.locator("#span")).to_contain_text("No difference is told")
+    await inward(page, "input").fill("2")  # counted anew, of what is left
+    await expect(inward(page, "[data-off]")).to_have_text("0")

@@ -1,6 +1,7 @@
 // The last minutes once more: pictures from the worker's memory, counted by hand and by the lines as drawn now.
 import { filled } from "./drawn.js";
 import { asked, paint } from "./frames.js";
+import { Hands, later } from "./hands.js";
 import { recounted, tally, tried } from "./recounted.js";
 
 const ASK_MOST = 60; // pictures in one answer
@@ -20,10 +21,10 @@ export class Replay {
     this.tracks = new Map(); // track: [[t_s, x, y], …]
     this.worker = null; // whose pictures these are …
     this.answering = null; // … and who answers now
-    this.crossed = null; // by the lines as drawn; null: not known
+    this.counted = null; // by the lines as drawn: {from_s, until_s, crossed, …}; null: not known
     this.counting = false; // pictures are being counted again
     this.seenUntil = 0; // the index up to which somebody has watched
-    this.hands = new Map(); // line: [in, out], by hand
+    this.hands = new Hands();
     byId("load").addEventListener("click", () => this.load());
     byId("live").addEventListener("click", () => this.leave());
     byId("play").addEventListener("click", () => this.toggle());
@@ -145,7 +146,7 @@ export class Replay {
       const near = places.reduce((best, one) => (Math.abs(one[0] - now) < Math.abs(best[0] - now) ? one : best), [-1e9, 0, 0]);
       return Math.abs(near[0] - now) > BESIDE_S ? [] : [{ track: Number(track), x: near[1], y: near[2], sure: true }];
     }));
-    for (const { t_s, line } of this.crossed ?? []) if (t_s > last && t_s <= now) this.drawn.flash(line);
+    for (const { t_s, line } of this.counted?.crossed ?? []) if (t_s > last && t_s <= now) this.drawn.flash(line);
     this.compare();
     await paint(this.picture, blob);
   }
@@ -173,7 +174,7 @@ export class Replay {
   unknown() {
     this.run = null;
     this.counting = false;
-    this.crossed = null;
+    this.counted = null;
     byId("again").hidden = true;
   }
 
@@ -186,14 +187,14 @@ export class Replay {
     try {
       await recounted(this.path, wanted, span, (said) => {
         if (this.run !== run || !this.showing) return false;
-        this.crossed = said && said.crossed;
+        this.counted = said;
         byId("again").hidden = said?.pictures === undefined;
         byId("again").textContent = tried(this.words.trying, said);
         this.compare();
         return true;
       });
     } catch {
-      if (this.run === run) this.crossed = null;
+      if (this.run === run) this.counted = null;
       this.compare();
     }
     if (this.run === run) this.counting = false;
@@ -202,39 +203,53 @@ export class Replay {
   byHand(way) {
     const line = byId("by-hand").value;
     if (!line) return;
-    const count = this.hands.get(line) ?? [0, 0];
-    count[way === "in" ? 0 : 1] += 1;
-    this.hands.set(line, count);
+    const now = this.pictures[this.index].t_s;
+    this.hands.press(line, way, this.seenUntil || this.playing ? [now, now] : this.span());
     this.compare();
   }
 
   typed(way, text) {
-    const line = byId("by-hand").value;
-    const count = this.hands.get(line) ?? [0, 0];
-    count[way === "in" ? 0 : 1] = Math.max(0, Math.round(Number(text)) || 0);
-    this.hands.set(line, count);
+    this.hands.type(byId("by-hand").value, way, Math.max(0, Math.round(Number(text)) || 0), this.span());
     this.compare();
   }
 
-  // Up to where somebody has watched; all of it while nobody has.
+  // What is compared: as far back as the worker still goes, up to where somebody has watched; all of it while nobody has.
+  span() {
+    const from = Math.max(this.pictures[0].t_s, this.counted?.from_s ?? 0);
+    const until = this.pictures[this.seenUntil || this.pictures.length - 1].t_s;
+    return [from, Math.min(until, this.counted?.until_s ?? until)];
+  }
+
   compare() {
     if (!this.pictures.length) return;
     const line = byId("by-hand").value;
-    const first = this.pictures[0].t_s;
-    const until = this.pictures[this.seenUntil || this.pictures.length - 1].t_s;
-    const counted = this.crossed && line && tally(this.crossed.filter(({ t_s }) => t_s <= until), line);
-    const hands = this.hands.get(line);
+    const [from, until] = this.span();
+    const counted = this.counted && line && until > from ? tally(this.counted.crossed.filter(({ t_s }) => t_s <= until), line) : null;
+    const hands = ["in", "out"].map((way) => this.hands.count(line, way, [from, until]));
     document.querySelectorAll("#compared tr[data-way]").forEach((row, way) => {
       row.querySelector("[data-counted]").textContent = counted ? counted[way] : "–";
       const input = row.querySelector("input");
-      if (document.activeElement !== input) input.value = hands ? hands[way] : "";
-      const off = hands && counted ? counted[way] - hands[way] : null;
+      const hand = hands[way];
+      if (document.activeElement !== input) input.value = hand ? hand.there : "";
+      const off = hand?.sure && counted ? counted[way] - hand.there : null;
       const place = row.querySelector("[data-off]");
       place.textContent = off === null ? "–" : off > 0 ? `+${off}` : off < 0 ? `−${-off}` : "0";
       place.className = `n ${off === null ? "" : off === 0 ? "good" : "bad"}`;
     });
-    const all = this.pictures.at(-1).t_s - first;
-    const compared = filled(this.words.compared, { seconds: Math.round(until - first), all: Math.round(all) });
-    byId("span").textContent = this.worker !== this.answering ? this.words.gone : this.crossed ? compared : "";
+    byId("span").textContent = this.compared(from, until, hands).join(" · ");
+  }
+
+  // What that is, in words.
+  compared(from, until, hands) {
+    const { compared, gone, forgot, timeless } = this.words;
+    const ended = this.counted && !this.counted.left && this.counted.until_s <= this.counted.from_s;
+    if (this.worker !== this.answering || ended) return [gone];
+    if (!this.counted) return [];
+    const [first, last] = [this.pictures[0].t_s, this.pictures.at(-1).t_s];
+    const said = [filled(compared, { seconds: Math.max(0, Math.round(until - from)), all: Math.round(last - first) })];
+    const before = hands.reduce((sum, hand) => sum + (hand?.before ?? 0), 0);
+    if (before || later(from, first)) said.push(filled(forgot, { seconds: Math.ceil(from - first), n: before }));
+    if (!this.counted.left && hands.some((hand) => hand && !hand.sure)) said.push(timeless);
+    return said;
   }
 }

@@ -149,3 +149,13 @@ def test_its_options_are_the_drawn_ones_and_how_long_a_visit_is():
     assert again
     assert (again.options.anchor, again.options.visit_min_s, again.options.masks) == ("foot", 1.5, (ALL,))
     assert not again.options.lines
+
+
+def test_it_tells_from_when_on_pictures_were_kept():
+    worker = Worker(asked=False)
+    half = len(frames()) // 2
+    worker.sees(frames()[:half])
+    worker.eye.answer(Past(), worker.now_s, RATE, 2.0)
+    worker.sees(frames()[half:])
+    assert worker.ask(until_s=worker.now_s).from_s == frames()[0].t_s  # by the tracks, which are always there
+    assert worker.ask_on(masks=(NOWHERE,)).from_s == pytest.approx(frames()[half].t_s, abs=0.3)

@@ -102,6 +102,7 @@ class FakeEye:
     pictures_s: tuple[float, ...] = ()
     room: int = 120  # pictures in one answer; in a crowd they are few
     worker: str = "first"
+    forgot_s: float = 0.0  # nothing from before is known any more
     refuses: str = ""  # why it cannot count anew
     waiting: int = 0  # pictures that it has yet to count again, three for each question
     counted: int | None = None  # … and has
@@ -125,6 +126,7 @@ class FakeEye:
             case Recount() if self.refuses:
                 return Refused(why=self.refuses), ()
             case Recount(lines=lines, from_s=from_s, until_s=until_s):
+                from_s = max(from_s, self.forgot_s)
                 if question.masks:
                     self.counted = (self.counted or 0) + min(3, self.waiting)
                     self.waiting -= min(3, self.waiting)
