@@ -64,6 +64,7 @@ def for_page(lang: str, detector: str = "") -> dict[str, Any]:
             for why in DETECTORS
         },
         "stale": _("No picture for {n} s"),
+        "never": _("No picture since this page was opened"),
         "full": _("No more of these fit."),
         "bad_name": _("A name has 1 to 40 characters, without spaces and : = ; ,"),
         "twice": _("This name is there already."),

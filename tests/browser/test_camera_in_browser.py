@@ -216,6 +216,20 @@ async def test_of_a_crowd_the_pictures_come_a_few_at_a_time_and_all_of_them_do(
     ]
 
 
+async def test_without_a_picture_its_age_is_told_only_when_one_had_come(
+    open_page: Any, shop: CameraHouse
+) -> None:
+    picture_s = shop.eye.sight.picture_s
+    shop.eye.goes_on(picture_s=0.0)
+    page = (await open_page()).page
+    figures = page.locator("#figures")
+    await expect(figures).to_have_text("No picture since this page was opened")
+    shop.eye.goes_on(picture_s=picture_s)
+    await expect(figures).to_contain_text("pictures/s")
+    shop.eye.goes_on(picture_s=0.0)
+    await expect(figures).to_have_text(re.compile(r"No picture for \d+ s"))
+
+
 async def test_beside_what_a_picture_costs_stands_how_its_detector_does(
     open_page: Any, shop: CameraHouse
 ) -> None:

@@ -24,7 +24,7 @@ let stands = read("stands"); // what the settings file has
 let worker = null; // who answers: after a save it is another one, with another clock
 let sinceS = null; // of the worker's clock: when the drawing changed, or counting began from zero
 let nowS = 0; // of the worker's clock
-let pictureAt = performance.now();
+let pictureAt = null; // none has come
 let learned = []; // sizes of people, far and near, as the worker has learned them
 
 const drawing = () => drawingOf(drawn.shapes, anchor.value);
@@ -162,9 +162,9 @@ async function watch() {
     else failed();
     wait = SLOW_MS;
   }
-  const stale = Math.round((performance.now() - pictureAt) / 1000);
+  const stale = Math.round((performance.now() - (pictureAt ?? 0)) / 1000);
   picture.classList.toggle("stale", stale >= 3);
-  if (stale >= 3) byId("figures").textContent = filled(words.stale, { n: stale });
+  if (stale >= 3) byId("figures").textContent = pictureAt === null ? words.never : filled(words.stale, { n: stale });
   setTimeout(watch, document.hidden ? SLOW_MS : wait);
 }
 
