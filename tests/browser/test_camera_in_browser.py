@@ -216,6 +216,18 @@ async def test_of_a_crowd_the_pictures_come_a_few_at_a_time_and_all_of_them_do(
     ]
 
 
+async def test_why_it_was_not_saved_goes_away_once_it_is(open_page: Any) -> None:
+    page = (await open_page()).page
+    await drag(page, "line", (0.25, 0.25), (0.75, 0.25))
+    name = page.locator('#lines [data-name="line"] input')
+    await name.fill("door")
+    await page.locator("#save").click()
+    await expect(page.locator("#toast")).to_have_text("This name is there already.")
+    await name.fill("side")
+    await save(page)
+    assert await page.locator("#toast").is_hidden()
+
+
 async def test_without_a_picture_its_age_is_told_only_when_one_had_come(
     open_page: Any, shop: CameraHouse
 ) -> None:

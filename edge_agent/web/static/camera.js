@@ -2,7 +2,7 @@
 import { Drawn, filled } from "./drawn.js";
 import { asked, paint } from "./frames.js";
 import { Lists } from "./lists.js";
-import { failed, post, toast } from "./page.js";
+import { failed, hush, post, toast } from "./page.js";
 import { recounted, tally, tried } from "./recounted.js";
 import { Replay } from "./replay.js";
 import { drawingOf, freshName, MOST, parts, shapesOf } from "./shapes.js";
@@ -199,6 +199,7 @@ async function change(what, body) {
     const now = JSON.parse(await post(`${path}/${what}`, body));
     came.textContent = now.said;
     came.className = "good";
+    hush();
     counted.base.clear();
     counted.last.clear();
     stand(now);

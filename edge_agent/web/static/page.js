@@ -24,6 +24,11 @@ export function toast(text) {
   toast.timer = setTimeout(() => { place.hidden = true; }, 6000);
 }
 
+// What it said no longer holds.
+export function hush() {
+  document.getElementById("toast").hidden = true;
+}
+
 export function failed() {
   toast(document.getElementById("toast").dataset.failed);
 }
