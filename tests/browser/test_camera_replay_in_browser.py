@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from demo.programs import free_port
 from drivers.counter.camera.eye import CrossedNow, Recount
@@ -125,3 +126,20 @@ async def test_a_number_typed_for_a_longer_time_is_held_against_nothing(
     await expect(page.locator("#span")).to_contain_text("No difference is told")
     await inward(page, "input").fill("2")  # counted anew, of what is left
     await expect(inward(page, "[data-off]")).to_have_text("0")
+
+
+async def test_the_minutes_loaded_before_stay_until_the_next_ones_are_there(page: Page) -> None:
+    await load(page)
+    held = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await held.wait()
+        await route.continue_()
+
+    await page.route("**/past?after=*", late)
+    await page.locator("#load").click()
+    await page.locator("[data-hand=in]").click()
+    await expect(inward(page, "[data-off]")).to_have_text("+2")
+    held.set()
+    await expect(inward(page, "input")).to_have_value("")  # another count begins with them
+    await expect(inward(page, "[data-counted]")).to_have_text("3")

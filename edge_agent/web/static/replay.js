@@ -55,28 +55,28 @@ export class Replay {
   async load() {
     const button = byId("load");
     button.disabled = true;
-    this.stop();
-    this.unknown();
-    this.pictures = [];
-    this.tracks = new Map();
-    this.seenUntil = 0;
-    this.hands.clear();
+    const loaded = []; // the ones before stay until these are there
+    const tracks = new Map();
+    let worker = null;
     try {
-      for (let after = -1; this.pictures.length < PICTURES_MOST; ) {
+      for (let after = -1; loaded.length < PICTURES_MOST; ) {
         const { said, pictures } = await asked(`${this.path}/past?after=${after}&most=${ASK_MOST}`);
         if (said.say !== "kept" || !pictures.length) break;
-        if (!this.pictures.length) this.worker = this.answering = said.worker;
-        if (said.worker !== this.worker) break;
-        pictures.forEach((blob, index) => this.pictures.push({ t_s: said.taken_s[index], blob }));
-        for (const [track, places] of Object.entries(said.tracks ?? {}))
-          this.tracks.set(track, [...(this.tracks.get(track) ?? []), ...places]);
-        after = this.pictures.at(-1).t_s;
-        byId("loaded").textContent = filled(this.words.loading, { n: this.pictures.length });
+        if (!loaded.length) worker = said.worker;
+        if (said.worker !== worker) break;
+        pictures.forEach((blob, index) => loaded.push({ t_s: said.taken_s[index], blob }));
+        for (const [track, places] of Object.entries(said.tracks ?? {})) tracks.set(track, [...(tracks.get(track) ?? []), ...places]);
+        after = loaded.at(-1).t_s;
+        byId("loaded").textContent = filled(this.words.loading, { n: loaded.length });
         if (after >= said.until_s) break; // fewer than asked are not the last: a crowd's places take their room
       }
     } catch {
       // What came so far can be shown.
     }
+    this.stop();
+    this.unknown();
+    Object.assign(this, { pictures: loaded, tracks, worker, answering: worker, seenUntil: 0 });
+    this.hands.clear();
     button.disabled = false;
     byId("player").hidden = this.pictures.length < 2;
     if (this.pictures.length < 2) {
