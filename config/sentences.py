@@ -123,6 +123,23 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         _("nobody crosses this line on the way that is 'in'"),
         _("up or down for a level line, left or right for an upright one"),
     ),
+    "place_written": (_("a place is written [x, y]"), ""),
+    "box_written": (_("a box is written [x, y, width, height]"), ""),
+    "boxes_written": (
+        _("a box is [x, y, width, height], and stands in brackets of its own: [[x, y, width, height]]"),
+        "",
+    ),
+    "corners_written": (
+        _("an area is a list of its corners, each in brackets of its own: [[x, y], [x, y], [x, y]]"),
+        "",
+    ),
+    "masks_written": (
+        _("each mask stands in brackets of its own, also a single one: [[[x, y], [x, y], [x, y]]]"),
+        "",
+    ),
+    "name_written": (_("a name has 1 to 40 characters, without spaces and : = ; ,"), ""),
+    "hours_written": (_("hours are written 08:00-22:00, or 08:00-12:00,14:00-01:00"), ""),
+    "detector_written": (_("a detector is the path of an .onnx file"), ""),
 }
 
 _QUOTED = re.compile(r"'([^']*)'")

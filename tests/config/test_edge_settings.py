@@ -98,6 +98,26 @@ devices:
     ]
 
 
+def test_what_is_drawn_with_its_brackets_forgotten_is_told_once_at_its_place(write, mistakes):
+    text = """\
+devices:
+  - name: a
+    driver: counter.camera
+    port: camera:/dev/video0
+    options:
+      persons: [0.4, 0.4, 0.1, 0.2]
+      zones: {y: [[0, 0], [1.5, 0], [1, 1]]}
+      lines: {by the door: {a: [0, 0.1], b: [1, 0.1], in: up}}
+"""
+    assert mistakes(write("edge.yaml", text), EdgeSettings) == [
+        "edge.yaml:6:16: devices[0].options.persons: a box is [x, y, width, height], and stands in brackets"
+        " of its own: [[x, y, width, height]]",
+        "edge.yaml:7:28: devices[0].options.zones.y[1][0]: this must be 1.0 or less",
+        "edge.yaml:8:28: devices[0].options.lines.by the door: a name has 1 to 40 characters, without spaces"
+        " and : = ; ,",
+    ]
+
+
 def test_a_password_in_a_cameras_address_is_not_shown(write, loaded):
     text = 'devices:\n  - {name: a, driver: counter.camera, port: "camera:rtsp://door:p@ss@host/one"}\n'
     first = loaded(write("edge.yaml", text), EdgeSettings)

@@ -27,7 +27,7 @@ from pydantic_core.core_schema import ErrorType
 from config.mistakes import filled
 from config.sentences import SENTENCES, sentence
 from config.shape import Section
-from drivers.counter.camera.options import Line
+from drivers.counter.camera.options import CameraOptions, Line
 
 # Kinds that pydantic makes in Python, beside those of its core.
 IN_PYTHON = {
@@ -39,7 +39,18 @@ IN_PYTHON = {
     "string_sub_type",
 }
 
-OF_DRIVERS = {"line_without_length", "line_along_its_in"}
+OF_DRIVERS = {
+    "line_without_length",
+    "line_along_its_in",
+    "place_written",
+    "box_written",
+    "boxes_written",
+    "corners_written",
+    "masks_written",
+    "name_written",
+    "hours_written",
+    "detector_written",
+}
 
 
 class Colour(Enum):
@@ -114,6 +125,14 @@ EXAMPLES: list[tuple[object, object]] = [
     (Line, {"a": [0, 0.5], "b": [0, 0.5], "in": "up"}),
     (Line, {"a": [0, 0.5], "b": [1, 0.5], "in": "left"}),
     (Line, {"a": [0.5, 0], "b": [0.5, 1], "in": "up"}),
+    (Line, {"a": 0.1, "b": [0.5, 1], "in": "up"}),
+    (CameraOptions, {"persons": [0.4, 0.4, 0.1, 0.2]}),
+    (CameraOptions, {"persons": [[0.4, 0.4, 0.1]]}),
+    (CameraOptions, {"zones": {"x": [0, 0.5, 1, 0.5]}}),
+    (CameraOptions, {"zones": {"a b": [[0, 0], [1, 0], [1, 1]]}}),
+    (CameraOptions, {"masks": [[0, 0], [1, 1], [0, 1]]}),
+    (CameraOptions, {"hours": "8-20"}),
+    (CameraOptions, {"detector": "yolox.pt"}),
 ]
 
 

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from drivers.base import Options
+from drivers.counter.camera import written
 
 LINES_MAX = 16
 ZONES_MAX = 32
 CORNERS_MAX = 32
 PERSONS_MAX = 2
-_SPAN = r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)"
-HOURS_PATTERN = rf"^(?:{_SPAN}(?:,{_SPAN}){{0,6}})?$"
-NAME_PATTERN = r"^[^\s:=;,]{1,40}$"
 
 Part = Annotated[float, Field(ge=0.0, le=1.0)]  # of the picture's width or height, from its top left corner
 Extent = Annotated[float, Field(gt=0.0, le=1.0)]  # the same, of what has a size
 Way = Literal["up", "down", "left", "right"]
 Anchor = Literal["centroid", "foot"]
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Name = Annotated[str, Field(pattern=written.NAME_PATTERN), BeforeValidator(written.name)]
+Hours = Annotated[str, Field(pattern=written.HOURS_PATTERN), BeforeValidator(written.hours)]
+Detector = Annotated[
+    str, Field(pattern=written.DETECTOR_PATTERN, max_length=400), BeforeValidator(written.detector)
+]
 
 
 class Point(NamedTuple):
@@ -40,7 +42,15 @@ class Box(NamedTuple):
     h: Extent
 
 
-Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=CORNERS_MAX)]
+Place = Annotated[Point, BeforeValidator(written.place)]
+Person = Annotated[Box, BeforeValidator(written.box)]
+Persons = Annotated[tuple[Person, ...], Field(max_length=PERSONS_MAX), BeforeValidator(written.boxes)]
+Polygon = Annotated[
+    tuple[Place, ...],
+    Field(max_length=CORNERS_MAX, json_schema_extra={"minItems": written.CORNERS_LEAST}),
+    BeforeValidator(written.corners),
+]
+Masks = Annotated[tuple[Polygon, ...], Field(max_length=ZONES_MAX), BeforeValidator(written.masks)]
 
 
 class Line(BaseModel):
@@ -48,8 +58,8 @@ class Line(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    a: Point
-    b: Point
+    a: Place
+    b: Place
     inward: Way = Field(alias="in")
 
     @model_validator(mode="after")
@@ -77,7 +87,7 @@ class CameraOptions(Options):
         description="Sales areas, by name, each by its corners: "
         "`{shoes: [[0, 0], [0.4, 0], [0.4, 1], [0, 1]]}`.",
     )
-    masks: Annotated[tuple[Polygon, ...], Field(max_length=ZONES_MAX)] = Field(
+    masks: Masks = Field(
         default=(), description="Places that are not looked at: a screen, a fan, a street behind glass."
     )
     anchor: Anchor = Field(
@@ -85,7 +95,7 @@ class CameraOptions(Options):
         description="What of a person crosses a line: `centroid` under a camera that looks straight down, "
         "`foot` when it looks from the side.",
     )
-    persons: Annotated[tuple[Box, ...], Field(max_length=PERSONS_MAX)] = Field(
+    persons: Persons = Field(
         default=(),
         description="One or two boxes, `[x, y, width, height]`, each drawn around one person, near and far; "
         "without them the size of people, and how it grows towards the camera, is learned from walkers.",
@@ -116,7 +126,7 @@ class CameraOptions(Options):
         description="Seconds between two looks at how many people are in each zone; told only when changed, "
         "and every quarter of an hour.",
     )
-    hours: Annotated[str, Field(pattern=HOURS_PATTERN)] = Field(
+    hours: Hours = Field(
         default="",
         description="When it counts, in the store's time: `08:00-22:00`, or `08:00-12:00,14:00-01:00`. "
         "Outside of it the camera is let go. Empty: always.",
@@ -127,7 +137,7 @@ class CameraOptions(Options):
     nice: int = Field(
         default=5, ge=0, le=19, description="How much it stands back behind other programs; 0: not at all."
     )
-    detector: Annotated[str, Field(pattern=r"^(?:.*\.onnx)?$", max_length=400)] = Field(
+    detector: Detector = Field(
         default="",
         description="A model that knows people, by its path: YOLOX, YOLOv5 or YOLOv8 as `.onnx`, 32 MiB at "
         "most, a person the first thing it knows. It confirms who was never seen apart from others. "

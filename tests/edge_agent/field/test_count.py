@@ -121,8 +121,8 @@ def test_several_lines_have_names_and_directions_of_their_own(path: Path) -> Non
         (["--line", "door=0,0,1,1", "--line", "door=0,1,1,0"], "door is given twice"),
         (["--zone", "a=0,0;1,0;1,1", "--zone", "a=0,0;1,0;0,1"], "a is given twice"),
         (["--person", "0.4,0.4,0,0.2"], "this must be more than 0"),
-        (["--set", "persons=[[0.4,0.4,0.1]]"], "one number or text is missing"),
-        (["--set", "hours=8-20"], "`08:00-22:00`"),
+        (["--set", "persons=[[0.4,0.4,0.1]]"], "a box is written [x, y, width, height]"),
+        (["--set", "hours=8-20"], "08:00-22:00"),
     ],
 )
 def test_a_slip_of_the_pen_is_told_in_a_word(path: Path, args: list[str], says: str) -> None:
