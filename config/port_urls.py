@@ -10,13 +10,23 @@ from collections.abc import Mapping
 
 from config.mistakes import _, nearest, wrong
 from drivers.errors import BadPort
-from drivers.ports import KINDS, source_of
+from drivers.ports import KINDS, film_of, source_of
 from drivers.ports.base import PortUrl, read_url
+from drivers.ports.camera import NO_CAMERA
 from drivers.ports.inline import sides
 
 _EXAMPLE = _("for example serial:///dev/ttyUSB0?baud=9600, tcp://10.0.0.5:4001 or sim:1")
 _INLINE_EXAMPLE = "inline:serial:///dev/serial/by-id/…,serial:///dev/serial/by-id/…?baud=9600"
 _CAMERA_EXAMPLE = "camera:/dev/video0, camera:rtsp://192.0.2.30/stream2"
+
+# What `drivers/ports` says of a camera's address, so that the catalogues have it.
+_CAMERAS = (
+    _("this is no camera: a device, an rtsp:// or http:// address, a film or sim:1 is wanted"),
+    _("a camera's address has a host, as in rtsp://192.0.2.30/stream2"),
+    _("the port number in a camera's address is from 1 to 65535"),
+    _("a film has a path, as in camera:file:/srv/morning.mp4"),
+    _("a password with #, / or ? in it is written with %23, %2F or %3F in their place"),
+)
 
 Range = tuple[float, float]
 Choices = frozenset[str]
@@ -37,6 +47,7 @@ PARAMETERS: Mapping[str, Mapping[str, Range | Choices | None]] = {
     "http-listen": {"cert": Anything, "key": Anything, "answer_s": (1, 600)},
     "replay": {"speed": _SPEED},
     "sim": {"speed": _SPEED},
+    "camera:file": {"loop": frozenset("01"), "speed": (0.01, 1000)},
     "gpio": {"active": frozenset(("high", "low")), "pull": frozenset(("up", "down", "none"))},
 }
 
@@ -51,7 +62,8 @@ def port_url(url: str) -> str:
         says = _("no port is opened by '{kind}:'")
         raise _not_among(says, port.kind, KINDS, kind=port.kind)
     if not port.place:
-        raise wrong(_("nothing stands after '{kind}:'"), _EXAMPLE, kind=port.kind)
+        example = _CAMERA_EXAMPLE if port.kind == "camera" else _EXAMPLE
+        raise wrong(_("nothing stands after '{kind}:'"), example, kind=port.kind)
     if port.kind == "serial" and not port.place.removeprefix("//").startswith("/"):
         raise wrong(_("the whole path of the device is wanted"), "serial:///dev/serial/by-id/…")
     if port.kind == "inline":
@@ -62,11 +74,7 @@ def port_url(url: str) -> str:
         port_url(till)
         port_url(device)
     if port.kind == "camera":
-        try:
-            source_of(port)
-        except BadPort:
-            says = _("this is no camera: a device, an rtsp:// or http:// address, a film or sim:1 is wanted")
-            raise wrong(says, _CAMERA_EXAMPLE) from None
+        _camera(port)
     if port.kind == "evdev" and not port.place.removeprefix("//").startswith("/"):
         raise wrong(_("the whole path of the device is wanted"), "evdev:///dev/input/by-id/…-event-kbd")
     if port.kind in ("tcp", "tcp-listen", "udp", "http-listen"):
@@ -76,6 +84,17 @@ def port_url(url: str) -> str:
     for name, value in port.given.items():
         _parameter(port.kind, name, value)
     return url
+
+
+def _camera(port: PortUrl) -> None:
+    film = film_of(port)
+    for name, value in film.given.items() if film else ():
+        _parameter("camera:file", name, value)
+    try:
+        source_of(port)
+    except BadPort as bad:
+        says = bad.why if bad.why in _CAMERAS else NO_CAMERA
+        raise wrong(says, _CAMERA_EXAMPLE if says == NO_CAMERA else "") from None
 
 
 def _host_and_port(port: PortUrl) -> None:

@@ -156,7 +156,7 @@ def sentence(
     """
     kind = error["type"]
     context: dict[str, Any] = error.get("ctx") or {}
-    if kind == OUR_OWN and not fetched:
+    if kind == OUR_OWN and not (fetched and context["args"]):  # without any, it tells nothing of the value
         return context["says"], context["hint"], context["args"]
     if kind not in SENTENCES and (secret or fetched):
         return _("this value is not right"), "", {}

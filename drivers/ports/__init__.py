@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from drivers.errors import UnknownKind
 from drivers.ports.base import Port, PortUrl, masked, read_url
-from drivers.ports.camera import Surroundings, open_camera, source_of
+from drivers.ports.camera import Surroundings, film_of, open_camera, source_of
 from drivers.ports.evdev import open_evdev
 from drivers.ports.files import RecordingPort, open_file, open_replay
 from drivers.ports.gpio import open_gpio
@@ -30,6 +30,7 @@ __all__ = [
     "Scenes",
     "Surroundings",
     "check_port",
+    "film_of",
     "masked",
     "open_port",
     "source_of",

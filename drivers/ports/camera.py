@@ -26,6 +26,13 @@ from drivers.ports.nursery import LEAVE_S, NotBorn, Nursery, Worker
 SILENCE_S = 20.0  # it says how it is every 5 s
 NETWORK = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
+# What can be wrong with a camera's address; in both languages in config/port_urls.py.
+NO_CAMERA = "this is no camera: a device, an rtsp:// or http:// address, a film or sim:1 is wanted"
+NO_HOST = "a camera's address has a host, as in rtsp://192.0.2.30/stream2"
+NO_NUMBER = "the port number in a camera's address is from 1 to 65535"
+NO_PATH = "a film has a path, as in camera:file:/srv/morning.mp4"
+UNQUOTED = "a password with #, / or ? in it is written with %23, %2F or %3F in their place"
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -135,11 +142,11 @@ def source_of(url: PortUrl) -> CameraSource:
         return CameraSource("v4l2", inner)
     if kind in NETWORK:
         return CameraSource(kind.removesuffix("s"), _network(url, inner))
-    if kind == "file":
-        return _film(url, rest.removeprefix("//"))
+    if film := film_of(url):
+        return _film(film)
     if kind == "sim" and colon and rest.isdecimal() and len(rest) <= 9:
         return CameraSource("sim", rest)
-    raise url.wrong("it is no camera: /dev/video0, rtsp://…, http://…, file:/…, sim:42")
+    raise url.wrong(NO_CAMERA)
 
 
 def dialled(url: PortUrl) -> tuple[str, int] | None:
@@ -154,19 +161,37 @@ def dialled(url: PortUrl) -> tuple[str, int] | None:
 def _network(url: PortUrl, inner: str) -> str:
     try:
         parts = urlsplit(inner)
-        if parts.hostname and (parts.port is None or parts.port > 0):
-            return inner
+        host = parts.hostname
+    except ValueError:  # brackets of which one is missing
+        raise url.wrong(NO_HOST) from None
+    try:
+        number = parts.port
     except ValueError:
-        pass
-    raise url.wrong("the camera's address needs a host, as in rtsp://192.0.2.30/stream2")
+        number = 0
+    # An @ behind the host is the password's end, if nothing else there is right.
+    cut_short = "@" in parts.fragment or ("@" in f"{parts.path}{parts.query}" and number == 0)
+    if cut_short and "@" not in parts.netloc:
+        raise url.wrong(UNQUOTED)
+    if not host:
+        raise url.wrong(NO_HOST)
+    if number == 0:
+        raise url.wrong(NO_NUMBER)
+    return inner
 
 
-def _film(url: PortUrl, rest: str) -> CameraSource:
-    path, _, query = rest.partition("?")
+def film_of(url: PortUrl) -> PortUrl | None:
+    """The film's path and its parameters, not looked at; None for any other camera."""
+    kind, _, rest = url.place.partition(":")
+    if kind != "file":
+        return None
+    path, _, query = rest.removeprefix("//").partition("?")
     given = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
-    film = PortUrl(url.text, "camera:file", path, given)
+    return PortUrl(url.text, "camera:file", path, given)
+
+
+def _film(film: PortUrl) -> CameraSource:
     film.only("loop", "speed")
-    if not path:
-        raise url.wrong("it needs a path, as in camera:file:/srv/morning.mp4")
+    if not film.place:
+        raise film.wrong(NO_PATH)
     loop = film.choice("loop", "0", ("0", "1")) == "1"
-    return CameraSource("file", path, loop, film.number("speed", "1", 0.01, 1000))
+    return CameraSource("file", film.place, loop, film.number("speed", "1", 0.01, 1000))

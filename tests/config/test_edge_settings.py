@@ -118,6 +118,29 @@ devices:
     ]
 
 
+def test_what_is_wrong_with_a_secret_address_is_told_without_the_address(write, mistakes):
+    text = """\
+devices:
+  - {name: a, driver: counter.camera, port: !secret door}
+  - {name: b, driver: counter.camera, port: !secret back}
+  - {name: c, driver: counter.camera, port: !secret film}
+"""
+    write(
+        "secrets.yaml",
+        """\
+door: camera:rtsp://door:ge#heim@host/one
+back: camera:geheim
+film: camera:file:/geheim.mp4?geheim=1
+""",
+        mode=0o600,
+    )
+    first, second, third = mistakes(write("edge.yaml", text), EdgeSettings)
+    assert "a password with #, / or ? in it is written with %23, %2F or %3F in their place" in first
+    assert "this is no camera" in second
+    assert "this value is not right" in third
+    assert "heim" not in first + second + third
+
+
 def test_a_password_in_a_cameras_address_is_not_shown(write, loaded):
     text = 'devices:\n  - {name: a, driver: counter.camera, port: "camera:rtsp://door:p@ss@host/one"}\n'
     first = loaded(write("edge.yaml", text), EdgeSettings)

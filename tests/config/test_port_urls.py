@@ -32,6 +32,8 @@ GOOD = [
     "camera:/dev/v4l/by-id/usb-046d_HD_Webcam-video-index0",
     "camera:rtsp://door:p%40ss@[2001:db8::1]:8554/stream2?profile=2&x",
     "camera:http://192.0.2.30/video.mjpg?user=door",
+    "camera:http://192.0.2.30:8080/video.mjpg?user=door@shop",
+    "camera:rtsp://door:p@ss@192.0.2.30/stream2?x@y",
     "camera:file:/srv/a morning.mp4?loop=1&speed=4",
     "camera:sim:42",
 ]
@@ -56,10 +58,21 @@ BAD = [
     ),
     ("inline:serial:///dev/ttyUSB0,serial:ttyUSB1", "two lines are wanted"),
     ("camera:video0", "this is no camera: a device, an rtsp:// or http:// address"),
-    ("camera:rtsp:///stream2", "this is no camera"),
-    ("camera:rtsp://host:badport/", "this is no camera"),
-    ("camera:file:", "this is no camera"),
-    ("camera:file:/a.mp4?looop=1", "this is no camera"),
+    ("camera:", "nothing stands after 'camera:'; camera:/dev/video0"),
+    ("camera:rtsp:///stream2", "a camera's address has a host"),
+    ("camera:rtsp://[2001:db8::1/stream2", "a camera's address has a host"),
+    ("camera:rtsp://host:badport/", "the port number in a camera's address is from 1 to 65535"),
+    ("camera:rtsp://host:99999/", "the port number"),
+    ("camera:rtsp://host:0/", "the port number"),
+    ("camera:rtsp://door:p#ss@192.0.2.30/stream2", "a password with #, / or ? in it is written"),
+    ("camera:rtsp://door:12#4@192.0.2.30/stream2", "a password with #"),
+    ("camera:rtsp://door:p/ss@192.0.2.30/stream2", "a password with #"),
+    ("camera:http://door:p?ss@192.0.2.30/video.mjpg", "a password with #"),
+    ("camera:file:", "a film has a path"),
+    ("camera:file:/a.mp4?looop=1", "'camera:file:' has no parameter 'looop'; did you mean 'loop'?"),
+    ("camera:file:/a.mp4?zzz=1", "'camera:file:' has no parameter 'zzz'; there are loop, speed"),
+    ("camera:file:/a.mp4?loop=yes", "'yes' is not among the choices; there are 0, 1"),
+    ("camera:file:/a.mp4?speed=-3", "speed=-3 is no number from 0.01 to 1000"),
     ("camera:sim:any", "this is no camera"),
     ("tcp://10.0.0.5:4001?x=1", "'tcp:' has no parameter 'x'; remove it"),
 ]
@@ -99,6 +112,7 @@ def test_the_parameters_are_those_that_the_ports_take():
                 "replay": "replay:none",
                 "sim": "sim:1",
                 "gpio": "gpio:A=1,B=2",
+                "camera:file": "camera:file:/none.mp4",
             }[kind]
             with pytest.raises(DriverError) as error:
                 asyncio.run(open_port(f"{url}?{name}=no-such-value", clock=SystemClock()))
