@@ -44,6 +44,7 @@ from drivers.registry import driver, names
 from sync.contract.ids import STORE_PATTERN
 
 DEVICES_MAX = 64
+CAMERA = "camera"  # the kind of port that gives no bytes of a device, but its own program's
 
 
 class CentreSettings(Certificates):
@@ -279,6 +280,19 @@ class DeviceSettings(Section):
             says = _("driver '{name}' cannot be loaded: {reason}")
             raise wrong(says, name=name, reason=str(error)) from None
         return name
+
+    @field_validator("port")
+    @classmethod
+    def _of_a_kind_that_the_driver_can_use(cls, url: str, info: ValidationInfo) -> str:
+        if "driver" not in info.data:
+            return url
+        name, kind = info.data["driver"], url.partition(":")[0]
+        ports = driver(name).ports
+        if kind in ports or (not ports and kind != CAMERA):
+            return url
+        says = _("driver '{name}' can do nothing with a port '{kind}:'")
+        hint = _("there are {expected}") if ports else _("a camera wants the driver counter.camera")
+        raise wrong(says, hint, name=name, kind=kind, expected=", ".join(ports))
 
     @field_validator("options", mode="plain")
     @classmethod

@@ -144,4 +144,5 @@ class Driver:
     pays: bool = (
         False  # a payment terminal: a till has one, whose transactions are numbered one after the other
     )
+    ports: tuple[str, ...] = ()  # kinds that it can be at; none: at every kind but a camera
     port_defaults: dict[str, str] = field(default_factory=dict)  # of its serial line's URL: {"baud": "9600"}

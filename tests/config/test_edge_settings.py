@@ -98,6 +98,21 @@ devices:
     ]
 
 
+def test_a_camera_is_for_the_driver_that_looks_at_pictures_and_for_no_other(write, mistakes):
+    text = """\
+devices:
+  - {name: a, driver: counter.camera, port: "serial:///dev/ttyUSB0"}
+  - {name: b, driver: counter.beam, port: "camera:sim:4"}
+  - {name: c, driver: counter.camera, port: "sim:1"}
+"""
+    assert mistakes(write("edge.yaml", text), EdgeSettings) == [
+        "edge.yaml:2:45: devices[0].port: driver 'counter.camera' can do nothing with a port 'serial:'; "
+        "there are camera, sim, file, replay, pty",
+        "edge.yaml:3:43: devices[1].port: driver 'counter.beam' can do nothing with a port 'camera:'; "
+        "a camera wants the driver counter.camera",
+    ]
+
+
 def test_what_is_drawn_with_its_brackets_forgotten_is_told_once_at_its_place(write, mistakes):
     text = """\
 devices:

@@ -15,4 +15,5 @@ DRIVER = Driver(
     options=CameraOptions,
     decoder=CameraDecoder,
     simulate=simulate,
+    ports=("camera", "sim", "file", "replay", "pty"),  # the others are what its worker would say
 )
