@@ -30,19 +30,41 @@ def _(sentence: str) -> str:
     return sentence
 
 
+class Said(str):
+    """What a camera's program or port said, in English; told in the reader's language by `filled`."""
+
+    __slots__ = ()
+
+
 _GIVEN_SO = _("on the command line a list is written a,b,c and a group as JSON")
 
 
 def filled(sentence: str, args: Mapping[str, object], lang: str) -> str:
     """The sentence in a language, its braces filled; what stands in them cannot drive a terminal.
 
-    An error among them is told by `reason`.
+    An error among them is told by `reason`, what a camera said by `told`.
     """
     translated = catalogue(_PACKAGE, lang).gettext(sentence) if sentence else ""
     if not args:
         return translated
-    texts = {name: reason(arg, lang) if isinstance(arg, Exception) else arg for name, arg in args.items()}
+    texts = {name: _worded(arg, lang) for name, arg in args.items()}
     return translated.format_map({name: one_line(str(text)) for name, text in texts.items()})
+
+
+def _worded(arg: object, lang: str) -> object:
+    if isinstance(arg, Exception):
+        return reason(arg, lang)
+    return told(arg, lang) if isinstance(arg, Said) else arg
+
+
+def told(said: str, lang: str) -> str:
+    """What a camera said, `where: why`; as it is where we have no words for it."""
+    what, colon, why = said.rpartition(": ")
+    for english, form in _CAMERAS.items():
+        if found := form.fullmatch(why):
+            words = filled(english, found.groupdict(), lang)
+            return filled(_("{what}: {why}"), {"what": what, "why": words}, lang) if colon else words
+    return said
 
 
 def reason(error: Exception, lang: str) -> str:
@@ -181,6 +203,28 @@ DETECTORS = {
     ),
     "failed": _("{path}: this model is damaged, or fails on a picture"),
     "slow": _("{path}: this model takes more than half a second for a picture on this box"),
+}
+
+# What a camera's worker and port say (drivers/counter/camera, drivers/ports/camera.py), and how to know it.
+_CAMERAS = {
+    english: re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>\\S+)", re.escape(english)))
+    for english in (
+        *_SYSTEMS,
+        _("it answers, but gives no picture; are path and password right?"),
+        _("it is no camera, or another program has it"),
+        _("it is no film"),
+        _("no picture"),
+        _("no more pictures came"),
+        _("its thread ended"),
+        _("it was seen to its end"),
+        _("at its end"),
+        _("another place"),
+        _("{share} % of the picture's width"),
+        _("{looked} of {wanted} pictures"),
+        _("its worker said nothing for {seconds} s"),
+        _("its worker took nothing for {seconds} s"),
+        _("its worker closed its line"),
+    )
 }
 
 _SEVERAL = ("list_type", "tuple_type", "set_type", "dict_type", "mapping_type", "model_type")

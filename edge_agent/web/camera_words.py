@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers.errors import NoDetector
-from edge_agent.field.words import DETECTORS, reason
+from edge_agent.field.words import DETECTORS, reason, told
 from edge_agent.reloading import Taken
 from edge_agent.web.words import translator
 
@@ -35,7 +35,7 @@ def states(lang: str) -> dict[str, str]:
 def for_list(lang: str) -> dict[str, Any]:
     """The functions that `cameras.html` calls."""
     known = states(lang)
-    return {"state_text": lambda code: known.get(code, code)}
+    return {"state_text": lambda code: known.get(code, code), "told": lambda said: told(said, lang)}
 
 
 def for_page(lang: str, detector: str = "") -> dict[str, Any]:

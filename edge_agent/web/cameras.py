@@ -36,6 +36,7 @@ from drivers.counter.camera.eye import (
     write_answer,
 )
 from drivers.counter.camera.options import CameraOptions
+from edge_agent.field.words import told
 from edge_agent.health import Status
 from edge_agent.reloading import Taken
 from edge_agent.web import asked, camera_words, render
@@ -154,8 +155,12 @@ class CameraPages:
                 answer, jpegs = await ask(door(self._cameras.eyes, device.name), question)
         except EyeShut:
             seat = self._seen_by_the_box(device)
-            shut = {"say": "shut", "state": seat.running, "detail": seat.problem, "jpegs_bytes": ()}
+            detail = told(seat.problem, self._lang_of(request))
+            shut = {"say": "shut", "state": seat.running, "detail": detail, "jpegs_bytes": ()}
             return Response(msgspec.json.encode(shut) + b"\n", media_type=FRAMES, headers=NO_STORE)
+        if isinstance(answer, Sight):
+            detail = told(answer.detail, self._lang_of(request))
+            answer = msgspec.structs.replace(answer, detail=detail)
         return Response(write_answer(answer, tuple(jpegs)), media_type=FRAMES, headers=NO_STORE)
 
     # Settings

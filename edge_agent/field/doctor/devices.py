@@ -26,7 +26,7 @@ from edge_agent.field.port_list import VISION, device_path
 from edge_agent.field.rights import rights_of
 from edge_agent.field.serial_lines import steady_names
 from edge_agent.field.suggested import serial_url
-from edge_agent.field.words import _
+from edge_agent.field.words import Said, _
 from edge_agent.listening import EYES
 
 CONNECT_MAX_S = 3.0
@@ -90,7 +90,7 @@ _BLIND = {
 
 def _sees(box: Box, device: DeviceSettings, sight: Sight) -> Finding:
     page = f"http://127.0.0.1:{box.settings.web.port}/edge/camera/{device.name}"
-    args = {"name": device.name, "state": sight.state, "detail": sight.detail or "-"}
+    args = {"name": device.name, "state": sight.state, "detail": Said(sight.detail or "-")}
     if sight.state == "late":
         return warn(_("{name}: the box is too slow for it ({detail})"), page, **args)
     if sight.state not in ("up", "clear", "resting"):

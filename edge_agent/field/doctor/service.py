@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_agent.field.doctor.box import SERVICE, Box
 from edge_agent.field.doctor.findings import Finding, bad, ok, warn
-from edge_agent.field.words import _
+from edge_agent.field.words import Said, _
 
 ANSWER_MAX_S = 5.0
 ANSWER_MAX_BYTES = 1024 * 1024
@@ -72,7 +72,7 @@ def agent(box: Box) -> Iterator[Finding]:
             says = _("{name} is {state}: {problem}") if problem else _("{name} is {state}")
             camera = str(device.get("port", "")).startswith("camera:")
             mend = "tillbeam-edge doctor --only devices" if camera else "tillbeam-edge ports"
-            yield bad(says, mend, name=device.get("name"), state=device["state"], problem=problem)
+            yield bad(says, mend, name=device.get("name"), state=device["state"], problem=Said(problem))
     for alarm in status.get("alarms", []):
         detail = alarm.get("detail", "")
         yield bad(_("alarm {name} {detail}"), "tillbeam-edge status", name=alarm.get("name"), detail=detail)

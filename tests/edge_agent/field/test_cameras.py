@@ -124,6 +124,7 @@ def test_of_an_agent_that_runs_what_its_camera_sees_is_told(
         found = the_one(devices(box))
         answering_thread.join()
     assert (found.state, says in filled(found.says, found.args, "en")) == (state, True), found
+    assert "picture" not in filled(found.says, found.args, "zh_CN")
 
 
 def test_what_a_camera_counts_is_heard_and_recorded_by_sniff_and_no_picture_is(

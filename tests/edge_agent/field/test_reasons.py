@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import ssl
+from pathlib import Path
 
 import pytest
 
+from drivers.counter.camera.camera import CameraGone, film, open_v4l2
 from drivers.decode import options_of
 from drivers.errors import BadOptions, BadPort, PortGone, UnknownDriver
 from drivers.registry import driver
-from edge_agent.field.words import filled, is_wrong_command, reason
+from edge_agent.field.words import Said, filled, is_wrong_command, reason, told
 
 
 def from_the_system(says: str, cause: OSError) -> PortGone:
@@ -83,3 +85,34 @@ def test_a_list_or_group_on_the_command_line_is_no_yaml() -> None:
 def test_only_what_was_typed_wrong_is_a_wrong_command() -> None:
     assert is_wrong_command(BadOptions("a.b", ["x: y"]))
     assert not is_wrong_command(PortGone("x"))
+
+
+@pytest.mark.parametrize(
+    ("said", "chinese"),
+    [
+        ("192.0.2.30:554: Connection refused", "192.0.2.30:554：连接被拒绝"),
+        ("camera:file:/srv/morning.mp4: at its end", "camera:file:/srv/morning.mp4：已到结尾"),
+        ("14 % of the picture's width", "画面宽度的 14 %"),
+        ("3 of 50 pictures", "50 帧中的 3 帧"),
+        ("camera:sim:4: its worker said nothing for 20 s", "camera:sim:4：工作进程 20 秒没有消息"),
+        ("front: a word that is new", "front: a word that is new"),
+        ("error", "error"),
+        ("", ""),
+    ],
+)
+def test_what_a_camera_says_is_told_in_chinese_as_far_as_there_are_words(said: str, chinese: str) -> None:
+    assert told(said, "zh_CN") == chinese
+    assert told(said, "en") == said
+    assert filled("({detail})", {"detail": Said(said)}, "zh_CN") == f"({chinese})"
+
+
+def test_what_a_camera_that_gives_no_picture_says_has_words(tmp_path: Path) -> None:
+    letter = tmp_path / "letter.mp4"
+    letter.write_text("Dear Sir or Madam")
+    for place in ("/dev/video77", "/dev/null"):
+        with pytest.raises(CameraGone) as gone:
+            open_v4l2(place)
+        assert told(str(gone.value), "zh_CN").startswith(f"{place}：")
+    with pytest.raises(CameraGone) as gone:
+        list(film(letter, loop=False))
+    assert told(str(gone.value), "zh_CN").startswith(f"{letter}：")

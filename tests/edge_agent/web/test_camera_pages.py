@@ -14,6 +14,7 @@ import pytest
 
 from demo.programs import free_port
 from drivers.counter.camera.eye import CrossedNow, Look, Past, Recount
+from edge_agent.web.render import LANGUAGE_COOKIE
 from tests.edge_agent.web.camera_house import JPEG, CameraHouse, camera_house, settings_text
 
 PAGE = "/edge/camera/entrance"
@@ -70,6 +71,22 @@ async def test_the_list_has_each_camera_with_what_its_worker_says_and_no_other_d
     assert 'href="/edge/camera/back"' in page  # its worker does not answer
     assert "reader" not in page
     assert "/edge/cameras" in (await browser.get("/edge")).text
+
+
+async def test_why_no_picture_comes_is_told_in_the_readers_language(
+    browser: httpx.AsyncClient, house: CameraHouse
+):
+    detail = "127.0.0.1:18999: it answers, but gives no picture; are path and password right?"
+    house.eye.goes_on(state="down", detail=detail)
+    in_english = (await browser.get(f"{PAGE}/look")).content.partition(b"\n")[0]
+    assert msgspec.json.decode(in_english)["detail"] == detail
+    browser.cookies.set(LANGUAGE_COOKIE, "zh_CN")
+    in_chinese = msgspec.json.decode((await browser.get(f"{PAGE}/look")).content.partition(b"\n")[0])[
+        "detail"
+    ]
+    assert in_chinese.startswith("127.0.0.1:18999：")
+    assert "picture" not in in_chinese
+    assert in_chinese in (await browser.get("/edge/cameras")).text
 
 
 async def test_the_picture_comes_with_who_is_seen_and_is_stored_by_nobody(
