@@ -109,7 +109,8 @@ class _Findings:
         if finding["type"] == "extra_forbidden":
             hint, more = self._hint_for_unknown(finding, meant)
             args |= more
-        return Mistake(self._place(steps, finding["type"]), steps, says, hint, args)
+        of_name = finding["type"] == "extra_forbidden" or finding["loc"][-1:] == ("[key]",)
+        return Mistake(self._place(steps, of_name), steps, says, hint, args)
 
     def _steps(self, finding: Mapping[str, Any]) -> Steps:
         steps = follow(self.model, finding["loc"], self.values).steps
@@ -137,11 +138,11 @@ class _Findings:
         known = list(self._fields_beside(finding))
         return (_("there are {known}"), {"known": ", ".join(known)}) if known else (_("remove it"), {})
 
-    def _place(self, steps: Steps, kind: str) -> Place:
-        """Where to look: an unknown name itself; else the value; else the nearest group that is there."""
+    def _place(self, steps: Steps, of_name: bool) -> Place:
+        """Where to look: a wrong name itself; else the value; else the nearest group that is there."""
         spot = self.sources.spots.get(steps)
         if spot:
-            return spot.key if kind == "extra_forbidden" and spot.key else spot.value
+            return spot.key if of_name and spot.key else spot.value
         above = next(steps[:n] for n in range(len(steps), -1, -1) if steps[:n] in self.sources.spots)
         found: Spot = self.sources.spots[above]
         return found.value

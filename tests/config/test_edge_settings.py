@@ -128,7 +128,7 @@ devices:
         "edge.yaml:6:16: devices[0].options.persons: a box is [x, y, width, height], and stands in brackets"
         " of its own: [[x, y, width, height]]",
         "edge.yaml:7:28: devices[0].options.zones.y[1][0]: this must be 1.0 or less",
-        "edge.yaml:8:28: devices[0].options.lines.by the door: a name has 1 to 40 characters, without spaces"
+        "edge.yaml:8:15: devices[0].options.lines.by the door: a name has 1 to 40 characters, without spaces"
         " and : = ; ,",
     ]
 
