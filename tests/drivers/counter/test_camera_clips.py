@@ -10,11 +10,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -32,12 +34,13 @@ PERSONS = {  # width and height of a box drawn around somebody, in fractions of 
     "pavement_walkers": (0.155, 0.36),
     "intel_table_dwell": (0.17, 0.80),
 }
+LIGHTS = ("a lamp goes off and on", "it grows dark and light", "lamps flicker")
 FROM_ABOVE = ("courtyard_loiter", "femb_plaza", "pavement_strollers", "pavement_walkers")
 
 
-def counted(name: str) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
-    """(label, crossings, visits) of one clip."""
-    from drivers.counter.camera.films import count_film
+def counted(name: str, light: str = "") -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
+    """(label, crossings, visits) of one clip, in this one of LIGHTS."""
+    from drivers.counter.camera import films
     from drivers.counter.camera.options import CameraOptions
 
     label = json.loads((FOLDER / "labels" / f"{name}.json").read_text())
@@ -53,8 +56,24 @@ def counted(name: str) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[
             "persons": drawn,
         }
     )
-    told = list(count_film(film, options, warmup_frames=label["warmup_frames"]))[:-1]
+    with mock.patch.object(films, "film", under(light, film, label["fps"])):
+        told = list(films.count_film(film, options, warmup_frames=label["warmup_frames"]))[:-1]
     return label, [each for each in told if "dir" in each], [each for each in told if "zone" in each]
+
+
+def under(light: str, path: Path, frames_per_s: float) -> Callable[..., Iterator[tuple[float, Any]]]:
+    """`camera.film` with the light of its pictures changed in the middle half."""
+    from drivers.counter.camera import trouble
+    from drivers.counter.camera.camera import film, pictures_said
+
+    quarter_s = pictures_said(path) / frames_per_s / 4
+    change: Callable[[Any, float], Any] = {
+        "": lambda picture, _: picture,
+        LIGHTS[0]: lambda picture, t_s: trouble.light_step(picture, t_s, at_s=2 * quarter_s),
+        LIGHTS[1]: lambda picture, t_s: trouble.light_ramp(picture, t_s, at_s=quarter_s, over_s=quarter_s),
+        LIGHTS[2]: trouble.flicker,
+    }[light]
+    return lambda *asked, **named: ((t_s, change(picture, t_s)) for t_s, picture in film(*asked, **named))
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +104,11 @@ def f1(sums: dict[str, int]) -> float:
 
 
 def test_people_from_above_are_counted(clips: Any, tmp_path: Path) -> None:
-    """54 or 55 of 24 in and 31 out are found, with small changes anywhere before it."""
+    """All 24 in and 31 out are found; one may be missed, with small changes anywhere before it."""
     sums = scored(clips, FROM_ABOVE, tmp_path)
     assert f1(sums) >= 0.97, sums
-    assert abs(sums["in"] - sums["true_in"]) <= 1, sums
-    assert abs(sums["out"] - sums["true_out"]) <= 1, sums
+    assert abs(sums["in"] - sums["true_in"]) <= 0.03 * sums["true_in"], sums
+    assert abs(sums["out"] - sums["true_out"]) <= 0.03 * sums["true_out"], sums
 
 
 def test_all_clips_together(clips: Any, tmp_path: Path) -> None:
@@ -98,7 +117,7 @@ def test_all_clips_together(clips: Any, tmp_path: Path) -> None:
 
 
 def test_a_crush_at_a_door(clips: Any, tmp_path: Path) -> None:
-    """22 of 27 and two false is the goal; 21 to 24, none to three, with small changes anywhere before it."""
+    """22 of 27 and two false is the goal, and reached; 21 to 24, none to three, with small changes."""
     sums = scored(clips, ["metro_alight_crush"], tmp_path)
     assert sums["tp"] >= 22, sums
     assert sums["fp"] <= 2, sums
@@ -117,3 +136,16 @@ def test_visits_of_a_table_are_told_to_half_a_second(clips: Any) -> None:
     ]
     assert sum(apart) / len(apart) <= 0.5, apart
     assert len(visits) == 6, visits
+
+
+def test_light_that_changes_is_nobody(clips: Any, tmp_path: Path) -> None:
+    """Five false events in all is the goal. 7 to 12 are told; 3 to 12 in as many looks without it."""
+    several = list(product(clips, LIGHTS))
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(counted, *zip(*several, strict=True)))
+    false = {
+        (name, light): scored({name: one}, [name], tmp_path)["fp"]
+        for (name, light), one in zip(several, found, strict=True)
+    }
+    anyway = len(LIGHTS) * scored(clips, clips, tmp_path)["fp"]
+    assert sum(false.values()) <= anyway + 5, {which: count for which, count in false.items() if count}

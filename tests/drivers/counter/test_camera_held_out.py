@@ -4,7 +4,8 @@
 by hand before the counter saw the film, with how far off it may be told if not 15 frames, and `free` for one
 that need not be told. The films are other people's and never kept here: TILLBEAM_CLIPS/held_out/NAME.* holds
 them. Two things were learned from them: how finely narrow people are looked at, and that pieces of people who
-walk far do not say how large one is. Nothing else is tuned to them; whoever does so finds other films first.
+walk far do not say how large one is. From those of `unseen_clips.json`, labelled by people who had not seen
+the counter, nothing was: what is reached there is what a new camera may expect.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 import pytest
 
 FOLDER = Path(os.environ.get("TILLBEAM_CLIPS", ""))
-LABELS = json.loads((Path(__file__).parent / "held_out_clips.json").read_text())
+HELD_OUT, UNSEEN = "held_out_clips.json", "unseen_clips.json"
 ESCALATORS = ("escalator_close", "escalator_steps")  # steps that walk: known to fail
 pytestmark = pytest.mark.skipif(
     not os.environ.get("TILLBEAM_CLIPS") or not (FOLDER / "held_out").is_dir(),
@@ -71,10 +72,16 @@ def scored(clip: dict[str, Any], folder: Path, *, drawn: bool) -> dict[str, int]
     return said
 
 
-@pytest.mark.parametrize(("drawn", "least"), [(True, 0.9), (False, 0.86)])
-def test_clips_that_it_met_only_when_it_was_made(drawn: bool, least: float, tmp_path: Path) -> None:
-    """0.92 is the goal; 0.90 to 0.93 are reached with a drawn person and 0.91 with a learned one."""
-    clips = [clip for clip in LABELS if clip["name"] not in ESCALATORS]
+@pytest.mark.parametrize(
+    ("labels", "drawn", "least"),
+    [(HELD_OUT, True, 0.9), (HELD_OUT, False, 0.88), (UNSEEN, True, 0.8), (UNSEEN, False, 0.7)],
+)
+def test_clips_that_it_met_only_when_it_was_made(
+    labels: str, drawn: bool, least: float, tmp_path: Path
+) -> None:
+    """0.92 is the goal. 0.91 to 0.92 are reached, drawn or learned; unseen, 0.83 to 0.84 and 0.72 to 0.79."""
+    known = json.loads((Path(__file__).parent / labels).read_text())
+    clips = [clip for clip in known if clip["name"] not in ESCALATORS]
     # Spawned: cv2 has threads in this process once other tests have used it, and a fork would wait for them.
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         asked = [pool.submit(scored, clip, tmp_path, drawn=drawn) for clip in clips]
