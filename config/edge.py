@@ -290,9 +290,11 @@ class DeviceSettings(Section):
         ports = driver(name).ports
         if kind in ports or (not ports and kind != CAMERA):
             return url
+        if kind == CAMERA:
+            # Nothing of the address is in it: one out of secrets.yaml may be told, too.
+            raise wrong(_("a camera wants the driver counter.camera"))
         says = _("driver '{name}' can do nothing with a port '{kind}:'")
-        hint = _("there are {expected}") if ports else _("a camera wants the driver counter.camera")
-        raise wrong(says, hint, name=name, kind=kind, expected=", ".join(ports))
+        raise wrong(says, _("there are {expected}"), name=name, kind=kind, expected=", ".join(ports))
 
     @field_validator("options", mode="plain")
     @classmethod

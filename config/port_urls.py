@@ -25,7 +25,7 @@ _CAMERAS = (
     _("a camera's address has a host, as in rtsp://192.0.2.30/stream2"),
     _("the port number in a camera's address is from 1 to 65535"),
     _("a film has a path, as in camera:file:/srv/morning.mp4"),
-    _("a password with #, / or ? in it is written with %23, %2F or %3F in their place"),
+    _("a password with #, /, ? or a blank in it is written with %23, %2F, %3F or %20 in their place"),
 )
 
 Range = tuple[float, float]

@@ -66,7 +66,8 @@ class PortUrl:
     def wrong(self, why: str, **named: object) -> BadPort:
         """`why` is an English sentence; `named` stands in its braces."""
         told = why.format_map(named) if named else why
-        says = f"port {masked(self.text)!r}: {told}. Ports look like:\n{EXAMPLES}"
+        shown = masked("".join(self.text.split()) if self.kind in WHOLE else self.text)
+        says = f"port {shown!r}: {told}. Ports look like:\n{EXAMPLES}"
         return BadPort(says, self.text, why, named)
 
     def only(self, *keys: str) -> None:

@@ -31,7 +31,7 @@ NO_CAMERA = "this is no camera: a device, an rtsp:// or http:// address, a film 
 NO_HOST = "a camera's address has a host, as in rtsp://192.0.2.30/stream2"
 NO_NUMBER = "the port number in a camera's address is from 1 to 65535"
 NO_PATH = "a film has a path, as in camera:file:/srv/morning.mp4"
-UNQUOTED = "a password with #, / or ? in it is written with %23, %2F or %3F in their place"
+UNQUOTED = "a password with #, /, ? or a blank in it is written with %23, %2F, %3F or %20 in their place"
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,8 @@ def _network(url: PortUrl, inner: str) -> str:
         number = parts.port
     except ValueError:
         number = 0
+    if inner.split() != [inner]:
+        raise url.wrong(UNQUOTED)  # a mask ends at a blank, and so do most cameras
     # An @ behind the host is the password's end, if nothing else there is right.
     cut_short = "@" in parts.fragment or ("@" in f"{parts.path}{parts.query}" and number == 0)
     if cut_short and "@" not in parts.netloc:

@@ -224,6 +224,8 @@ _CAMERAS = {
         _("its worker said nothing for {seconds} s"),
         _("its worker took nothing for {seconds} s"),
         _("its worker closed its line"),
+        _("timed out"),
+        _("the camera hangs for {seconds} s"),
     )
 }
 

@@ -64,7 +64,7 @@ BAD = [
     ("camera:rtsp://host:badport/", "the port number in a camera's address is from 1 to 65535"),
     ("camera:rtsp://host:99999/", "the port number"),
     ("camera:rtsp://host:0/", "the port number"),
-    ("camera:rtsp://door:p#ss@192.0.2.30/stream2", "a password with #, / or ? in it is written"),
+    ("camera:rtsp://door:p#ss@192.0.2.30/stream2", "a password with #, /, ? or a blank in it is written"),
     ("camera:rtsp://door:12#4@192.0.2.30/stream2", "a password with #"),
     ("camera:rtsp://door:p/ss@192.0.2.30/stream2", "a password with #"),
     ("camera:http://door:p?ss@192.0.2.30/video.mjpg", "a password with #"),

@@ -167,6 +167,14 @@ def test_what_is_shown_of_an_address_has_no_password(text: str, shown: str):
     assert masked(text) == shown
 
 
+async def test_a_blank_in_an_address_is_refused_and_hides_no_password_from_the_mask():
+    for place in ("rtsp://door:Geh eim@host/one", "rtsp://host/user=a&password=Geh eim"):
+        with pytest.raises(BadPort, match="%20") as bad:
+            await open_port(f"camera:{place}", clock=SystemClock())
+        assert "Geh" not in str(bad.value)
+        assert "eim" not in str(bad.value)
+
+
 async def test_a_mistake_in_an_address_is_told_without_its_password():
     with pytest.raises(BadPort) as bad:
         await open_port("camera:rtsp://door:secret@:99999/", clock=SystemClock())

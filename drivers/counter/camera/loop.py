@@ -148,11 +148,12 @@ class Loop:
             self._after_s = self._last_s - frame.t_s + 0.1
         frame = Frame(frame.picture, frame.t_s + self._after_s)
         self._last_s, self._ahead_s = frame.t_s, frame.t_s - now_s
-        self._picture_s, self._patience_s = now_s, NO_PICTURE_S
         self._retry_s, self._why = RETRY_FIRST_S, ""
         began_s = self._clock()
         said = self._watch.look(frame)
-        self._looks_s.append(self._clock() - began_s)
+        # Not before the look: a slow box is no silent camera.
+        self._picture_s, self._patience_s = self._clock(), NO_PICTURE_S
+        self._looks_s.append(self._picture_s - began_s)
         self._looked += 1
         self._tell(said)
         self._seen()

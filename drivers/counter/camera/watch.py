@@ -102,6 +102,8 @@ class Watch:
 
     def _turn(self, t_s: float, state: State, detail: str) -> list[Said]:
         if state == self.state:
+            if state == "down":
+                self.detail = detail  # that no picture comes is known before why
             return []
         # Who was there when darkness began was counted or forgotten long ago: what is there now is nobody.
         ended = [] if state in COUNTING else self._ended(t_s, crossings=state not in LATE_TOLD)

@@ -5,6 +5,7 @@ import { Hands, later } from "./hands.js";
 import { recounted, tally, tried } from "./recounted.js";
 
 const ASK_MOST = 60; // pictures in one answer
+const TYPED_MOST = 9999; // people, as the field says
 const PICTURES_MOST = 1200; // of a browser's memory: some 10 MB
 const KEEP_EVERY_MS = 10_000; // the worker keeps pictures while somebody asks for them; after a save it is a new one
 const RECOUNT_AFTER_MS = 300; // of the last change to the drawing
@@ -209,7 +210,7 @@ export class Replay {
   }
 
   typed(way, text) {
-    this.hands.type(byId("by-hand").value, way, Math.max(0, Math.round(Number(text)) || 0), this.span());
+    this.hands.type(byId("by-hand").value, way, Math.min(TYPED_MOST, Math.max(0, Math.round(Number(text)) || 0)), this.span());
     this.compare();
   }
 

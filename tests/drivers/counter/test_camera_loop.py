@@ -166,6 +166,31 @@ def test_a_camera_that_goes_silent_without_an_error_is_down_as_soon_as_one_that_
     assert box.run(1) == ["up"]
 
 
+def test_why_a_silent_camera_is_down_is_told_once_it_is_known():
+    box = Box()
+    box.run(20.0)
+    box.stuck = True
+    assert box.run(8.0) == ["down"]
+    assert box.watch.detail == "no picture"
+    box.there = False
+    assert box.run(3.0) == []
+    assert box.watch.detail == "it is not there"
+
+
+def test_a_box_that_stands_still_for_a_while_has_no_silent_camera():
+    box = Box()
+    box.run(20.0)
+    look = box.counter.look
+
+    def slowly(frame: Picture, t_s: float) -> Looked:
+        box.now_s += 6.0
+        box.counter.look = look  # type: ignore[method-assign]
+        return look(frame, t_s)
+
+    box.counter.look = slowly  # type: ignore[method-assign]
+    assert box.run(10.0) == []
+
+
 def test_a_film_that_has_no_picture_for_a_while_is_not_down():
     box = Box()
     box.film = lambda: film(between_s=20.0)

@@ -95,6 +95,11 @@ def test_only_what_was_typed_wrong_is_a_wrong_command() -> None:
         ("14 % of the picture's width", "画面宽度的 14 %"),
         ("3 of 50 pictures", "50 帧中的 3 帧"),
         ("camera:sim:4: its worker said nothing for 20 s", "camera:sim:4：工作进程 20 秒没有消息"),
+        ("cam.local:554: timed out", "cam.local:554：超时"),
+        (
+            "camera:rtsp://h/…: its worker ended (2): the camera hangs for 60 s",
+            "camera:rtsp://h/…: its worker ended (2)：摄像头 60 秒没有反应",
+        ),
         ("front: a word that is new", "front: a word that is new"),
         ("error", "error"),
         ("", ""),
