@@ -4,7 +4,7 @@
 by hand before the counter saw the film, with how far off it may be told if not 15 frames, and `free` for one
 that need not be told. The films are other people's and never kept here: TILLBEAM_CLIPS/held_out/NAME.* holds
 them. Two things were learned from them: how finely narrow people are looked at, and that pieces of people who
-walk far do not say how large one is. From those of `unseen_clips.json`, labelled by people who had not seen
+walk far do not say how large one is. From those of `unseen_clips.json`, labelled by others who had not seen
 the counter, nothing was: what is reached there is what a new camera may expect.
 """
 
